@@ -1,0 +1,25 @@
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: demo test lint clean
+
+demo: $(STAMP)  ## export lowlight-small to all targets, verify, restore a dark photograph
+	$(BIN)/python examples/demo.py -o out/demo
+
+test: $(STAMP)  ## all tests, warnings as errors
+	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90
+
+lint: $(STAMP)  ## style, formatting, types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet "torch==2.13.0"
+	$(BIN)/python -m pip install --quiet -e ".[all,dev]"
+	touch $@
+
+clean:  ## the environment and everything made
+	rm -rf .venv out

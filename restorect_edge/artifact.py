@@ -1,0 +1,186 @@
+"""The artifact: a directory with the native files, a manifest that describes and hashes them, and
+golden images. No back end is imported here."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from restorect_edge.errors import IncompatibleError, UsageError
+from restorect_edge.spec import ImageSpec, SizeRequirements
+
+__all__ = ["SCHEMA_VERSION", "Artifact", "GraphFile", "Manifest", "PriorSpec", "file_hash", "hash_files"]
+
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphFile:
+    """One native file of an artifact."""
+
+    role: str
+    """`whole`, `prior` or `body`."""
+    file: str
+    """Path inside the artifact."""
+    shape: tuple[int, int] | None = None
+    """(height, width) of its image input; None where both may vary, or for a prior."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriorSpec:
+    """How the split form computes what the prior looks at: block means, then area resampling."""
+
+    thumbnail: int
+    """Side of the square thumbnail, in pixels."""
+    pool: int
+    """Side of the blocks that are averaged first, in pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """Everything about an artifact that a program or a person must know to use it."""
+
+    name: str
+    """Weights or module it was made from."""
+    task: str
+    target: str
+    precision: str
+    form: str
+    """`whole` (one graph) or `split` (prior and body)."""
+    spec: ImageSpec
+    graphs: tuple[GraphFile, ...]
+    prior: PriorSpec | None = None
+    steps: int | None = None
+    input: Mapping[str, Any] = field(default_factory=dict)
+    """Type, layout, colour order and range of the native graph's image input and output."""
+    weights: Mapping[str, Any] = field(default_factory=dict)
+    """Name, sha256 and licence of the weights; empty for a network of one's own."""
+    tools: Mapping[str, str] = field(default_factory=dict)
+    """Versions of what made it."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    created: str = ""
+    toolkit_version: str = ""
+    verification: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    """sha256 of every other file of the directory, by path."""
+    schema_version: int = SCHEMA_VERSION
+
+    def to_json(self) -> str:
+        """Return the manifest as stable, indented JSON."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, source: Path) -> "Manifest":
+        """Parse a manifest; `source` is named in errors (`IncompatibleError`)."""
+        try:
+            data = json.loads(text)
+            version = int(data["schema_version"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise IncompatibleError(f"'{source}' is not a manifest: {error!r}; export again") from error
+        if version > SCHEMA_VERSION:
+            raise IncompatibleError(
+                f"'{source}' has schema version {version}, this restorect_edge reads up to {SCHEMA_VERSION}: "
+                "upgrade restorect_edge, or export again with this version"
+            )
+        try:
+            return cls._from_dict(data)
+        except (KeyError, TypeError, ValueError, UsageError) as error:
+            raise IncompatibleError(f"'{source}' is damaged: {error!r}; export again") from error
+
+    @classmethod
+    def _from_dict(cls, data: dict[str, Any]) -> "Manifest":
+        unknown = data.keys() - {f.name for f in fields(cls)}
+        if unknown:
+            raise ValueError(f"unknown keys {sorted(unknown)}")
+        spec = data["spec"]
+        data["spec"] = ImageSpec(**{**spec, "size": SizeRequirements(**spec["size"])})
+        data["graphs"] = tuple(_graph_file(g) for g in data["graphs"])
+        data["prior"] = PriorSpec(**data["prior"]) if data.get("prior") else None
+        return cls(**data)
+
+
+def _graph_file(data: dict[str, Any]) -> GraphFile:
+    shape = data.get("shape")
+    return GraphFile(role=data["role"], file=data["file"], shape=(shape[0], shape[1]) if shape else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """An artifact on disk, its manifest read and its files found whole."""
+
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, path: Path | str, *, check: bool = True) -> "Artifact":
+        """Read and check an artifact directory.
+
+        Args:
+            path: the directory.
+            check: compare every file's sha256 with the manifest.
+
+        Raises:
+            UsageError: there is no such directory.
+            IncompatibleError: no manifest, a newer schema, or a file missing, edited, added or swapped.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            raise UsageError(f"no artifact at '{path}': expected a directory made by restorect_edge.export")
+        source = path / MANIFEST
+        if not source.is_file():
+            raise IncompatibleError(
+                f"'{path}' has no {MANIFEST}: it is not an artifact, or its export was interrupted"
+            )
+        artifact = cls(path, Manifest.from_json(source.read_text(encoding="utf-8"), source))
+        if check:
+            artifact.check_files()
+        return artifact
+
+    def check_files(self) -> None:
+        """Raise `IncompatibleError` naming the first file that is missing or not as it was written."""
+        for name, expected in self.manifest.files.items():
+            file = self.path / name
+            if not file.is_file():
+                raise IncompatibleError(f"'{file}' is missing from the artifact; export or copy it again")
+            actual = file_hash(file)
+            if actual != expected:
+                raise IncompatibleError(
+                    f"'{file}' was changed after the export: sha256 {actual[:12]}…, "
+                    f"the manifest says {expected[:12]}…; export or copy the artifact again"
+                )
+
+    def files(self, role: str) -> list[GraphFile]:
+        """Return the native files of a role, smallest image first."""
+        found = [g for g in self.manifest.graphs if g.role == role]
+        return sorted(found, key=lambda g: g.shape or (0, 0))
+
+    @property
+    def bytes(self) -> int:
+        """Size of the native files, in bytes."""
+        return sum(f.stat().st_size for g in self.manifest.graphs for f in native_files(self.path / g.file))
+
+
+def native_files(path: Path) -> list[Path]:
+    """Return the files of a native model: itself, its folder's content, or an .xml with its .bin."""
+    if path.is_dir():
+        return sorted(p for p in path.rglob("*") if p.is_file())
+    weights = path.with_suffix(".bin")
+    return [path, weights] if path.suffix == ".xml" and weights.is_file() else [path]
+
+
+def file_hash(path: Path) -> str:
+    """Return the sha256 of a file in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def hash_files(directory: Path) -> dict[str, str]:
+    """Return the sha256 of every file below `directory` but its manifest, by relative path."""
+    files = sorted(p for p in directory.rglob("*") if p.is_file() and p != directory / MANIFEST)
+    return {p.relative_to(directory).as_posix(): file_hash(p) for p in files}

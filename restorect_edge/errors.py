@@ -1,0 +1,76 @@
+"""Every exception of the package.
+
+    RestorectError                      base; `exit_code` is what the command line exits with
+    ├── UsageError              1       a wrong option, name, path or image
+    ├── QualityError            2       an artifact falls short of its gate
+    ├── MissingDependencyError  3       an extra is not installed
+    ├── IncompatibleError       4       an artifact, file or size that this code cannot take
+    └── BackendError            5       a converter or runtime failed, or a device is absent
+
+A message says what was wrong, what was got, what is allowed and how to mend it.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "BackendError",
+    "IncompatibleError",
+    "MissingDependencyError",
+    "QualityError",
+    "RestorectError",
+    "UsageError",
+    "unknown_name",
+]
+
+
+class RestorectError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(RestorectError):
+    """The caller asked for something that does not exist or does not fit."""
+
+    exit_code = 1
+
+
+class QualityError(RestorectError):
+    """An artifact was made or checked and is not close enough to the network it stands for."""
+
+    exit_code = 2
+
+
+class MissingDependencyError(RestorectError):
+    """A library that this operation needs is not installed."""
+
+    exit_code = 3
+
+    def __init__(self, what: str, extra: str, *, detail: str = "") -> None:
+        self.extra = extra
+        more = f" ({detail})" if detail else ""
+        super().__init__(
+            f"{what} needs the extra '{extra}', which is not installed{more}: "
+            f"pip install 'restorect-edge[{extra}]'"
+        )
+
+
+class IncompatibleError(RestorectError):
+    """An artifact or image is of a kind, version, size or state that cannot be used here."""
+
+    exit_code = 4
+
+
+class BackendError(RestorectError):
+    """A back end failed, or the device asked for is not there."""
+
+    exit_code = 5
+
+
+def unknown_name(kind: str, got: str, known: Iterable[str]) -> UsageError:
+    """Return the error for a misspelt name: lists what exists and suggests the nearest."""
+    names = sorted(known)
+    near = difflib.get_close_matches(got, names, n=1, cutoff=0.5)
+    hint = f" (did you mean '{near[0]}'?)" if near else ""
+    return UsageError(f"unknown {kind} '{got}'; known: {', '.join(names)}{hint}")

@@ -1,0 +1,198 @@
+"""From a network to verified artifacts: trace once, convert, verify, hand over whole or not at all."""
+
+import importlib.metadata
+import json
+import platform
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from restorect_edge.artifact import Artifact, GraphFile, Manifest, hash_files
+from restorect_edge.errors import QualityError
+from restorect_edge.export import golden, reference
+from restorect_edge.export._graph import Graph, Shape, trace_whole
+from restorect_edge.export._options import ExportOptions
+from restorect_edge.export._source import Source
+from restorect_edge.export._staging import check_free, staged
+from restorect_edge.export._targets import Target, converter
+from restorect_edge.export.verify import Verification, check, run_reference
+from restorect_edge.photos import photos
+
+__all__ = ["artifact_path", "make"]
+
+Progress = Callable[[str], None]
+GOLDEN_IMAGES = 2
+
+
+def artifact_path(
+    folder: Path, source: Source, target: Target, options: ExportOptions, shapes: Sequence[Shape]
+) -> Path:
+    """Return where an artifact goes: ``<name>-<target>-<precision>[-split]-<HxW or dynamic>``."""
+    sizes = "dynamic" if options.dynamic else "_".join(f"{h}x{w}" for h, w in shapes)
+    form = ["split"] if source.form == "split" else []
+    return folder / "-".join([source.name, target.name, options.precision, *form, sizes])
+
+
+def make(
+    source: Source,
+    jobs: Sequence[tuple[Target, ExportOptions]],
+    shapes: Sequence[Shape],
+    folder: Path,
+    *,
+    overwrite: bool,
+    progress: Progress,
+) -> list[Artifact]:
+    """Trace a network once and make a verified artifact of it per target.
+
+    Raises:
+        UsageError: an artifact exists already, or the folder cannot be written.
+        QualityError: an artifact falls short of its gate; it is not kept.
+        BackendError: a converter failed.
+    """
+    dynamic = jobs[0][1].dynamic
+    for target, options in jobs:
+        check_free(artifact_path(folder, source, target, options, shapes), overwrite)
+    progress(f"tracing {source.name} ({source.form}, {'any size' if dynamic else _sizes(shapes)})")
+    graphs = list(source.graphs(shapes, dynamic))
+    return [
+        _make_one(source, target, options, graphs, shapes, folder, overwrite=overwrite, progress=progress)
+        for target, options in jobs
+    ]
+
+
+def _make_one(
+    source: Source,
+    target: Target,
+    options: ExportOptions,
+    graphs: Sequence[Graph],
+    shapes: Sequence[Shape],
+    folder: Path,
+    *,
+    overwrite: bool,
+    progress: Progress,
+) -> Artifact:
+    path = artifact_path(folder, source, target, options, shapes)
+    with staged(path, overwrite=overwrite) as partial:
+        progress(f"{target.name}: converting")
+        module = converter(target)
+        files = [module.convert(graph, partial, options) for graph in graphs]
+        notes = module.finish(partial, files, options)
+        _write_golden(source, partial, graphs)
+        if source.own:
+            _write_reference(source, partial, shapes, options.dynamic)
+        manifest = _manifest(source, target, options, graphs, files)
+        progress(f"{target.name}: verifying")
+        result = check(
+            Artifact(partial, manifest), reference.of_network(source.network), note=notes.pop("verified", "")
+        )
+        if result.status != "pass":
+            raise QualityError(
+                f"{target.name} {options.precision} of '{source.name}': {result.summary()}; not kept. "
+                "Try --precision fp32"
+            )
+        _write_report(partial, result, notes)
+        manifest = _manifest(source, target, options, graphs, files, result, hash_files(partial))
+        (partial / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
+        progress(f"{target.name}: {result.summary()}")
+    return Artifact.open(path)
+
+
+def _manifest(
+    source: Source,
+    target: Target,
+    options: ExportOptions,
+    graphs: Sequence[Graph],
+    files: Sequence[Path],
+    result: Verification | None = None,
+    hashes: dict[str, str] | None = None,
+) -> Manifest:
+    """Describe the artifact; without a result, as far as running it needs."""
+    return Manifest(
+        name=source.name,
+        task=source.task,
+        target=target.name,
+        precision=options.precision,
+        form=source.form,
+        spec=source.spec,
+        graphs=tuple(
+            GraphFile(role=g.role, file=f.name, shape=g.shape) for g, f in zip(graphs, files, strict=True)
+        ),
+        prior=source.prior,
+        steps=source.steps,
+        input=_input(target, source),
+        weights=source.weights,
+        tools=_tools(target),
+        options={"minimum_deployment_target": options.minimum_deployment_target}
+        if target.name == "coreml"
+        else {},
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        toolkit_version=importlib.metadata.version("restorect-edge"),
+        verification=result.to_dict() if result else {},
+        files=hashes or {},
+    )
+
+
+def _input(target: Target, source: Source) -> dict[str, Any]:
+    levels = {"dtype": "uint8", "range": [0, 255], "layout": "image"}
+    values = {"dtype": "float32", "range": [0.0, 1.0], "layout": "NCHW"}
+    image = {**(levels if target.eight_bit else values), "color": "RGB"}
+    return {
+        "image": {"name": "image", **image},
+        "restored": {"name": "restored", **image, "scale": source.spec.scale},
+        "normalised_in_graph": target.eight_bit,
+    }
+
+
+def _tools(target: Target) -> dict[str, str]:
+    distributions = ["torch", "numpy", *dict.fromkeys(module for module, _ in target.needs)]
+    versions = {"python": platform.python_version()}
+    for name in distributions:
+        try:
+            versions[name] = importlib.metadata.version(_DISTRIBUTIONS.get(name, name))
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+_DISTRIBUTIONS = {"tensorrt_rtx_bindings": "tensorrt-rtx-cu12-bindings"}
+
+
+def _write_golden(source: Source, partial: Path, graphs: Sequence[Graph]) -> None:
+    """Write golden pairs at the first fixed size, or 600×400."""
+    size = next((g.shape for g in graphs if g.shape), None)
+    bare = Artifact(partial, _bare_manifest(source))
+    run = reference.of_network(source.network)
+    for name, photo in list(photos(size).items())[:GOLDEN_IMAGES]:
+        expected = run_reference(run, photo.astype(np.float32) / np.float32(255), bare)
+        golden.write(partial, name, photo, np.rint(expected * 255).astype(np.uint8))
+
+
+def _bare_manifest(source: Source) -> Manifest:
+    return Manifest(
+        name=source.name,
+        task=source.task,
+        target="torch",
+        precision="fp32",
+        form="whole",
+        spec=source.spec,
+        graphs=(),
+    )
+
+
+def _write_reference(source: Source, partial: Path, shapes: Sequence[Shape], dynamic: bool) -> None:
+    """Keep the user's own network in the artifact, for any size where it can be traced so."""
+    graph = next(trace_whole(source.network, source.spec, shapes[:1], dynamic))
+    torch.export.save(graph.program, partial / reference.REFERENCE_FILE)
+
+
+def _write_report(partial: Path, result: Verification, notes: dict[str, Any]) -> None:
+    report = {"verification": result.to_dict(), "notes": notes}
+    (partial / "report.json").write_text(json.dumps(report, indent=2, sort_keys=True) + "\n")
+
+
+def _sizes(shapes: Sequence[Shape]) -> str:
+    return ", ".join(f"{h}x{w}" for h, w in shapes)

@@ -1,0 +1,87 @@
+"""The table of targets. A new target is one row here, one file beside it and one `Runtime` subclass."""
+
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from typing import Any
+
+from restorect_edge.errors import MissingDependencyError, unknown_name
+
+__all__ = ["TARGETS", "Target", "converter", "resolve", "with_dependencies"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What the export needs to know about a target before it imports anything for it."""
+
+    name: str
+    precision: str
+    """The default."""
+    verified_by: str
+    """The runtime that runs the artifact for verification."""
+    needs: tuple[tuple[str, str], ...]
+    """Pairs of an import name and the extra that brings it."""
+    eight_bit: bool = False
+    """Whether images go in and out as 8-bit levels rather than float32."""
+    summary: str = ""
+
+
+TARGETS: dict[str, Target] = {
+    target.name: target
+    for target in (
+        Target(
+            name="onnx",
+            precision="fp32",
+            verified_by="onnxruntime",
+            needs=(("onnx", "export"), ("onnxscript", "export"), ("onnxruntime", "onnxruntime")),
+            summary="ONNX, opset 18, for ONNX Runtime anywhere",
+        ),
+        Target(
+            name="openvino",
+            precision="fp32",
+            verified_by="openvino",
+            needs=(("onnx", "export"), ("onnxscript", "export"), ("openvino", "openvino")),
+            summary="OpenVINO IR for Intel CPU, GPU and NPU",
+        ),
+        Target(
+            name="tensorrt",
+            precision="fp16",
+            verified_by="onnxruntime",
+            needs=(
+                ("onnx", "export"),
+                ("onnxscript", "export"),
+                ("tensorrt_rtx_bindings", "tensorrt"),
+                ("onnxruntime", "tensorrt"),
+            ),
+            summary="ONNX for TensorRT 10 and 11 with the script that builds its engine on the device",
+        ),
+        Target(
+            name="coreml",
+            precision="fp16",
+            verified_by="mil",
+            needs=(("coremltools", "coreml"),),
+            eight_bit=True,
+            summary="Core ML .mlpackage, images in and out, iOS 17",
+        ),
+    )
+}
+
+
+def resolve(name: str) -> Target:
+    """Return a target by name, or raise `UsageError` with the nearest."""
+    if name not in TARGETS:
+        raise unknown_name("target", name, [*TARGETS, "all"])
+    return TARGETS[name]
+
+
+def with_dependencies(target: Target) -> Target:
+    """Return `target`, or raise `MissingDependencyError` naming the extra of the first import missing."""
+    for module, extra in (("torch", "export"), ("safetensors", "export"), *target.needs):
+        if importlib.util.find_spec(module) is None:
+            raise MissingDependencyError(f"--target {target.name}", extra, detail=f"no module '{module}'")
+    return target
+
+
+def converter(target: Target) -> Any:
+    """Import a target's module: it has `convert` and `finish`."""
+    return importlib.import_module(f"restorect_edge.export.{target.name}")

@@ -1,0 +1,28 @@
+"""Golden images: what an artifact must make of a few pictures, for every runtime in every language."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+__all__ = ["read", "write"]
+
+Levels = NDArray[np.uint8]
+
+
+def write(artifact: Path, name: str, image: Levels, expected: Levels) -> None:
+    """Write ``golden/<name>-in.png`` and ``-out.png``, both (H, W, 3) uint8 RGB."""
+    folder = artifact / "golden"
+    folder.mkdir(exist_ok=True)
+    Image.fromarray(image).save(folder / f"{name}-in.png")
+    Image.fromarray(expected).save(folder / f"{name}-out.png")
+
+
+def read(artifact: Path) -> Iterator[tuple[str, Levels, Levels]]:
+    """Yield (name, input, expected output) of every golden pair."""
+    for source in sorted((artifact / "golden").glob("*-in.png")):
+        name = source.name.removesuffix("-in.png")
+        with Image.open(source) as image, Image.open(source.with_name(f"{name}-out.png")) as expected:
+            yield name, np.asarray(image), np.asarray(expected)

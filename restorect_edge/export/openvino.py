@@ -1,0 +1,35 @@
+"""OpenVINO IR, through the same ONNX graph as the other targets."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import openvino
+
+from restorect_edge.errors import BackendError
+from restorect_edge.export import onnx as onnx_target
+from restorect_edge.export._graph import Graph
+from restorect_edge.export._options import ExportOptions
+
+__all__ = ["convert", "finish"]
+
+
+def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
+    """Write ``<stem>.xml`` and ``<stem>.bin``; `fp16` stores weights in half, devices choose arithmetic."""
+    path = directory / f"{graph.stem}.xml"
+    with TemporaryDirectory() as folder:
+        source = onnx_target.convert(graph, Path(folder), ExportOptions(dynamic=options.dynamic))
+        try:
+            model = openvino.convert_model(source)
+        except RuntimeError as error:
+            raise BackendError(f"OpenVINO cannot read graph '{graph.stem}': {error}") from error
+        for key, value in options.metadata.items():
+            model.set_rt_info(value, ["restorect_edge", key])
+        openvino.save_model(model, path, compress_to_fp16=options.precision == "fp16")
+    return path
+
+
+def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> dict[str, Any]:
+    """Return what the stored weights are, for the report."""
+    return {"weights": options.precision, "arithmetic": "float32 asked for by the runtime"}

@@ -1,0 +1,115 @@
+"""Building blocks of the strictly local body: re-parameterised convolution, area resize, exposure curve.
+
+Every tensor is NCHW, images are RGB in [0, 1].
+"""
+
+import copy
+from typing import TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["POOL", "RepConv", "area_thumbnail", "exposure_curve", "fuse"]
+
+M = TypeVar("M", bound=nn.Module)
+
+POOL = 4
+"""Side of the block means from which the thumbnail is made, in pixels."""
+
+
+class RepConv(nn.Module):
+    """3×3 convolution trained as parallel linear branches and exported as one.
+
+    The branches are a 3×3, a 1×1, an expand–convolve–squeeze chain (1×1, 3×3, 1×1) and, where the
+    shapes allow, the identity. All are linear without an inner bias, so their sum is a single
+    3×3 kernel: `kernel()` composes it, training convolves with the composed kernel, and `fuse`
+    writes it into a plain `nn.Conv2d`. Sources: RepVGG (arXiv 2101.03697), ECBSR (ACM MM 2021).
+
+    Args:
+        cin: input channels.
+        cout: output channels.
+        stride: 1 or 2.
+        expand: width of the chain as a multiple of `cin`.
+    """
+
+    def __init__(self, cin: int, cout: int, *, stride: int = 1, expand: int = 2) -> None:
+        super().__init__()
+        hidden = expand * cin
+        self.stride = stride
+        self.conv3 = nn.Conv2d(cin, cout, 3, stride, 1)
+        self.conv1 = nn.Conv2d(cin, cout, 1, stride, bias=False)
+        self.expand = nn.Conv2d(cin, hidden, 1, bias=False)
+        self.middle = nn.Conv2d(hidden, hidden, 3, stride, 1, bias=False)
+        self.squeeze = nn.Conv2d(hidden, cout, 1, bias=False)
+        self.has_identity = cin == cout and stride == 1
+        nn.init.normal_(self.squeeze.weight, std=0.1 * hidden**-0.5)
+        nn.init.normal_(self.conv1.weight, std=0.3 * cin**-0.5)
+
+    def kernel(self) -> Tensor:
+        """Return the composed kernel, shape (cout, cin, 3, 3)."""
+        point = self.conv1.weight
+        if self.has_identity:
+            point = point + torch.eye(point.shape[0], dtype=point.dtype)[:, :, None, None]
+        outer = torch.einsum("om,mnhw->onhw", self.squeeze.weight[:, :, 0, 0], self.middle.weight)
+        chain = torch.einsum("onhw,ni->oihw", outer, self.expand.weight[:, :, 0, 0])
+        kernel: Tensor = self.conv3.weight + chain + F.pad(point, (1, 1, 1, 1))
+        return kernel
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve with the composed kernel; (N, cin, H, W) → (N, cout, H/stride, W/stride)."""
+        return F.conv2d(x, self.kernel(), self.conv3.bias, self.stride, padding=1)
+
+    def forward_branches(self, x: Tensor) -> Tensor:
+        """Run each branch as its own convolution and add them: what `forward` must equal."""
+        total: Tensor = self.conv3(x) + self.conv1(x) + self.squeeze(self.middle(self.expand(x)))
+        return total + x if self.has_identity else total
+
+    def fused(self) -> nn.Conv2d:
+        """Return the equal plain convolution."""
+        conv = nn.Conv2d(self.conv3.in_channels, self.conv3.out_channels, 3, self.stride, 1)
+        bias = self.conv3.bias
+        assert bias is not None
+        conv.weight = nn.Parameter(self.kernel().detach().clone())
+        conv.bias = nn.Parameter(bias.detach().clone())
+        return conv
+
+
+def fuse(module: M) -> M:
+    """Return a copy of `module` in which every `RepConv` is one plain 3×3 convolution."""
+    module = copy.deepcopy(module)
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, RepConv):
+                setattr(parent, name, child.fused())
+    return module
+
+
+def exposure_curve(x: Tensor, gain: Tensor) -> Tensor:
+    """Brighten or darken without clipping: ``gain·x / (1 + (gain − 1)·x)``.
+
+    Slope `gain` at black, 0 ↦ 0, 1 ↦ 1, the identity at gain 1, monotone for every gain > 0
+    (a Möbius map; the global operator of Reinhard et al., 2002, with its white point at 1).
+    """
+    return gain * x / (1.0 + (gain - 1.0) * x)
+
+
+def area_thumbnail(x: Tensor, size: int) -> Tensor:
+    """Area-average to `size`×`size`: block means of `POOL` pixels, then exact area resampling.
+
+    Args:
+        x: (N, C, H, W) with H and W multiples of `POOL`.
+        size: side of the square result.
+    """
+    cells = F.avg_pool2d(x, POOL)
+    rows = _area_matrix(cells.shape[2], size)
+    columns = _area_matrix(cells.shape[3], size)
+    return torch.matmul(torch.matmul(rows, cells), columns.transpose(0, 1))
+
+
+def _area_matrix(cells: int, size: int) -> Tensor:
+    """Weights (size, cells): the share of each input cell in each output cell, rows summing to 1."""
+    edge = torch.arange(size + 1, dtype=torch.float32)[:, None] * (cells / size)
+    left = torch.arange(cells, dtype=torch.float32)[None, :]
+    overlap = torch.minimum(left + 1.0, edge[1:]) - torch.maximum(left, edge[:-1])
+    return overlap.clamp(min=0.0) * (size / cells)

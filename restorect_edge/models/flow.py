@@ -1,0 +1,50 @@
+"""Latent rectified flow with a fixed start and a fixed number of Euler steps.
+
+On the straight path z_t = (1 − t)·z + t·ε the velocity is dz/dt = ε − z (Liu et al., arXiv
+2209.03003). Generation integrates it from t = 1, where z = ε, down to t = 0. ε is drawn once and
+stored with the weights, so an image always gives the same latent.
+"""
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["STEPS_ALLOWED", "LatentFlow"]
+
+STEPS_ALLOWED = (1, 2, 4, 8)
+
+
+class LatentFlow(nn.Module):
+    """Velocity network v(z_t, t, c) and its N-step rollout, differentiable in z and c.
+
+    Latents are (N, dim, 1, 1) so that every layer is a 1×1 convolution, the form that phone
+    accelerators take.
+
+    Args:
+        dim: channels of the latent and of the condition.
+        hidden: width of the velocity network.
+    """
+
+    noise: Tensor
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__()
+        self.register_buffer("noise", torch.randn(1, dim, 1, 1))
+        self.from_latent = nn.Conv2d(dim, hidden, 1)
+        self.from_condition = nn.Conv2d(dim, hidden, 1, bias=False)
+        self.from_time = nn.Parameter(0.1 * torch.randn(1, hidden, 1, 1))
+        self.middle = nn.Conv2d(hidden, hidden, 1)
+        self.out = nn.Conv2d(hidden, dim, 1)
+
+    def velocity(self, z: Tensor, t: float | Tensor, condition: Tensor) -> Tensor:
+        """Return v(z_t, t, c), shaped like `z`; t in [0, 1] (a number, or (N, 1, 1, 1))."""
+        h = self.from_latent(z) + self.from_condition(condition) + t * self.from_time
+        h = torch.relu(h)
+        change: Tensor = self.out(h + torch.relu(self.middle(h)))
+        return change
+
+    def forward(self, condition: Tensor, steps: int) -> Tensor:
+        """Integrate from the stored noise to t = 0 in `steps` equal Euler steps."""
+        z = self.noise.expand(condition.shape[0], -1, -1, -1)
+        for k in range(steps, 0, -1):
+            z = z - self.velocity(z, k / steps, condition) / steps
+        return z

@@ -1,0 +1,201 @@
+"""The edge student: a global prior on a thumbnail and a strictly local body.
+
+``restored = body(image, prior(thumbnail(image)))``. The prior makes every global decision once per
+image from a thumbnail of fixed size: Retinex decomposition, image and Retinex conditions, one
+rectified flow for each, the latents joined in z. The body is made of 3×3 convolutions, ReLU, pixel
+(un)shuffle and modulation by z only, so restoring by tiles with the halo `Body.halo` gives the
+whole-image result. After RestoRect (arXiv 2509.23480), whose student is instead as large as its
+teacher (preset ``paper``).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, overload
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from restorect_edge.errors import unknown_name
+from restorect_edge.models.blocks import RepConv, area_thumbnail, exposure_curve, fuse
+from restorect_edge.models.flow import LatentFlow
+from restorect_edge.models.paper import PaperConfig, PaperStudent
+from restorect_edge.models.retinex import Decomposition
+
+__all__ = ["PRESETS", "Body", "Prior", "Student", "StudentConfig", "build"]
+
+MULTIPLE = 8
+"""Image sides must be a multiple of this: three halvings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudentConfig:
+    """Size of an edge student."""
+
+    widths: tuple[int, int, int] = (24, 32, 48)
+    """Body channels at 1/2, 1/4 and 1/8 of the resolution."""
+    depths: tuple[int, int, int] = (2, 2, 4)
+    """3×3 convolutions per level, on the way down and (but for the last) again on the way up."""
+    latent: int = 32
+    """Channels of each of the two latents; z has twice as many."""
+    thumbnail: int = 64
+    """Side of the prior's square input, in pixels."""
+    decomposition: int = 32
+    """Width of the Retinex decomposition."""
+    encoder: int = 64
+    """Width of the two condition encoders and of the velocity networks."""
+    steps: int = 4
+    """Euler steps unless told otherwise."""
+
+
+class ConditionEncoder(nn.Module):
+    """(N, cin, S, S) → condition (N, dim, 1, 1): unshuffle by 4, three convolutions, mean, 1×1."""
+
+    def __init__(self, cin: int, width: int, dim: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.PixelUnshuffle(4),
+            nn.Conv2d(16 * cin, width, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, 2, 1),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, 2, 1),
+            nn.ReLU(),
+        )
+        self.out = nn.Conv2d(width, dim, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        condition: Tensor = self.out(self.layers(x).mean((2, 3), keepdim=True))
+        return condition
+
+
+class Prior(nn.Module):
+    """Thumbnail (N, 3, S, S) → z (N, 2·latent, 1, 1): everything global, at a fixed cost."""
+
+    def __init__(self, config: StudentConfig) -> None:
+        super().__init__()
+        self.steps = config.steps
+        self.size = config.thumbnail
+        self.decomposition = Decomposition(config.decomposition)
+        self.image_encoder = ConditionEncoder(6, config.encoder, config.latent)
+        self.retinex_encoder = ConditionEncoder(4, config.encoder, config.latent)
+        self.image_flow = LatentFlow(config.latent, config.encoder)
+        self.retinex_flow = LatentFlow(config.latent, config.encoder)
+
+    def forward(self, thumbnail: Tensor) -> Tensor:
+        reflectance, illumination = self.decomposition(thumbnail)
+        image = torch.cat([thumbnail, torch.sqrt(thumbnail + 1e-4)], 1)
+        retinex = torch.cat([reflectance, illumination], 1)
+        z_image = self.image_flow(self.image_encoder(image), self.steps)
+        z_retinex = self.retinex_flow(self.retinex_encoder(retinex), self.steps)
+        return torch.cat([z_retinex, z_image], 1)
+
+
+class Body(nn.Module):
+    """Image (N, 3, H, W) and z → restored image; strictly local, H and W multiples of 8.
+
+    z sets a per-channel exposure at the input and the scale and bias of the coarsest level; the
+    U-shaped trunk in between is plain 3×3 convolutions and ReLU, and predicts a residual.
+    """
+
+    def __init__(self, config: StudentConfig) -> None:
+        super().__init__()
+        one, two, three = config.widths
+        z = 2 * config.latent
+        self.exposure = nn.Conv2d(z, 3, 1)
+        self.modulation = nn.Conv2d(z, 2 * three, 1)
+        self.enter = RepConv(12, one)
+        self.encode1 = _convs(one, config.depths[0])
+        self.down2 = RepConv(one, two, stride=2)
+        self.encode2 = _convs(two, config.depths[1])
+        self.down3 = RepConv(two, three, stride=2)
+        self.encode3 = _convs(three, config.depths[2])
+        self.up2 = nn.Conv2d(three, 4 * two, 1)
+        self.decode2 = _convs(two, config.depths[1])
+        self.up1 = nn.Conv2d(two, 4 * one, 1)
+        self.decode1 = _convs(one, config.depths[0])
+        self.leave = RepConv(one, 12)
+        for layer in (self.exposure, self.modulation):
+            nn.init.normal_(layer.weight, std=0.02)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+    def exposed(self, image: Tensor, z: Tensor) -> Tensor:
+        """Apply the exposure that z asks for; the gain lies in [1/8, 64]."""
+        log_gain = self.exposure(z).clamp(-2.08, 4.16)
+        return exposure_curve(image, torch.exp(log_gain))
+
+    def forward(self, image: Tensor, z: Tensor) -> Tensor:
+        exposed = self.exposed(image, z)
+        scale, bias = self.modulation(z).chunk(2, 1)
+        h1 = self.encode1(torch.relu(self.enter(F.pixel_unshuffle(exposed, 2))))
+        h2 = self.encode2(torch.relu(self.down2(h1)))
+        h3 = torch.relu(self.down3(h2)) * (1.0 + scale) + bias
+        h3 = self.encode3(h3)
+        h2 = self.decode2(h2 + F.pixel_shuffle(self.up2(h3), 2))
+        h1 = self.decode1(h1 + F.pixel_shuffle(self.up1(h2), 2))
+        restored = exposed + F.pixel_shuffle(self.leave(h1), 2)
+        return restored if self.training else restored.clamp(0.0, 1.0)
+
+
+def _convs(width: int, depth: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for _ in range(depth):
+        layers += [RepConv(width, width), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+class Student(nn.Module):
+    """Prior and body as one network: (N, 3, H, W) in [0, 1] → the same, H and W multiples of 8."""
+
+    def __init__(self, config: StudentConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.prior = Prior(config)
+        self.body = Body(config)
+
+    def set_steps(self, steps: int) -> None:
+        """Choose the number of Euler steps, one of `restorect_edge.models.flow.STEPS_ALLOWED`."""
+        self.prior.steps = steps
+
+    def thumbnail(self, image: Tensor) -> Tensor:
+        """Return what the prior looks at, (N, 3, S, S)."""
+        return area_thumbnail(image, self.prior.size)
+
+    def forward(self, image: Tensor) -> Tensor:
+        restored: Tensor = self.body(image, self.prior(self.thumbnail(image)))
+        return restored
+
+    def deploy(self) -> "Student":
+        """Return a copy for inference: branches fused, evaluation mode."""
+        return fuse(self).eval()
+
+
+PRESETS: dict[str, Callable[[], Student | PaperStudent]] = {
+    "nano": lambda: Student(
+        StudentConfig(widths=(16, 24, 32), depths=(1, 1, 2), decomposition=16, encoder=32)
+    ),
+    "small": lambda: Student(StudentConfig()),
+    "base": lambda: Student(StudentConfig(widths=(48, 64, 88))),
+    "paper": lambda: PaperStudent(PaperConfig()),
+}
+"""What `build` can build: each entry makes a network with fresh weights."""
+
+
+@overload
+def build(preset: Literal["nano", "small", "base"], *, seed: int = 0) -> Student: ...
+@overload
+def build(preset: Literal["paper"], *, seed: int = 0) -> PaperStudent: ...
+@overload
+def build(preset: str, *, seed: int = 0) -> Student | PaperStudent: ...
+def build(preset: str, *, seed: int = 0) -> Student | PaperStudent:
+    """Build a preset with freshly initialised weights, the same for the same seed.
+
+    Raises:
+        UsageError: there is no such preset.
+    """
+    if preset not in PRESETS:
+        raise unknown_name("preset", preset, PRESETS)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return PRESETS[preset]()

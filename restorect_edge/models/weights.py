@@ -1,0 +1,115 @@
+"""Loading weights into networks. Only safetensors are read, so nothing is ever unpickled."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from restorect_edge.artifact import file_hash
+from restorect_edge.errors import IncompatibleError, MissingDependencyError, UsageError
+from restorect_edge.models.flow import STEPS_ALLOWED
+from restorect_edge.models.reach import halo
+from restorect_edge.models.student import MULTIPLE, Student, build
+from restorect_edge.spec import ImageSpec, SizeRequirements
+from restorect_edge.weights import card, locate
+
+__all__ = ["Weights", "load_weights"]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A network for inference with everything known about it."""
+
+    name: str
+    network: nn.Module
+    """Fused, in evaluation mode: (N, 3, H, W) in [0, 1] → the same."""
+    card: dict[str, Any]
+    sha256: str
+    steps: int
+
+    @property
+    def student(self) -> Student | None:
+        """The network if it has a prior and a local body, else None."""
+        return self.network if isinstance(self.network, Student) else None
+
+    def spec(self, *, split: bool) -> ImageSpec:
+        """Return the contract of the whole network, or of its body alone."""
+        multiple = int(getattr(self.network, "multiple", MULTIPLE))
+        size = SizeRequirements(minimum=multiple, multiple_of=multiple)
+        if not split:
+            return ImageSpec(size=size)
+        return ImageSpec(size=size, halo=halo(self.body_owner().body))
+
+    def body_owner(self) -> Student:
+        """Return the student, or raise `UsageError` for a network that cannot be split."""
+        if self.student is None:
+            raise UsageError(
+                f"'{self.name}' has no prior and local body, so it cannot be split or tiled; use --form whole"
+            )
+        return self.student
+
+
+def load_weights(source: str | Path, *, steps: int | None = None) -> Weights:
+    """Load shipped weights by name, or one's own by path.
+
+    Args:
+        source: a name such as ``lowlight-small``, or the path of a ``.safetensors`` file that
+            ``restorect_edge.train`` wrote.
+        steps: Euler steps of the flows, one of 1, 2, 4, 8; by default what the weights were made for.
+
+    Raises:
+        UsageError: unknown name, missing file, or steps that are not allowed.
+        IncompatibleError: the file is truncated, edited, not safetensors, or not of a known preset.
+    """
+    path = locate(source)
+    tensors, metadata = _read(path)
+    facts = card(path)
+    digest = file_hash(path)
+    if facts.get("sha256", digest) != digest:
+        raise IncompatibleError(f"'{path}' is not the file that its card describes: sha256 {digest[:12]}…")
+    network = build(_preset(path, facts, metadata))
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise IncompatibleError(f"'{path}' does not fit its preset: {error}") from error
+    network = network.deploy()
+    chosen = _set_steps(network, steps)
+    return Weights(str(facts.get("name", path.stem)), network, facts, digest, chosen)
+
+
+def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    try:
+        from safetensors import SafetensorError, safe_open
+    except ImportError as error:
+        raise MissingDependencyError("loading weights", "export") from error
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise IncompatibleError(
+            f"'{path}' is not a whole safetensors file ({error}); copy or train it again"
+        ) from error
+
+
+def _preset(path: Path, facts: dict[str, Any], metadata: dict[str, str]) -> str:
+    preset = facts.get("preset") or json.loads(metadata.get("config", "{}")).get("preset")
+    if not preset:
+        raise IncompatibleError(
+            f"'{path}' does not say which preset it is for: keep its .json card beside it, "
+            "or use a file that restorect_edge.train wrote"
+        )
+    return str(preset)
+
+
+def _set_steps(network: Any, steps: int | None) -> int:
+    chosen = int(network.config.steps if steps is None else steps)
+    if chosen not in STEPS_ALLOWED:
+        raise UsageError(
+            f"steps must be one of {', '.join(map(str, STEPS_ALLOWED))}, got {chosen}; "
+            "the flow is trained for those"
+        )
+    network.set_steps(chosen)
+    return chosen

@@ -1,0 +1,45 @@
+"""Dark photographs that every export is verified on (600×400, Kodak, darkened synthetically)."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from restorect_edge.errors import UsageError
+
+__all__ = ["photo_paths", "photos"]
+
+FOLDER = Path(__file__).parent
+SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+
+def photo_paths(folder: Path = FOLDER) -> list[Path]:
+    """List the images of a folder, by default the shipped dark photographs, sorted by name."""
+    if not folder.is_dir():
+        raise UsageError(f"no folder of images at '{folder}'")
+    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    if not found:
+        raise UsageError(f"no images in '{folder}'; readable: {', '.join(sorted(SUFFIXES))}")
+    return found
+
+
+def photos(size: tuple[int, int] | None = None, folder: Path = FOLDER) -> dict[str, NDArray[np.uint8]]:
+    """Decode the images of a folder as (H, W, 3) uint8 RGB, by name.
+
+    Args:
+        size: (height, width) to cut and scale each to, keeping proportions; None leaves them as they are.
+        folder: where they are.
+    """
+    return {path.stem: _decode(path, size) for path in photo_paths(folder)}
+
+
+def _decode(path: Path, size: tuple[int, int] | None) -> NDArray[np.uint8]:
+    try:
+        with Image.open(path) as file:
+            image = file.convert("RGB")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read '{path}' as an image: {error}") from error
+    if size is not None and image.size != (size[1], size[0]):
+        image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.BICUBIC)
+    return np.asarray(image)

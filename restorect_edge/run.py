@@ -1,0 +1,161 @@
+"""Command line: ``python -m restorect_edge.run ARTIFACT INPUT... -o OUT``."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from restorect_edge import imagefiles
+from restorect_edge._command import Parser, run
+from restorect_edge.errors import RestorectError, UsageError
+from restorect_edge.runtimes import RUNTIMES, Runtime, load
+
+EXAMPLES = """  python -m restorect_edge.run lowlight-small dark.jpg -o bright.jpg
+  python -m restorect_edge.run out/lowlight-small-openvino-fp32-400x600 photos -o restored
+  python -m restorect_edge.run out/lowlight-small-onnx-fp32-split-dynamic big.png -o big-restored.png --tile 512
+
+OUT is a file for one input file and a folder for anything else; folders keep their structure and names.
+Reads and writes 8-bit JPEG, PNG, TIFF and WebP and 16-bit PNG. EXIF data with its orientation, colour
+profile and resolution are kept. A file that cannot be restored is reported, the others go on, and the
+exit code is 1.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An image to restore and where the result goes."""
+
+    source: Path
+    destination: Path
+
+
+def parser() -> Parser:
+    """Return the parser."""
+    p = Parser("run", "Restore photographs, one or whole folders of them.", EXAMPLES)
+    p.add_argument("artifact", metavar="ARTIFACT", help="directory that an export made; or weights, by name or file")
+    p.add_argument("inputs", metavar="INPUT", nargs="+", type=Path, help="image files and folders")
+    p.add_argument("-o", "--output", metavar="OUT", required=True, help="file or folder")
+    p.add_argument("--tile", type=int, metavar="N", help="side of what each tile contributes, in pixels")
+    p.add_argument("--device", default="auto", metavar="D", help="such as cpu, gpu, cuda; default auto")
+    p.add_argument("--runtime", metavar="R", help=f"back end, if not the artifact's own: {', '.join(RUNTIMES)}")
+    p.add_argument("--threads", type=int, metavar="N", help="CPU threads; default: the back end decides")
+    p.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    p.add_argument("--quality", type=int, default=95, metavar="Q", help="of JPEG and WebP, 1 to 100; default 95")
+    p.add_argument("-v", "--verbose", action="store_true", help="show the timing of each image")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return run(_run, parser(), argv)
+
+
+def _run(args: argparse.Namespace) -> int:
+    if not 1 <= args.quality <= 100:
+        raise UsageError(f"--quality is 1 to 100, got {args.quality}")
+    jobs = plan(args.inputs, args.output)
+    check_outputs(jobs, overwrite=args.overwrite)
+    with load(args.artifact, device=args.device, threads=args.threads, runtime=args.runtime) as restore:
+        _say(f"restoring {len(jobs)} image{'s'[: len(jobs) > 1]} with {restore.provider}")
+        failed = _restore_all(restore, jobs, args)
+    if failed:
+        raise UsageError(f"{failed} of {len(jobs)} images were not restored; the messages above say why")
+    print(args.output)
+    return 0
+
+
+def plan(inputs: Sequence[Path], output: str) -> list[Job]:
+    """Pair every image of the inputs with its destination.
+
+    Args:
+        inputs: files and folders; folders are searched below, without hidden files.
+        output: a file if the only input is a file, else a folder. A name with a suffix is a file unless it
+            ends in a slash or such a folder exists.
+
+    Raises:
+        UsageError: a missing input, no image in a folder, an output that is not one, or two inputs that
+            would get the same destination.
+    """
+    out = Path(output)
+    if len(inputs) == 1 and inputs[0].is_file() and out.suffix and not (output.endswith("/") or out.is_dir()):
+        imagefiles.check_suffix(out)
+        return [Job(inputs[0], out)]
+    if out.is_file():
+        raise UsageError(f"'{out}' is a file; for several images or a folder, -o names a folder")
+    jobs = [job for source in inputs for job in _jobs(source, out)]
+    taken: dict[Path, Path] = {}
+    for job in jobs:
+        first = taken.setdefault(job.destination, job.source)
+        if first != job.source:
+            raise UsageError(f"'{first}' and '{job.source}' would both become '{job.destination}'; run them apart")
+    return list(dict.fromkeys(jobs))
+
+
+def _jobs(source: Path, out: Path) -> list[Job]:
+    if source.is_file():
+        return [Job(source, out / source.name)]
+    if not source.is_dir():
+        raise UsageError(f"no image or folder at '{source}'")
+    inside = out != source and out.is_relative_to(source)
+    found = [
+        path
+        for path in sorted(source.rglob("*"))
+        if path.suffix.lower() in imagefiles.FORMATS
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(source).parts)
+        and not (inside and path.is_relative_to(out))
+    ]
+    if not found:
+        raise UsageError(f"no images in '{source}'; readable: {', '.join(sorted(imagefiles.FORMATS))}")
+    return [Job(path, out / path.relative_to(source)) for path in found]
+
+
+def check_outputs(jobs: Sequence[Job], *, overwrite: bool) -> None:
+    """Raise `UsageError` before any work if destinations exist and must not be replaced."""
+    there = [] if overwrite else [job.destination for job in jobs if job.destination.exists()]
+    if there:
+        more = f" and {len(there) - 1} more" if len(there) > 1 else ""
+        raise UsageError(f"'{there[0]}'{more} exists; use --overwrite to replace, or another -o")
+
+
+def _restore_all(restore: Runtime, jobs: Sequence[Job], args: argparse.Namespace) -> int:
+    """Restore every image and return how many failed; a single one's own error is raised."""
+    failed = 0
+    for job in tqdm(jobs, unit="image", file=sys.stderr, disable=None):
+        try:
+            line = restore_file(restore, job, tile=args.tile, quality=args.quality)
+        except RestorectError as error:
+            if len(jobs) == 1:
+                raise
+            failed += 1
+            _say(f"error: {job.source}: {error}")
+        else:
+            if args.verbose:
+                _say(line)
+    return failed
+
+
+def restore_file(restore: Runtime, job: Job, *, tile: int | None = None, quality: int = 95) -> str:
+    """Restore one file, 16-bit ones in floating point, and return a line about the time it took."""
+    started = time.perf_counter()
+    photo = imagefiles.read(job.source)
+    decoded = time.perf_counter()
+    restored = restore(photo.image, tile=tile)
+    done = time.perf_counter()
+    imagefiles.write(job.destination, restored, like=photo, quality=quality)
+    height, width = photo.pixels.shape[:2]
+    stages = {"read": decoded - started, "write": time.perf_counter() - done}
+    shown = {**{k: 1e3 * v for k, v in stages.items()}, **restore.timings}
+    return f"{job.source} {width}×{height}: " + ", ".join(f"{k} {v:.1f} ms" for k, v in shown.items())
+
+
+def _say(line: str) -> None:
+    tqdm.write(line, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

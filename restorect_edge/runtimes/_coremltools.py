@@ -1,0 +1,55 @@
+"""coremltools, imported on demand and without its chatter."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from restorect_edge.errors import MissingDependencyError
+
+__all__ = ["library", "quiet"]
+
+LOGGERS = ("coremltools", "torchao", "torch.utils._pytree")
+"""Who reports untested versions, parts of coremltools that exist on macOS only, and CUDA kernels."""
+
+WARNINGS: tuple[tuple[str, type[Warning]], ...] = (
+    (r"Function _TORCH_OPS_REGISTRY", DeprecationWarning),
+    (r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning),
+    (r"Implicitly cleaning up <TemporaryDirectory", ResourceWarning),
+    # the bounds of a one-sided clamp are the largest float32, which float16 holds as infinity
+    (r"overflow encountered in cast", RuntimeWarning),
+    (r"invalid value encountered in cast", RuntimeWarning),
+)
+"""What a conversion by coremltools 9.0 provokes by itself (message, category)."""
+
+
+def library(what: str) -> Any:
+    """Import and return coremltools.
+
+    Args:
+        what: what needs it, for the message of the `MissingDependencyError` when it is not installed.
+    """
+    try:
+        with quiet():
+            import coremltools
+    except ImportError as error:
+        raise MissingDependencyError(what, "coreml", detail=str(error)) from error
+    return coremltools
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hold back coremltools' log messages below ERROR and its own deprecations, then restore both."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            for message, category in WARNINGS:
+                warnings.filterwarnings("ignore", message, category)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

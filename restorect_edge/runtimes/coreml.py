@@ -1,0 +1,66 @@
+"""Core ML itself, on macOS: CPU, GPU and Neural Engine."""
+
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from restorect_edge.errors import BackendError
+from restorect_edge.runtimes._coremltools import library, quiet
+from restorect_edge.runtimes.base import Runtime
+
+__all__ = ["CoreMLRuntime"]
+
+COMPUTE_UNITS = {"cpu": "CPU_ONLY", "gpu": "CPU_AND_GPU", "npu": "CPU_AND_NE"}
+"""Core ML is told what it may use, and still decides by itself what runs where."""
+
+
+class CoreMLRuntime(Runtime):
+    """Runs ``.mlpackage`` files with Apple's framework; ``auto`` is the CPU."""
+
+    name: ClassVar[str] = "coreml"
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """Return ``cpu``, ``gpu`` and ``npu``; raises `BackendError` on any system but macOS."""
+        if sys.platform != "darwin":
+            raise BackendError(
+                f"Core ML predicts on macOS only, this is {sys.platform}; here the runtime 'mil' evaluates "
+                "the package operation by operation"
+            )
+        library("the Core ML back end")
+        return tuple(COMPUTE_UNITS)
+
+    def _open(self, path: Path) -> Any:
+        ct = library("the Core ML back end")
+        try:
+            with quiet():
+                return ct.models.MLModel(str(path), compute_units=ct.ComputeUnit[COMPUTE_UNITS[self.device]])
+        except Exception as error:  # coremltools wraps Core ML's errors in RuntimeError and Exception
+            raise BackendError(f"Core ML cannot load '{path}' on {self.device}: {error}") from error
+
+    def _run(self, session: Any, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        images = {i.name for i in session.input_description._fd_spec if i.type.HasField("imageType")}
+        try:
+            results = session.predict({n: _to_image(v) if n in images else v for n, v in feeds.items()})
+        except Exception as error:
+            raise BackendError(f"Core ML failed: {error}") from error
+        (result,) = results.values()
+        return _from_image(result) if isinstance(result, Image.Image) else np.asarray(result, np.float32)
+
+    def _provider(self, session: Any) -> str:
+        return f"Core ML (coremltools {library('the Core ML back end').__version__}) on {self.device}"
+
+
+def _to_image(planes: NDArray[np.float32]) -> Image.Image:
+    """(1, 3, H, W) in [0, 1] → 8-bit RGB."""
+    return Image.fromarray(np.rint(planes[0].transpose(1, 2, 0) * 255).astype(np.uint8))
+
+
+def _from_image(image: Image.Image) -> NDArray[np.float32]:
+    """8-bit image, of whatever channel order Core ML hands over → (1, 3, H, W) RGB in [0, 1]."""
+    pixels = np.asarray(image.convert("RGB"), np.float32) / 255
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])

@@ -1,0 +1,66 @@
+"""ONNX Runtime: CPU, CUDA and TensorRT execution providers."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restorect_edge.errors import BackendError, MissingDependencyError
+from restorect_edge.runtimes.base import Runtime
+
+__all__ = ["ONNXRuntime"]
+
+PROVIDERS = {
+    "tensorrt": "TensorrtExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
+
+
+class ONNXRuntime(Runtime):
+    """Runs ``.onnx`` files; ``auto`` is CUDA where ONNX Runtime has it, else the CPU."""
+
+    name: ClassVar[str] = "onnxruntime"
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """Return those of ``cuda``, ``cpu``, ``tensorrt`` that this build of ONNX Runtime offers."""
+        offered = _library().get_available_providers()
+        return tuple(name for name in ("cuda", "cpu", "tensorrt") if PROVIDERS[name] in offered)
+
+    def _open(self, path: Path) -> Any:
+        ort = _library()
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        if self.threads is not None:
+            options.intra_op_num_threads = self.threads
+        wanted = PROVIDERS[self.device]
+        try:
+            session = ort.InferenceSession(path, options, providers=[wanted])
+        except Exception as error:  # ONNX Runtime's own exception classes have no common base
+            raise BackendError(f"ONNX Runtime cannot load '{path}': {error}") from error
+        if wanted not in session.get_providers():
+            raise BackendError(
+                f"ONNX Runtime fell back to {', '.join(session.get_providers())} instead of {wanted}: "
+                "check that the CUDA and cuDNN libraries of its build are installed"
+            )
+        return session
+
+    def _run(self, session: Any, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        try:
+            result: NDArray[np.float32] = session.run(None, feeds)[0]
+        except Exception as error:
+            raise BackendError(f"ONNX Runtime failed: {error}") from error
+        return result
+
+    def _provider(self, session: Any) -> str:
+        return f"ONNX Runtime {_library().__version__} {session.get_providers()[0]}"
+
+
+def _library() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingDependencyError("the ONNX Runtime back end", "onnxruntime") from error
+    return onnxruntime

@@ -1,0 +1,60 @@
+"""OpenVINO: CPU, GPU and NPU of Intel machines, and ARM CPUs."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restorect_edge.errors import BackendError, MissingDependencyError
+from restorect_edge.runtimes.base import Runtime
+
+__all__ = ["OpenVINORuntime"]
+
+
+class OpenVINORuntime(Runtime):
+    """Runs OpenVINO IR and ``.onnx`` files; ``auto`` is the CPU, where results are float32.
+
+    float32 arithmetic is asked for on every device, so that results agree across machines.
+    """
+
+    name: ClassVar[str] = "openvino"
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """Return those of ``cpu``, ``gpu``, ``npu`` that OpenVINO finds."""
+        found = {device.split(".")[0].lower() for device in _library().Core().available_devices}
+        return tuple(name for name in ("cpu", "gpu", "npu") if name in found)
+
+    def _open(self, path: Path) -> Any:
+        ov = _library()
+        config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        if self.device != "npu":
+            config["INFERENCE_PRECISION_HINT"] = "f32"
+        if self.threads is not None and self.device == "cpu":
+            config["INFERENCE_NUM_THREADS"] = self.threads
+        try:
+            compiled = ov.Core().compile_model(path, self.device.upper(), config)
+        except RuntimeError as error:
+            raise BackendError(f"OpenVINO cannot load '{path}' on {self.device}: {error}") from error
+        return compiled.create_infer_request()
+
+    def _run(self, session: Any, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        try:
+            results = session.infer(feeds, share_inputs=True, share_outputs=True)
+        except (RuntimeError, ValueError) as error:
+            raise BackendError(f"OpenVINO failed: {error}") from error
+        result: NDArray[np.float32] = results[0]
+        return result
+
+    def _provider(self, session: Any) -> str:
+        devices = session.get_compiled_model().get_property("EXECUTION_DEVICES")
+        return f"OpenVINO {_library().__version__.split('-')[0]} {', '.join(devices)}"
+
+
+def _library() -> Any:
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingDependencyError("the OpenVINO back end", "openvino") from error
+    return openvino

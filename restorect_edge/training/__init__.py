@@ -1,0 +1,1 @@
+"""Training core: data, losses, loops. Import the modules by name; none is imported here."""

@@ -1,0 +1,86 @@
+"""Loading weights: by name, by path, and everything that can be wrong with them."""
+
+import json
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from restorect_edge.errors import IncompatibleError, UsageError
+from restorect_edge.models import build
+from restorect_edge.models.weights import load_weights
+from restorect_edge.weights import card, locate, names
+
+
+def test_every_shipped_weight_has_a_card_that_matches_it():
+    assert "lowlight-small" in names()
+    for name in names():
+        weights = load_weights(name)
+        facts = card(locate(name))
+        assert weights.sha256 == facts["sha256"]
+        for key in ("name", "preset", "task", "data", "licence", "command", "seed", "validation"):
+            assert facts[key] is not None, key
+
+
+def test_the_nearest_name_is_suggested():
+    with pytest.raises(UsageError, match=r"unknown weights 'lowlight-smal'.*did you mean 'lowlight-small'"):
+        load_weights("lowlight-smal")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UsageError, match="no weights at"):
+        load_weights(tmp_path / "none.safetensors")
+
+
+def test_truncated_file(tmp_path):
+    whole = locate("lowlight-small").read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(IncompatibleError, match="not a whole safetensors file"):
+        load_weights(tmp_path / "cut.safetensors")
+
+
+def test_a_pickle_is_refused_and_not_run(tmp_path):
+    class Planted:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "executed"), "w"))
+
+    path = tmp_path / "evil.safetensors"
+    path.write_bytes(pickle.dumps(Planted()))
+    with pytest.raises(IncompatibleError, match="not a whole safetensors file"):
+        load_weights(path)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_an_edited_file_does_not_match_its_card(tmp_path):
+    path = tmp_path / "edited.safetensors"
+    save_file(dict(build("nano").state_dict()), path)
+    path.with_suffix(".json").write_text(json.dumps({"preset": "nano", "sha256": "0" * 64}))
+    with pytest.raises(IncompatibleError, match="not the file that its card describes"):
+        load_weights(path)
+
+
+def test_weights_of_another_preset_do_not_fit(tmp_path):
+    path = tmp_path / "wrong.safetensors"
+    save_file(dict(build("nano").state_dict()), path, {"config": json.dumps({"preset": "small"})})
+    with pytest.raises(IncompatibleError, match="does not fit its preset"):
+        load_weights(path)
+
+
+def test_a_file_that_names_no_preset(tmp_path):
+    path = tmp_path / "bare.safetensors"
+    save_file({"x": torch.zeros(1)}, path)
+    with pytest.raises(IncompatibleError, match="does not say which preset"):
+        load_weights(path)
+
+
+@pytest.mark.parametrize("steps", [0, 3, 16])
+def test_steps_that_the_flow_is_not_trained_for(steps):
+    with pytest.raises(UsageError, match=rf"steps must be one of 1, 2, 4, 8, got {steps}"):
+        load_weights("lowlight-small", steps=steps)
+
+
+def test_steps_change_the_latent():
+    image = torch.rand(1, 3, 64, 64) * 0.1
+    outputs = [load_weights("lowlight-small", steps=n).network(image) for n in (1, 4)]
+    assert not torch.equal(*outputs)
