@@ -35,7 +35,7 @@ def read_16_bit(path: Path) -> NDArray[np.uint16]:
 
 def _pass(path: Path, raw_mode: str) -> NDArray[np.uint8]:
     with Image.open(path) as file:
-        file.tile = [(*tile[:3], raw_mode) for tile in file.tile]  # type: ignore[attr-defined, misc]
+        file.tile = [(*tile[:3], raw_mode) for tile in file.tile]
         return np.asarray(file)
 
 
@@ -78,7 +78,7 @@ def _write_pixels(stream: BinaryIO, pixels: NDArray[np.uint16]) -> None:
         filtered[:, 0] = UP
         np.subtract(rows, np.concatenate([above, rows[:-1]]), out=filtered[:, 1:])
         above = rows[-1:]
-        _chunk(stream, b"IDAT", packer.compress(filtered))
+        _chunk(stream, b"IDAT", packer.compress(filtered.tobytes()))
     _chunk(stream, b"IDAT", packer.flush())
 
 

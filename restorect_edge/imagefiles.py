@@ -1,6 +1,5 @@
 """Photographs as files: decoding to pixels and everything to keep, and encoding with it."""
 
-import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from restorect_edge._files import replacing
 from restorect_edge._png import read_16_bit, write_16_bit
 from restorect_edge.errors import UsageError
 from restorect_edge.runtimes.images import is_16_bit, mode_words
@@ -55,7 +55,8 @@ class Photo:
         """The pixels as a runtime takes them: uint8, or float32 in [0, 1] for 16 bits."""
         if self.pixels.dtype == np.uint8:
             return self.pixels
-        return self.pixels / np.float32(65535)
+        values: NDArray[np.float32] = self.pixels / np.float32(65535)
+        return values
 
 
 def check_suffix(path: Path) -> None:
@@ -80,7 +81,7 @@ def read(path: Path) -> Photo:
                 pixels=pixels,
                 exif=_exif(file),
                 icc_profile=file.info.get("icc_profile") or b"",
-                dpi=file.info.get("dpi"),
+                dpi=_dpi(file),
             )
     except FileNotFoundError as error:
         raise UsageError(f"no image at '{path}'") from error
@@ -98,8 +99,8 @@ def _refuse(file: Image.Image, path: Path) -> None:
         )
     if is_16_bit(file) and file.format != "PNG":
         raise UsageError(
-            f"'{path}' is a {file.format} of 16 bits per channel; 16 bits are read from PNG only: convert it, "
-            f"for example with magick '{path}' 'PNG48:{mended}'"
+            f"'{path}' is a {file.format} of 16 bits per channel; 16 bits are read from PNG only: convert "
+            f"it, for example with magick '{path}' 'PNG48:{mended}'"
         )
     frames = getattr(file, "n_frames", 1)
     if frames > 1 and file.format != "MPO":  # a phone's JPEG whose further frames are depth or gain maps
@@ -115,6 +116,11 @@ def _exif(file: Image.Image) -> bytes:
     if "Raw profile type exif" in file.info and "exif" not in file.info:
         return file.getexif().tobytes().removeprefix(EXIF_PREFIX)
     return (file.info.get("exif") or b"").removeprefix(EXIF_PREFIX)
+
+
+def _dpi(file: Image.Image) -> tuple[float, float] | None:
+    x, y = (float(side) for side in file.info.get("dpi") or (0, 0))
+    return (x, y) if x > 1 and y > 1 else None  # Pillow gives (1, 1) for a TIFF file that does not say
 
 
 def _described(exif: Image.Exif) -> bytes:
@@ -144,16 +150,11 @@ def write(path: Path, image: NDArray[Any], *, like: Photo, quality: int = 95) ->
         UsageError: no such format, the folder cannot be written, or the format cannot hold the image.
     """
     check_suffix(path)
-    partial = path.with_name(f".{path.name}-{os.getpid()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w+b") as stream:
+        with replacing(path) as stream:
             _encode(stream, FORMATS[path.suffix.lower()], image, like, quality)
-        os.replace(partial, path)
     except (OSError, ValueError, struct.error) as error:
         raise UsageError(f"cannot write '{path}': {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _encode(stream: BinaryIO, kind: str, image: NDArray[Any], like: Photo, quality: int) -> None:
@@ -168,10 +169,12 @@ def _encode(stream: BinaryIO, kind: str, image: NDArray[Any], like: Photo, quali
 
 
 def _options(kind: str, like: Photo, quality: int) -> dict[str, Any]:
-    options: dict[str, Any] = {  # TIFF stays uncompressed: Pillow's compressing writer takes no EXIF groups
+    # TIFF stays uncompressed: Pillow's compressing writer takes no EXIF groups
+    lossy: dict[str, dict[str, Any]] = {
         "JPEG": {"quality": quality, "subsampling": "4:4:4"},
         "WEBP": {"quality": quality},
-    }.get(kind, {})
+    }
+    options = lossy.get(kind, {})
     if like.exif:
         options["exif"] = _for_tiff(like.exif) if kind == "TIFF" else EXIF_PREFIX + like.exif
     if like.icc_profile:

@@ -1,6 +1,7 @@
 """Command line: ``python -m restorect_edge.run ARTIFACT INPUT... -o OUT``."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from restorect_edge.runtimes import RUNTIMES, Runtime, load
 
 EXAMPLES = """  python -m restorect_edge.run lowlight-small dark.jpg -o bright.jpg
   python -m restorect_edge.run out/lowlight-small-openvino-fp32-400x600 photos -o restored
-  python -m restorect_edge.run out/lowlight-small-onnx-fp32-split-dynamic big.png -o big-restored.png --tile 512
+  python -m restorect_edge.run out/lowlight-small-onnx-fp32-split-dynamic big.png -o big-bright.png --tile 512
 
 OUT is a file for one input file and a folder for anything else; folders keep their structure and names.
 Reads and writes 8-bit JPEG, PNG, TIFF and WebP and 16-bit PNG. EXIF data with its orientation, colour
@@ -36,15 +37,21 @@ class Job:
 def parser() -> Parser:
     """Return the parser."""
     p = Parser("run", "Restore photographs, one or whole folders of them.", EXAMPLES)
-    p.add_argument("artifact", metavar="ARTIFACT", help="directory that an export made; or weights, by name or file")
+    p.add_argument(
+        "artifact", metavar="ARTIFACT", help="directory that an export made; or weights, by name or file"
+    )
     p.add_argument("inputs", metavar="INPUT", nargs="+", type=Path, help="image files and folders")
     p.add_argument("-o", "--output", metavar="OUT", required=True, help="file or folder")
     p.add_argument("--tile", type=int, metavar="N", help="side of what each tile contributes, in pixels")
     p.add_argument("--device", default="auto", metavar="D", help="such as cpu, gpu, cuda; default auto")
-    p.add_argument("--runtime", metavar="R", help=f"back end, if not the artifact's own: {', '.join(RUNTIMES)}")
+    p.add_argument(
+        "--runtime", metavar="R", help=f"back end, if not the artifact's own: {', '.join(RUNTIMES)}"
+    )
     p.add_argument("--threads", type=int, metavar="N", help="CPU threads; default: the back end decides")
     p.add_argument("--overwrite", action="store_true", help="replace files that exist")
-    p.add_argument("--quality", type=int, default=95, metavar="Q", help="of JPEG and WebP, 1 to 100; default 95")
+    p.add_argument(
+        "--quality", type=int, default=95, metavar="Q", help="of JPEG and WebP, 1 to 100; default 95"
+    )
     p.add_argument("-v", "--verbose", action="store_true", help="show the timing of each image")
     return p
 
@@ -60,7 +67,7 @@ def _run(args: argparse.Namespace) -> int:
     jobs = plan(args.inputs, args.output)
     check_outputs(jobs, overwrite=args.overwrite)
     with load(args.artifact, device=args.device, threads=args.threads, runtime=args.runtime) as restore:
-        _say(f"restoring {len(jobs)} image{'s'[: len(jobs) > 1]} with {restore.provider}")
+        _say(f"{len(jobs)} image{'' if len(jobs) == 1 else 's'}, {restore.provider}")
         failed = _restore_all(restore, jobs, args)
     if failed:
         raise UsageError(f"{failed} of {len(jobs)} images were not restored; the messages above say why")
@@ -91,7 +98,9 @@ def plan(inputs: Sequence[Path], output: str) -> list[Job]:
     for job in jobs:
         first = taken.setdefault(job.destination, job.source)
         if first != job.source:
-            raise UsageError(f"'{first}' and '{job.source}' would both become '{job.destination}'; run them apart")
+            raise UsageError(
+                f"'{first}' and '{job.source}' would both become '{job.destination}'; run them apart"
+            )
     return list(dict.fromkeys(jobs))
 
 
@@ -100,22 +109,25 @@ def _jobs(source: Path, out: Path) -> list[Job]:
         return [Job(source, out / source.name)]
     if not source.is_dir():
         raise UsageError(f"no image or folder at '{source}'")
-    inside = out != source and out.is_relative_to(source)
-    found = [
-        path
-        for path in sorted(source.rglob("*"))
-        if path.suffix.lower() in imagefiles.FORMATS
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(source).parts)
-        and not (inside and path.is_relative_to(out))
-    ]
+    found = [path for path in sorted(source.rglob("*")) if _is_image(path, source)]
+    if out.resolve() != source.resolve():  # what an earlier run left in a folder inside is no input
+        found = [path for path in found if not path.resolve().is_relative_to(out.resolve())]
     if not found:
         raise UsageError(f"no images in '{source}'; readable: {', '.join(sorted(imagefiles.FORMATS))}")
     return [Job(path, out / path.relative_to(source)) for path in found]
 
 
+def _is_image(path: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return not hidden and path.suffix.lower() in imagefiles.FORMATS and path.is_file()
+
+
 def check_outputs(jobs: Sequence[Job], *, overwrite: bool) -> None:
-    """Raise `UsageError` before any work if destinations exist and must not be replaced."""
+    """Raise `UsageError` before any work if a destination exists unwanted or cannot be made."""
+    for folder in {job.destination.parent for job in jobs}:
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        if not existing.is_dir() or not os.access(existing, os.W_OK):
+            raise UsageError(f"cannot write below '{existing}'; choose another folder with -o")
     there = [] if overwrite else [job.destination for job in jobs if job.destination.exists()]
     if there:
         more = f" and {len(there) - 1} more" if len(there) > 1 else ""

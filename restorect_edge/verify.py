@@ -24,7 +24,9 @@ def parser() -> Parser:
     """Return the parser."""
     p = Parser("verify", "Check an artifact's files, run it, and compare it with its network.", EXAMPLES)
     p.add_argument("artifact", type=Path, metavar="ARTIFACT", help="directory that an export made")
-    p.add_argument("--images", type=Path, metavar="DIR", help="photographs to use instead of the shipped ones")
+    p.add_argument(
+        "--images", type=Path, metavar="DIR", help="photographs to use instead of the shipped ones"
+    )
     p.add_argument("--weights", metavar="NAME|PATH", help="what it was made from, if that is not shipped")
     p.add_argument("--json", action="store_true", help="one JSON object on standard output")
     return p

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from restorect_edge.artifact import Artifact
 from restorect_edge.errors import UsageError
-from restorect_edge.export._options import PRECISIONS, ExportOptions
+from restorect_edge.export._options import PRECISIONS, Calibration, ExportOptions
 from restorect_edge.export._targets import TARGETS, Target, resolve, with_dependencies
 from restorect_edge.spec import ImageSpec
 
@@ -40,6 +40,9 @@ def export(
     steps: int | None = None,
     form: str = "whole",
     minimum_deployment_target: str = "ios17",
+    calib_data: str | Path | None = None,
+    num_calib: int | None = None,
+    calib_seed: int | None = None,
     output_dir: str | Path = "out",
     overwrite: bool = False,
     progress: Progress = lambda message: None,
@@ -52,12 +55,15 @@ def export(
         target: ``onnx``, ``openvino``, ``tensorrt`` or ``coreml``.
         spec: the contract of a module or program of one's own; by default any size, scale 1.
         name: what to call a module of one's own.
-        precision: ``fp32`` or ``fp16``; by default the target's usual one.
+        precision: ``fp32``, ``fp16`` or, for students, ``int8``; by default the target's usual one.
         shapes: (height, width) of each fixed size; by default (400, 600), or tiles of (512, 512).
         dynamic: leave height and width free instead.
         steps: Euler steps of the flow, 1, 2, 4 or 8.
         form: ``whole`` is one graph; ``split`` is prior and body, for images of any size by exact tiles.
         minimum_deployment_target: ``ios16``, ``ios17`` or ``ios18``; Core ML only.
+        calib_data: for INT8, a folder of photographs or pairs, or a manifest; by default the shipped set.
+        num_calib: for INT8, the most photographs to calibrate on; by default 128.
+        calib_seed: for INT8, the seed of their choice; by default 0.
         output_dir: where the artifact's directory is made.
         overwrite: replace an artifact of that name.
         progress: is given a line per stage.
@@ -77,6 +83,9 @@ def export(
         steps=steps,
         form=form,
         minimum_deployment_target=minimum_deployment_target,
+        calib_data=calib_data,
+        num_calib=num_calib,
+        calib_seed=calib_seed,
         output_dir=output_dir,
     )
     return plan.run(overwrite=overwrite, progress=progress)[0]
@@ -95,9 +104,11 @@ class Plan:
         jobs: Sequence[tuple[Target, ExportOptions]],
         shapes: Sequence[tuple[int, int]],
         folder: Path,
+        calibration: Calibration | None = None,
     ) -> None:
         from restorect_edge.export._pipeline import artifact_path
 
+        self.calibration = calibration
         self.source, self.jobs, self.shapes, self.folder = source, jobs, shapes, folder
         self.paths = [artifact_path(folder, source, t, o, shapes) for t, o in jobs]
 
@@ -105,7 +116,15 @@ class Plan:
         """Make and verify the artifacts."""
         from restorect_edge.export._pipeline import make
 
-        return make(self.source, self.jobs, self.shapes, self.folder, overwrite=overwrite, progress=progress)
+        return make(
+            self.source,
+            self.jobs,
+            self.shapes,
+            self.folder,
+            calibration=self.calibration,
+            overwrite=overwrite,
+            progress=progress,
+        )
 
 
 def prepare(
@@ -120,6 +139,9 @@ def prepare(
     steps: int | None = None,
     form: str = "whole",
     minimum_deployment_target: str = "ios17",
+    calib_data: str | Path | None = None,
+    num_calib: int | None = None,
+    calib_seed: int | None = None,
     output_dir: str | Path = "out",
 ) -> Plan:
     """Check everything about an export that can be checked before it begins; see `export`."""
@@ -144,7 +166,35 @@ def prepare(
         )
         for row in rows
     ]
-    return Plan(found, jobs, found.shapes(shapes, dynamic), Path(output_dir))
+    calibration = _calibration(found, precision, minimum_deployment_target, calib_data, num_calib, calib_seed)
+    return Plan(found, jobs, found.shapes(shapes, dynamic), Path(output_dir), calibration)
+
+
+def _calibration(
+    source: "Source",
+    precision: str | None,
+    minimum_deployment_target: str,
+    data: str | Path | None,
+    num: int | None,
+    seed: int | None,
+) -> Calibration | None:
+    """Find the photographs for INT8, or None for a precision that needs none."""
+    if precision != "int8":
+        if (data, num, seed) != (None, None, None):
+            raise UsageError("--calib-data, --num-calib and --calib-seed are for --precision int8")
+        return None
+    from restorect_edge.calibration.dataset import calibration_images
+    from restorect_edge.calibration.quantize import require_nncf
+
+    require_nncf()
+    source.require_student()
+    if minimum_deployment_target.lower() == "ios16":
+        raise UsageError("INT8 activations in Core ML need --minimum-deployment-target ios17 or later")
+    seed = 0 if seed is None else seed
+    found = calibration_images(
+        Path(data) if data is not None else None, num=128 if num is None else num, seed=seed
+    )
+    return Calibration(photographs=found, seed=seed)
 
 
 def _found(

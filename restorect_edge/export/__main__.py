@@ -17,6 +17,7 @@ from restorect_edge.spec import ImageSpec, SizeRequirements
 EXAMPLES = """  python -m restorect_edge.export --target coreml
   python -m restorect_edge.export --target all --shapes 720x1280 -o out
   python -m restorect_edge.export --target onnx --form split --dynamic
+  python -m restorect_edge.export --target openvino --precision int8
   python -m restorect_edge.export --recipe export/jetson-orin-nano.toml
   python -m restorect_edge.export --target openvino --weights mine.pt2 --halo 8 --multiple-of 4
 
@@ -29,6 +30,7 @@ DEFAULTS: dict[str, Any] = {
     "form": "whole",
     "minimum_deployment_target": "ios17",
 }
+CALIBRATION = ("calib_data", "num_calib", "calib_seed")
 
 
 def parser() -> Parser:
@@ -42,7 +44,11 @@ def parser() -> Parser:
     p.add_argument(
         "-w", "--weights", metavar="NAME|PATH", help="default lowlight-small; a .safetensors or .pt2 file"
     )
-    p.add_argument("--precision", choices=PRECISIONS, help="default fp32, for tensorrt and coreml fp16")
+    p.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="default fp32, tensorrt and coreml fp16; int8 is calibrated",
+    )
     p.add_argument("--shapes", metavar="HxW[,HxW]", help="fixed image sizes, height first; default 400x600")
     p.add_argument(
         "--dynamic", action=argparse.BooleanOptionalAction, help="leave height and width free instead"
@@ -54,6 +60,11 @@ def parser() -> Parser:
     p.add_argument(
         "--minimum-deployment-target", metavar="IOS", help="Core ML: ios16, ios17 (default), ios18"
     )
+    p.add_argument(
+        "--calib-data", metavar="DIR", help="int8: photographs or pairs to calibrate on; default shipped ones"
+    )
+    p.add_argument("--num-calib", type=int, metavar="N", help="int8: the most photographs; default 128")
+    p.add_argument("--calib-seed", type=int, metavar="N", help="int8: seed of their choice; default 0")
     p.add_argument("--recipe", type=Path, metavar="FILE", help="TOML file with any of the options above")
     own = p.add_argument_group("networks of your own (.pt2)")
     own.add_argument("--scale", type=int, default=1, metavar="N", help="output side over input side")
@@ -91,7 +102,7 @@ def _export(args: argparse.Namespace) -> int:
 def _options(args: argparse.Namespace) -> dict[str, Any]:
     """Merge the command line over the recipe over the defaults."""
     recipe = read_recipe(args.recipe) if args.recipe else {}
-    given = {key: getattr(args, key) for key in ("target", "precision", "steps", *DEFAULTS)}
+    given = {key: getattr(args, key) for key in ("target", "precision", "steps", *CALIBRATION, *DEFAULTS)}
     given["shapes"] = parse_shapes(args.shapes) if args.shapes else None
     if given["dynamic"]:
         recipe.pop("shapes", None)

@@ -1,6 +1,7 @@
 """The graphs of a network, traced once with `torch.export` and shared by all targets."""
 
 import copy
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,7 +10,7 @@ import torch
 from torch import nn
 
 from restorect_edge.errors import BackendError, UsageError
-from restorect_edge.models import Student
+from restorect_edge.models.student import SplitNetwork
 from restorect_edge.spec import ImageSpec
 
 __all__ = ["Graph", "trace_split", "trace_whole"]
@@ -51,7 +52,9 @@ def trace_whole(
         )
 
 
-def trace_split(student: Student, spec: ImageSpec, shapes: Sequence[Shape], dynamic: bool) -> Iterator[Graph]:
+def trace_split(
+    student: SplitNetwork, spec: ImageSpec, shapes: Sequence[Shape], dynamic: bool
+) -> Iterator[Graph]:
     """Trace a student as a prior and a body per shape."""
     thumbnail = torch.rand(1, 3, student.prior.size, student.prior.size)
     with torch.no_grad():
@@ -89,10 +92,10 @@ def _trace(
     module: nn.Module, args: tuple[torch.Tensor, ...], spec: ImageSpec, dynamic: bool
 ) -> torch.export.ExportedProgram:
     shapes = _dynamic_shapes(args, spec) if dynamic else None
-    module = copy.deepcopy(module).eval()
     try:
-        with torch.no_grad():
-            return torch.export.export(module, args, dynamic_shapes=shapes)
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*LeafSpec.*deprecated", FutureWarning)  # torch's own use
+            return torch.export.export(copy.deepcopy(module).eval(), args, dynamic_shapes=shapes)
     except Exception as error:  # torch.export raises its own family and more
         raise BackendError(f"torch.export cannot trace {type(module).__name__}: {error}") from error
 

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ import torch
 from restorect_edge.artifact import Artifact, GraphFile, Manifest, hash_files
 from restorect_edge.errors import QualityError
 from restorect_edge.export import golden, reference
-from restorect_edge.export._graph import Graph, Shape, trace_whole
-from restorect_edge.export._options import ExportOptions
+from restorect_edge.export._graph import Graph, Shape
+from restorect_edge.export._int8 import Calibrated, calibrate
+from restorect_edge.export._options import Calibration, ExportOptions
 from restorect_edge.export._source import Source
 from restorect_edge.export._staging import check_free, staged
 from restorect_edge.export._targets import Target, converter
@@ -43,10 +45,13 @@ def make(
     shapes: Sequence[Shape],
     folder: Path,
     *,
+    calibration: Calibration | None = None,
     overwrite: bool,
     progress: Progress,
 ) -> list[Artifact]:
     """Trace a network once and make a verified artifact of it per target.
+
+    With a calibration, which INT8 needs, it is the quantised network that is traced.
 
     Raises:
         UsageError: an artifact exists already, or the folder cannot be written.
@@ -56,10 +61,14 @@ def make(
     dynamic = jobs[0][1].dynamic
     for target, options in jobs:
         check_free(artifact_path(folder, source, target, options, shapes), overwrite)
+    int8 = calibrate(source, calibration, progress) if calibration else None
+    traced = replace(source, network=int8.network) if int8 else source
     progress(f"tracing {source.name} ({source.form}, {'any size' if dynamic else _sizes(shapes)})")
-    graphs = list(source.graphs(shapes, dynamic))
+    graphs = list(traced.graphs(shapes, dynamic))
     return [
-        _make_one(source, target, options, graphs, shapes, folder, overwrite=overwrite, progress=progress)
+        _make_one(
+            source, target, options, graphs, shapes, folder, int8, overwrite=overwrite, progress=progress
+        )
         for target, options in jobs
     ]
 
@@ -71,6 +80,7 @@ def _make_one(
     graphs: Sequence[Graph],
     shapes: Sequence[Shape],
     folder: Path,
+    int8: Calibrated | None,
     *,
     overwrite: bool,
     progress: Progress,
@@ -83,11 +93,16 @@ def _make_one(
         notes = module.finish(partial, files, options)
         _write_golden(source, partial, graphs)
         if source.own:
-            _write_reference(source, partial, shapes, options.dynamic)
+            _write_reference(partial, graphs)
+        if int8:
+            int8.plan.write(partial)
         manifest = _manifest(source, target, options, graphs, files)
         progress(f"{target.name}: verifying")
         result = check(
-            Artifact(partial, manifest), reference.of_network(source.network), note=notes.pop("verified", "")
+            Artifact(partial, manifest),
+            reference.of_network(source.network),
+            quantised=reference.of_network(int8.network) if int8 else None,
+            note=notes.pop("verified", ""),
         )
         if result.status != "pass":
             raise QualityError(
@@ -183,10 +198,10 @@ def _bare_manifest(source: Source) -> Manifest:
     )
 
 
-def _write_reference(source: Source, partial: Path, shapes: Sequence[Shape], dynamic: bool) -> None:
-    """Keep the user's own network in the artifact, for any size where it can be traced so."""
-    graph = next(trace_whole(source.network, source.spec, shapes[:1], dynamic))
-    torch.export.save(graph.program, partial / reference.REFERENCE_FILE)
+def _write_reference(partial: Path, graphs: Sequence[Graph]) -> None:
+    """Keep the user's own network in the artifact, so that it can be verified again later."""
+    for graph in graphs:
+        torch.export.save(graph.program, partial / reference.file_name(graph.stem))
 
 
 def _write_report(partial: Path, result: Verification, notes: dict[str, Any]) -> None:

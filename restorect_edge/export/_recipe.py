@@ -22,6 +22,9 @@ KEYS: dict[str, type] = {
     "steps": int,
     "form": str,
     "minimum_deployment_target": str,
+    "calib_data": str,
+    "num_calib": int,
+    "calib_seed": int,
 }
 """What a recipe may set, and of which type."""
 

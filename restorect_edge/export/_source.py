@@ -1,5 +1,6 @@
 """What is exported: shipped or trained weights, a module of one's own, or a saved program."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from restorect_edge.artifact import PriorSpec, file_hash
 from restorect_edge.errors import IncompatibleError, UsageError
 from restorect_edge.export._graph import Graph, Shape, check_shapes, trace_split, trace_whole
 from restorect_edge.models.blocks import POOL
-from restorect_edge.models.student import Student
+from restorect_edge.models.student import SplitNetwork, Student
 from restorect_edge.models.weights import load_weights
 from restorect_edge.spec import ImageSpec
 
@@ -41,12 +42,21 @@ class Source:
         """Whether the network is the user's, so that the artifact must carry its reference along."""
         return not self.weights
 
+    def require_student(self) -> Student:
+        """Return the network as a student; raise `UsageError` for others, which INT8 cannot calibrate."""
+        if not isinstance(self.network, Student):
+            raise UsageError(
+                f"--precision int8 is for students with a prior and a local body, and '{self.name}' is none; "
+                "use fp16 or fp32"
+            )
+        return self.network
+
     @property
     def prior(self) -> PriorSpec | None:
         """How the runtime makes the thumbnail of a split form."""
         if self.form != "split":
             return None
-        assert isinstance(self.network, Student)
+        assert isinstance(self.network, SplitNetwork)
         return PriorSpec(thumbnail=self.network.prior.size, pool=POOL)
 
     def shapes(self, wanted: Sequence[Shape] | None, dynamic: bool) -> list[Shape]:
@@ -65,7 +75,7 @@ class Source:
     def graphs(self, shapes: Sequence[Shape], dynamic: bool) -> Iterator[Graph]:
         """Trace the graphs of the chosen form."""
         if self.form == "split":
-            assert isinstance(self.network, Student)
+            assert isinstance(self.network, SplitNetwork)
             return trace_split(self.network, self.spec, shapes, dynamic)
         return trace_whole(self.network, self.spec, shapes, dynamic)
 
@@ -94,7 +104,7 @@ def from_module(
     """Take any image → image module."""
     _refuse(form, steps)
     label = name or type(module).__name__.lower()
-    return Source(name=label, network=module.eval(), form="whole", spec=spec)
+    return Source(name=label, network=copy.deepcopy(module).eval(), form="whole", spec=spec)
 
 
 def from_program(path: Path, spec: ImageSpec, *, name: str | None, form: str, steps: int | None) -> Source:

@@ -38,25 +38,55 @@ def staged(path: Path, *, overwrite: bool) -> Iterator[Path]:
     partial = path.with_name(f"{PREFIX}{path.name}-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _clear_abandoned(path.parent)
+        _clear_abandoned(path.parent, partial.name)
         partial.mkdir()
         yield partial
         _replace(partial, path)
-    except OSError as error:
+    except Exception as error:
+        refused = _storage_error(error, partial)
         shutil.rmtree(partial, ignore_errors=True)
-        if error.errno in _STORAGE_ERRORS:
-            raise UsageError(
-                f"cannot write '{path}': {error.strerror}; choose another folder with -o, or free space"
-            ) from error
-        raise
+        if refused is None:
+            raise
+        raise UsageError(
+            f"cannot write '{path}': {refused.strerror}; choose another folder with -o, or free space"
+        ) from error
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
 
 
 _STORAGE_ERRORS = frozenset(
-    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST}
+    {
+        errno.EACCES,
+        errno.EDQUOT,
+        errno.EEXIST,
+        errno.EFBIG,
+        errno.ENAMETOOLONG,
+        errno.ENOSPC,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
 )
+PROBE = 1 << 16
+"""Bytes that can be written where there is still room."""
+
+
+def _storage_error(error: BaseException, partial: Path) -> OSError | None:
+    """Return what the storage said, if that is why the block failed.
+
+    Converters raise errors of their own when they cannot write, or notice later that something is missing.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno in _STORAGE_ERRORS:
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    try:
+        (partial / "probe").write_bytes(bytes(PROBE))
+    except OSError as refused:
+        return refused if refused.errno in _STORAGE_ERRORS else None
+    return None
 
 
 def _replace(partial: Path, path: Path) -> None:
@@ -69,10 +99,12 @@ def _replace(partial: Path, path: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _clear_abandoned(folder: Path) -> None:
+def _clear_abandoned(folder: Path, ours: str) -> None:
+    """Clear what no process is writing any more; `ours` was left by one with the number that we have now."""
     for left in folder.glob(f"{PREFIX}*"):
-        name, _, process = left.name.removeprefix(PREFIX).removesuffix(OLD).rpartition("-")
-        if not process.isdigit() or _alive(int(process)):
+        partial = left.name.removesuffix(OLD)
+        name, _, process = partial.removeprefix(PREFIX).rpartition("-")
+        if partial != ours and (not process.isdigit() or _alive(int(process))):
             continue
         if left.name.endswith(OLD) and not (folder / name).exists():
             os.replace(left, folder / name)

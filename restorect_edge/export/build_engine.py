@@ -26,8 +26,9 @@ import os
 import re
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
 
 __all__ = [
     "BuildOptions", "Built", "EngineError", "EngineFile", "Gpu", "build", "engine_key", "ensure_engine",
@@ -119,7 +120,9 @@ def load_tensorrt(name: Optional[str] = None) -> Any:
         except ImportError as error:
             failures.append(f"{candidate}: {error}")
             continue
-        return _supported(module)
+        if hasattr(module, "OnnxParser") and hasattr(module, "__version__"):
+            return _supported(module)
+        failures.append(f"{candidate}: has no OnnxParser")
     if read_l4t() is not None:
         mend = (
             "JetPack brings it for the system's Python: sudo apt-get install python3-libnvinfer, and create "
@@ -131,13 +134,9 @@ def load_tensorrt(name: Optional[str] = None) -> Any:
 
 
 def _supported(module: Any) -> Any:
-    version = str(getattr(module, "__version__", ""))
-    if not version or not hasattr(module, "OnnxParser"):
-        raise EngineError(f"module '{module.__name__}' is not TensorRT: it has no OnnxParser", MISSING)
-    if not _is_rtx(module) and int(version.split(".")[0]) < 10:
+    if not _is_rtx(module) and int(module.__version__.split(".")[0]) < 10:
         raise EngineError(
-            f"TensorRT {version} is too old: 10 or 11 is needed; JetPack 6.1 and later bring one",
-            INCOMPATIBLE,
+            f"{product(module)} is too old: 10 or 11 is needed; JetPack 6.1 and later bring one", INCOMPATIBLE
         )
     return module
 
@@ -373,12 +372,31 @@ def build(trt: Any, onnx: str, options: BuildOptions) -> Built:
     _parse(trt, parser, network, onnx)
     parser_warnings = _take_warnings(log)
     config = _configure(trt, builder, network, onnx, options)
-    plan = builder.build_serialized_network(network, config)
+    with _stdout_kept_clean():
+        plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise EngineError(f"{product(trt)} cannot build an engine from '{onnx}': {error_log(trt)}", BACKEND)
     _save_timing_cache(config, options.timing_cache)
     seconds = round(time.monotonic() - started, 3)
     return Built(bytes(memoryview(plan)), network.num_layers, seconds, parser_warnings, _take_warnings(log))
+
+
+@contextmanager
+def _stdout_kept_clean() -> Iterator[None]:
+    """Send standard output to standard error: TensorRT's compiler writes there past every logger."""
+    sys.stdout.flush()
+    try:
+        kept = os.dup(1)
+    except OSError:  # a process without standard output
+        yield
+        return
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        ctypes.CDLL(None).fflush(None)
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _network_flags(trt: Any) -> int:
@@ -620,4 +638,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 if __name__ == "__main__":
+    # No module is beside this script, but a file there could pass for one, such as tensorrt.py.
+    _here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [path for path in sys.path if os.path.abspath(path) != _here]
     sys.exit(main())

@@ -12,6 +12,7 @@ keep a network off the Neural Engine.
 
 import importlib
 import tempfile
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -60,9 +61,19 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
             model = _converted(ct, graph, target, options.precision, Path(scratch))
             model.user_defined_metadata.update(options.metadata)
             model.save(str(path))
+            _remove_debug_map(path)
+            # a table for ExecuTorch's debugger, which the package's own manifest does not list
+            (path / "executorch_debug_handle_mapping.json").unlink(missing_ok=True)
         except Exception as error:  # the converter raises whatever comes to hand
+            traceback.clear_frames(error.__traceback__)  # they hold a temporary folder of the converter
             raise BackendError(f"coremltools cannot convert the {graph.role} graph: {error}") from error
     return path
+
+
+def _remove_debug_map(package: Path) -> None:
+    """Delete what coremltools adds for ExecuTorch's debugger: no item of the package, and 0.1 MB."""
+    for file in package.rglob("executorch_debug_handle_mapping.json"):
+        file.unlink()
 
 
 def _converted(ct: Any, graph: Graph, target: Any, precision: str, scratch: Path) -> Any:
@@ -71,7 +82,7 @@ def _converted(ct: Any, graph: Graph, target: Any, precision: str, scratch: Path
         program.run_decompositions({}),
         convert_to="mlprogram",
         minimum_deployment_target=target,
-        compute_precision=_half(ct) if precision == "fp16" else ct.precision.FLOAT32,
+        compute_precision=ct.precision.FLOAT32 if precision == "fp32" else _half(ct),
         inputs=_inputs(ct, graph),
         outputs=[_output(ct, graph)],
         package_dir=str(scratch / f"model{SUFFIX}"),
@@ -170,9 +181,7 @@ def _inputs(ct: Any, graph: Graph) -> list[Any]:
     for name, value in zip(graph.inputs, _placeholders(graph), strict=True):
         if name == "image":
             shape = ct.Shape(tuple(_side(ct, graph, side) for side in value.shape))
-            types.append(
-                ct.ImageType(name=name, shape=shape, scale=1 / 255, color_layout=ct.colorlayout.RGB)
-            )
+            types.append(ct.ImageType(name=name, shape=shape, scale=1 / 255, color_layout=ct.colorlayout.RGB))
         else:
             # float32 by name: from iOS 16 coremltools would make it float16
             types.append(ct.TensorType(name=name, shape=_shape(value.shape), dtype=np.float32))

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-import onnx_ir
 import torch
 
 from restorect_edge.errors import BackendError
 from restorect_edge.export._graph import Graph
+from restorect_edge.export._half import to_half
 from restorect_edge.export._options import ExportOptions
 
 __all__ = ["OPSET", "convert", "finish"]
@@ -27,7 +27,7 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
     path = directory / f"{graph.stem}.onnx"
     model = _to_onnx(graph)
     if options.precision == "fp16":
-        model = _to_half(model)
+        model = to_half(model)
     for key, value in options.metadata.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value
@@ -63,6 +63,8 @@ def _to_onnx(graph: Graph) -> Any:
     assert program is not None
     model = program.model_proto
     del model.graph.value_info[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]  # where in the source each comes from: paths of this machine
     _name_free_axes(model, axes if graph.shape is None else {})
     return model
 
@@ -73,31 +75,6 @@ def _name_free_axes(model: Any, axes: dict[str, dict[int, str]]) -> None:
             dimension = value.type.tensor_type.shape.dim[index]
             if not dimension.HasField("dim_value"):
                 dimension.dim_param = name
-
-
-def _to_half(model: Any) -> Any:
-    """Return `model` in float16 with float32 inputs and outputs; arithmetic on image sizes stays float32,
-    because float16 counts exactly only up to 2048."""
-    from onnxruntime.transformers.float16 import convert_float_to_float16
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*float32 number.*will be truncated.*")
-        half = convert_float_to_float16(model, keep_io_types=True, node_block_list=_size_arithmetic(model))
-    ordered = onnx_ir.from_proto(half)
-    ordered.graph.sort()
-    return onnx_ir.to_proto(ordered)
-
-
-def _size_arithmetic(model: Any) -> list[str]:
-    """Name the nodes whose inputs come from image sizes and constants only."""
-    from_image = {value.name for value in model.graph.input}
-    names = []
-    for node in model.graph.node:
-        if node.op_type != "Shape" and from_image.intersection(node.input):
-            from_image.update(node.output)
-        else:
-            names.append(node.name)
-    return names
 
 
 @contextmanager

@@ -12,13 +12,17 @@ from restorect_edge.artifact import Artifact
 from restorect_edge.errors import IncompatibleError, UsageError
 from restorect_edge.models.weights import load_weights
 
-__all__ = ["REFERENCE_FILE", "of_artifact", "of_network"]
+__all__ = ["file_name", "of_artifact", "of_network"]
 
-REFERENCE_FILE = "reference.pt2"
-"""Where an artifact of the user's own network keeps that network."""
+Reference = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
-def of_network(network: nn.Module) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+def file_name(stem: str) -> str:
+    """Return where an artifact keeps the user's own network as it was traced for the graph file `stem`."""
+    return f"reference{stem.removeprefix('model')}.pt2"
+
+
+def of_network(network: nn.Module) -> Reference:
     """Return a function (1, 3, H, W) → (1, 3, scale·H, scale·W) that runs `network`."""
 
     def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -29,18 +33,16 @@ def of_network(network: nn.Module) -> Callable[[NDArray[np.float32]], NDArray[np
     return run
 
 
-def of_artifact(
-    artifact: Artifact, weights: str | Path | None = None
-) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+def of_artifact(artifact: Artifact, weights: str | Path | None = None) -> Reference:
     """Find the network: `weights`, or the user's own in the artifact, or shipped weights by name.
 
     Raises:
         UsageError: the weights are not here.
         IncompatibleError: weights of that name are here but are others.
     """
-    own = artifact.path / REFERENCE_FILE
-    if own.is_file():
-        return of_network(torch.export.load(own).module())
+    own = {g.shape: artifact.path / file_name(Path(g.file).stem) for g in artifact.manifest.graphs}
+    if all(path.is_file() for path in own.values()):
+        return _of_programs(own)
     facts = artifact.manifest.weights
     if not facts:
         raise UsageError(f"'{artifact.path}' does not say which network it was made from")
@@ -50,3 +52,14 @@ def of_artifact(
             f"'{artifact.path}' was made from other weights than '{weights or facts['name']}' here"
         )
     return of_network(loaded.network)
+
+
+def _of_programs(paths: dict[tuple[int, int] | None, Path]) -> Reference:
+    """Run the program that was traced for the image's size, or the one for any size."""
+    runs = {shape: of_network(torch.export.load(path).module()) for shape, path in paths.items()}
+
+    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        chosen = runs.get(None) or runs[image.shape[2], image.shape[3]]
+        return chosen(image)
+
+    return run

@@ -1,7 +1,7 @@
 """The verdict on an artifact: run it, compare it with the float32 network, pass or fail."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,22 @@ from restorect_edge.errors import MissingDependencyError, QualityError, Restorec
 from restorect_edge.export import golden
 from restorect_edge.export._targets import TARGETS
 from restorect_edge.metrics import psnr
-from restorect_edge.photos import FOLDER, photos
+from restorect_edge.photos import FOLDER, clean, photos
 from restorect_edge.runtimes import Runtime, backend_class
 
 __all__ = ["GATES", "Verification", "check", "find_reference", "verify"]
 
-GATES = {"fp32": 80.0, "fp16": 50.0}
+GATES = {"fp32": 80.0, "fp16": 50.0, "int8": 30.0}
 """Least PSNR in dB against the float32 network, of the worst image, by precision."""
+AGREEMENT = 45.0
+"""Least PSNR in dB of an INT8 artifact against the quantised network, where it runs as it is written."""
+AS_WRITTEN = frozenset({"onnxruntime", "mil"})
+"""Runtimes that can do so; others fuse, and on CPUs without VNNI saturate, so they are only reported."""
 
 Reference = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """(1, 3, H, W) in [0, 1] → the float32 network's output."""
 Levels = NDArray[np.uint8]
+Shape = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +52,10 @@ class Verification:
     gate: float
     """Least `psnr` that passes."""
     images: int
+    agreement: float | None = None
+    """INT8: `psnr` against the quantised network in PyTorch; None where that is not at hand."""
+    psnr_drop: float | None = None
+    """INT8: mean loss of PSNR in dB against clean photographs; None where there are none."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-able values."""
@@ -54,9 +63,11 @@ class Verification:
 
     def summary(self) -> str:
         """Return the verdict as one line."""
+        agreement = "" if self.agreement is None else f"{self.agreement:.1f} dB from its quantised network, "
+        drop = "" if self.psnr_drop is None else f"{self.psnr_drop:+.2f} dB quality drop, "
         return (
             f"{self.status}: {self.psnr:.1f} dB from {self.reference} (gate {self.gate:.0f} dB), "
-            f"max {self.max_abs:.2g}, {self.images} images, by {self.by}"
+            f"{agreement}{drop}max {self.max_abs:.2g}, {self.images} images, by {self.by}"
         )
 
 
@@ -66,6 +77,8 @@ class _Row:
     psnr: float
     max_abs: float
     mean_shift: float
+    agreement: float | None = None
+    drop: float | None = None
 
 
 EQUAL = 200.0
@@ -97,15 +110,21 @@ def verify(
 
 
 def check(
-    artifact: Artifact, reference: Reference | None, *, images: Path | None = None, note: str = ""
+    artifact: Artifact,
+    reference: Reference | None,
+    *,
+    quantised: Reference | None = None,
+    images: Path | None = None,
+    note: str = "",
 ) -> Verification:
     """Run an artifact on golden images and photographs and compare, without raising on a bad result.
 
     Args:
         artifact: what to run.
         reference: the float32 network; None compares with the golden images only.
+        quantised: the INT8 network in PyTorch, which an artifact made from it must agree with.
         images: folder of photographs; None for the shipped ones.
-        note: said after what ran it, such as that it was not run on the device.
+        note: said after what ran it, such as what else accepted it.
     """
     if reference is None and images is not None:
         raise UsageError(
@@ -113,17 +132,23 @@ def check(
             "install the extra 'export', or verify without --images to use the golden images"
         )
     target = TARGETS[artifact.manifest.target]
-    runner = backend_class(target.verified_by)(artifact.manifest, artifact.path)
+    backend = backend_class(target.verified_by)
+    if artifact.manifest.precision == "int8":
+        backend = backend.literal()
+    runner = backend(artifact.manifest, artifact.path)
     with runner:
         if reference is None:
             rows = _golden_rows(artifact, runner)
         else:
-            rows = _photo_rows(artifact, runner, reference, images, target.eight_bit)
-        by = runner.provider + (f"; {note}" if note else "")
+            rows = _photo_rows(artifact, runner, reference, quantised, images)
+        by = "; ".join(filter(None, (runner.provider, note, target.leaves_open)))
     gate = GATES[artifact.manifest.precision]
     worst = min(rows, key=lambda row: row.psnr)
+    agreements = [row.agreement for row in rows if row.agreement is not None]
+    drops = [row.drop for row in rows if row.drop is not None]
+    agrees = target.verified_by not in AS_WRITTEN or min(agreements, default=EQUAL) >= AGREEMENT
     return Verification(
-        status="pass" if worst.psnr >= gate else "fail",
+        status="pass" if worst.psnr >= gate and agrees else "fail",
         by=by,
         reference="its golden images" if reference is None else "float32 PyTorch",
         psnr=round(worst.psnr, 2),
@@ -133,6 +158,8 @@ def check(
         worst_image=worst.name,
         gate=gate,
         images=len(rows),
+        agreement=round(min(agreements), 2) if agreements else None,
+        psnr_drop=round(float(np.mean(drops)), 3) if drops else None,
     )
 
 
@@ -144,30 +171,62 @@ def _golden_rows(artifact: Artifact, runner: Runtime) -> list[_Row]:
 
 
 def _photo_rows(
-    artifact: Artifact, runner: Runtime, reference: Reference, images: Path | None, eight_bit: bool
+    artifact: Artifact,
+    runner: Runtime,
+    reference: Reference,
+    quantised: Reference | None,
+    images: Path | None,
 ) -> list[_Row]:
+    targets = _targets(artifact) if images is None else {}
     rows = []
     for name, photo in _photographs(artifact, images).items():
         image = photo.astype(np.float32) / np.float32(255)
-        expected = run_reference(reference, image, artifact)
-        if eight_bit:
-            expected = np.rint(expected * 255) / np.float32(255)
-        rows.append(_compare(name, runner(image), expected))
+        output = runner(image)
+        expected = _expected(reference, image, artifact)
+        row = _compare(name, output, expected)
+        if quantised is not None:
+            agreement = _compare(name, output, _expected(quantised, image, artifact)).psnr
+            row = replace(row, agreement=agreement)
+        if name in targets:
+            target = targets[name] / np.float32(255)
+            row = replace(row, drop=psnr(expected, target, peak=1.0) - psnr(output, target, peak=1.0))
+        rows.append(row)
     return rows
 
 
-def _photographs(artifact: Artifact, folder: Path | None) -> dict[str, Levels]:
-    """Cut photographs to each fixed size; with free sides take them as they are, and one odd size."""
+def _expected(reference: Reference, image: NDArray[np.float32], artifact: Artifact) -> NDArray[np.float32]:
+    """Run a network as the artifact gives its result: on 8-bit levels where those come out."""
+    expected = run_reference(reference, image, artifact)
+    if TARGETS[artifact.manifest.target].eight_bit:
+        expected = np.rint(expected * 255) / np.float32(255)
+    return expected
+
+
+def _targets(artifact: Artifact) -> dict[str, Levels]:
+    """Return what an INT8 low-light network should make of the shipped photographs."""
+    if artifact.manifest.precision != "int8" or artifact.manifest.task != "lowlight":
+        return {}
+    return _at_sizes(artifact, clean)
+
+
+def _at_sizes(artifact: Artifact, find: Callable[[Shape | None], dict[str, Levels]]) -> dict[str, Levels]:
+    """Cut photographs to each fixed size, or to two tiles; with free sides take them as they are."""
     sizes = [g.shape for g in artifact.manifest.graphs if g.shape is not None]
-    where = folder or FOLDER
-    if not sizes or artifact.manifest.form == "split":
-        found = photos(folder=where)
-        name, first = next(iter(found.items()))
-        odd = first[: max(1, first.shape[0] - 3), : max(1, first.shape[1] - 5)]
-        if artifact.manifest.form == "split" and sizes:
-            return photos((sizes[0][0], 2 * sizes[0][1]), where)
-        return {**found, f"{name} (odd size)": odd}
-    return {f"{n} {h}x{w}": p for h, w in sizes for n, p in photos((h, w), where).items()}
+    if not sizes:
+        return find(None)
+    if artifact.manifest.form == "split":
+        return find((sizes[0][0], 2 * sizes[0][1]))
+    return {f"{n} {h}x{w}": p for h, w in sizes for n, p in find((h, w)).items()}
+
+
+def _photographs(artifact: Artifact, folder: Path | None) -> dict[str, Levels]:
+    """Find the photographs to verify on; with free sides, one of an odd size as well."""
+    found = _at_sizes(artifact, lambda size: photos(size, folder or FOLDER))
+    if any(g.shape for g in artifact.manifest.graphs):
+        return found
+    name, first = next(iter(found.items()))
+    odd = first[: max(1, first.shape[0] - 3), : max(1, first.shape[1] - 5)]
+    return {**found, f"{name} (odd size)": odd}
 
 
 def run_reference(

@@ -22,7 +22,7 @@ from restorect_edge.models.flow import LatentFlow
 from restorect_edge.models.paper import PaperConfig, PaperStudent
 from restorect_edge.models.retinex import Decomposition
 
-__all__ = ["PRESETS", "Body", "Prior", "Student", "StudentConfig", "build"]
+__all__ = ["PRESETS", "Body", "Prior", "SplitNetwork", "Student", "StudentConfig", "build"]
 
 MULTIPLE = 8
 """Image sides must be a multiple of this: three halvings."""
@@ -145,18 +145,21 @@ def _convs(width: int, depth: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class Student(nn.Module):
-    """Prior and body as one network: (N, 3, H, W) in [0, 1] → the same, H and W multiples of 8."""
+class SplitNetwork(nn.Module):
+    """Prior and body as one network: (N, 3, H, W) in [0, 1] → the same, H and W multiples of 8.
 
-    def __init__(self, config: StudentConfig) -> None:
+    Attributes:
+        prior: thumbnail → z.
+        body: image and z → restored image, strictly local.
+        config: the student's size.
+    """
+
+    config: StudentConfig
+
+    def __init__(self, prior: Prior, body: nn.Module) -> None:
         super().__init__()
-        self.config = config
-        self.prior = Prior(config)
-        self.body = Body(config)
-
-    def set_steps(self, steps: int) -> None:
-        """Choose the number of Euler steps, one of `restorect_edge.models.flow.STEPS_ALLOWED`."""
-        self.prior.steps = steps
+        self.prior = prior
+        self.body = body
 
     def thumbnail(self, image: Tensor) -> Tensor:
         """Return what the prior looks at, (N, 3, S, S)."""
@@ -165,6 +168,20 @@ class Student(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         restored: Tensor = self.body(image, self.prior(self.thumbnail(image)))
         return restored
+
+
+class Student(SplitNetwork):
+    """A student as it is trained and, after `deploy`, exported in floating point."""
+
+    body: Body
+
+    def __init__(self, config: StudentConfig) -> None:
+        super().__init__(Prior(config), Body(config))
+        self.config = config
+
+    def set_steps(self, steps: int) -> None:
+        """Choose the number of Euler steps, one of `restorect_edge.models.flow.STEPS_ALLOWED`."""
+        self.prior.steps = steps
 
     def deploy(self) -> "Student":
         """Return a copy for inference: branches fused, evaluation mode."""

@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from restorect_edge.errors import UsageError
 
-__all__ = ["photo_paths", "photos"]
+__all__ = ["clean", "photo_paths", "photos"]
 
 FOLDER = Path(__file__).parent
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -32,6 +32,17 @@ def photos(size: tuple[int, int] | None = None, folder: Path = FOLDER) -> dict[s
         folder: where they are.
     """
     return {path.stem: _decode(path, size) for path in photo_paths(folder)}
+
+
+def clean(size: tuple[int, int] | None = None) -> dict[str, NDArray[np.uint8]]:
+    """Decode what the shipped dark photographs were made from, as (H, W, 3) uint8 RGB.
+
+    The names are those of `photos`, so that ``clean()[name]`` is the target of ``photos()[name]``.
+
+    Args:
+        size: as for `photos`.
+    """
+    return {f"{name}-dark": image for name, image in photos(size, FOLDER / "clean").items()}
 
 
 def _decode(path: Path, size: tuple[int, int] | None) -> NDArray[np.uint8]:

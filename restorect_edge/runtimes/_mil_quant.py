@@ -45,9 +45,7 @@ def dequantize(
 
 
 @op()
-def constexpr_affine_dequantize(
-    quantized_data: Exact, zero_point: Exact, scale: Tensor, axis: int
-) -> Tensor:
+def constexpr_affine_dequantize(quantized_data: Exact, zero_point: Exact, scale: Tensor, axis: int) -> Tensor:
     """scale · (quantized_data − zero_point), each a scalar or a vector along `axis`."""
     return dequantize(quantized_data, scale, zero_point, axis)
 

@@ -21,7 +21,7 @@ __all__ = ["Runtime"]
 R = TypeVar("R", bound="Runtime")
 Feeds = dict[str, NDArray[np.float32]]
 
-LARGEST_WINDOW = 4 << 20
+LARGEST_WINDOW = 2 << 20
 """Pixels that a network with free sides and local context is given at a time, unless the caller says."""
 
 
@@ -65,6 +65,14 @@ class Runtime(ABC):
             MissingDependencyError: the back end's library is not installed.
             BackendError: it cannot run on this system.
         """
+
+    @classmethod
+    def literal(cls) -> "type[Runtime]":
+        """Return the variant that judges a quantised graph: operation by operation as it is written.
+
+        The class itself where a back end has no such variant.
+        """
+        return cls
 
     @abstractmethod
     def _open(self, path: Path) -> Any:

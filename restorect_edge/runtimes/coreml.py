@@ -1,6 +1,7 @@
 """Core ML itself, on macOS: CPU, GPU and Neural Engine."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +17,13 @@ __all__ = ["CoreMLRuntime"]
 
 COMPUTE_UNITS = {"cpu": "CPU_ONLY", "gpu": "CPU_AND_GPU", "npu": "CPU_AND_NE"}
 """Core ML is told what it may use, and still decides by itself what runs where."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    model: Any
+    images: frozenset[str]
+    """Names of the inputs that are images."""
 
 
 class CoreMLRuntime(Runtime):
@@ -34,24 +42,27 @@ class CoreMLRuntime(Runtime):
         library("the Core ML back end")
         return tuple(COMPUTE_UNITS)
 
-    def _open(self, path: Path) -> Any:
+    def _open(self, path: Path) -> _Session:
         ct = library("the Core ML back end")
+        units = ct.ComputeUnit[COMPUTE_UNITS[self.device]]
         try:
             with quiet():
-                return ct.models.MLModel(str(path), compute_units=ct.ComputeUnit[COMPUTE_UNITS[self.device]])
+                model = ct.models.MLModel(str(path), compute_units=units)
         except Exception as error:  # coremltools wraps Core ML's errors in RuntimeError and Exception
             raise BackendError(f"Core ML cannot load '{path}' on {self.device}: {error}") from error
+        inputs = model.get_spec().description.input
+        return _Session(model, frozenset(i.name for i in inputs if i.type.WhichOneof("Type") == "imageType"))
 
-    def _run(self, session: Any, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        images = {i.name for i in session.input_description._fd_spec if i.type.HasField("imageType")}
+    def _run(self, session: _Session, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        native = {name: _to_image(v) if name in session.images else v for name, v in feeds.items()}
         try:
-            results = session.predict({n: _to_image(v) if n in images else v for n, v in feeds.items()})
+            results = session.model.predict(native)
         except Exception as error:
-            raise BackendError(f"Core ML failed: {error}") from error
+            raise BackendError(f"Core ML failed on {self.device}: {error}") from error
         (result,) = results.values()
         return _from_image(result) if isinstance(result, Image.Image) else np.asarray(result, np.float32)
 
-    def _provider(self, session: Any) -> str:
+    def _provider(self, session: _Session) -> str:
         return f"Core ML (coremltools {library('the Core ML back end').__version__}) on {self.device}"
 
 

@@ -41,10 +41,12 @@ def unwrap(image: ImageLike) -> tuple[NDArray[Any], Rewrap]:
 
 def _open(path: Path) -> Image.Image:
     try:
-        image = Image.open(path)
-        _refuse_16_bit(image, str(path))
-        image.load()
-        return ImageOps.exif_transpose(image)
+        image: Image.Image = Image.open(path)
+        with image:
+            _refuse_16_bit(image, str(path))
+            image.load()
+            ImageOps.exif_transpose(image, in_place=True)
+            return image
     except FileNotFoundError as error:
         raise UsageError(f"no image at '{path}'") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

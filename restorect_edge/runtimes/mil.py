@@ -192,9 +192,7 @@ class MilProgram:
             yield
         except self._table.UnhandledError as error:
             raise IncompatibleError(f"{label}: {error}; the MIL interpreter does not handle that") from error
-        except KeyError as error:
-            raise IncompatibleError(f"{label}: no value named {error}") from error
-        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        except (RuntimeError, ValueError, LookupError, TypeError) as error:
             raise BackendError(f"{label} failed: {error}") from error
 
     def _find_last_uses(self) -> None:
@@ -274,8 +272,8 @@ def _check_operations(path: Path, spec: Any, known: Mapping[str, Any]) -> None:
     """Refuse what is not an ML Program with one function of known operations."""
     if spec.WhichOneof("Type") != "mlProgram":
         raise IncompatibleError(f"'{path}' is a {spec.WhichOneof('Type')}, only ML Programs can be evaluated")
-    if list(spec.mlProgram.functions) != ["main"]:
-        raise IncompatibleError(f"'{path}' has functions {list(spec.mlProgram.functions)}, expected 'main'")
+    if names := sorted(set(spec.mlProgram.functions) ^ {"main"}):
+        raise IncompatibleError(f"'{path}' must have the one function 'main', too many or missing: {names}")
     function = spec.mlProgram.functions["main"]
     for operation in function.block_specializations[function.opset].operations:
         if operation.type != "const" and operation.type not in known:

@@ -84,8 +84,8 @@ def _spans(length: int, window: int, halo: int) -> Iterator[Span]:
 def best_window(padded: Size, limit: int, halo: int, multiple: int) -> Size:
     """Return the window of at most `limit` pixels that covers a padded image with the least work.
 
-    Fewer and larger windows read less context twice. Where even the smallest useful window is larger
-    than `limit`, that one is returned.
+    Fewer and larger windows read less context twice. No side is cut below four halos, of which a window
+    keeps two, even where `limit` asks for less.
 
     Args:
         padded: (height, width) of the padded image.
@@ -107,7 +107,7 @@ def _sides(length: int, halo: int, multiple: int) -> dict[int, int]:
     for count in range(2, MOST_WINDOWS):
         read = length + 2 * halo * (count - 1)
         side = -(-read // (count * multiple)) * multiple
-        if side <= 2 * halo or side >= sides[count - 1]:
+        if side < 4 * halo:
             break
         sides[count] = side
     return sides

@@ -198,6 +198,15 @@ def test_runs_on_python_3_8():
     ast.parse(Path(build_engine.__file__).read_text(encoding="utf-8"), feature_version=(3, 8))
 
 
+def test_files_beside_the_script_are_not_modules(tiny):
+    (tiny.parent / "tensorrt.py").write_text("raise SystemExit('imported')")
+    command = [sys.executable, str(tiny.parent / "build_engine.py"), *CLI]
+    command.remove("--tensorrt-module")
+    command.remove("tensorrt_rtx_bindings")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, f"{tiny.with_suffix('.engine')}\n"), done.stderr
+
+
 def test_script_needs_neither_numpy_nor_this_package(tiny, tmp_path):
     bare = tmp_path / "bare"
     bare.mkdir()
@@ -433,6 +442,20 @@ def test_output_json_and_verbose(tiny, capsys, tmp_path):
     assert output.is_file()
     assert json.loads((tmp_path / "elsewhere.engine.json").read_text())["key"] == made["key"]
     assert "[INFO]" in printed.err
+
+
+def test_standard_output_is_kept_clean(tmp_path, capfd):
+    """TensorRT's compiler prints a warning about this clip on its own."""
+    nodes = [
+        helper.make_node("Cast", ["image"], ["half"], to=TensorProto.FLOAT16),
+        helper.make_node("Clip", ["half", "low"], ["clipped"]),
+        helper.make_node("Cast", ["clipped"], ["restored"], to=TensorProto.FLOAT),
+    ]
+    source = save(tmp_path / "clip.onnx", nodes, [("low", np.float16(0.5))])
+    assert main(["--onnx", str(source), *CLI]) == 0
+    printed = capfd.readouterr()
+    assert printed.out == f"{source.with_suffix('.engine')}\n"
+    assert "precision-lose casting" in printed.err
 
 
 def test_builder_warnings_reach_standard_error(tmp_path, capsys):

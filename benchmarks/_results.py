@@ -1,0 +1,91 @@
+"""What every benchmark of this folder writes: conditions, then rows, as strict JSON."""
+
+import importlib.metadata
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+__all__ = ["RESULTS", "check", "conditions", "read", "result_path", "write"]
+
+RESULTS = Path(__file__).parent / "results"
+KEYS = {"name", "conditions", "rows"}
+LIBRARIES = ("restorect-edge", "numpy", "pillow", "torch", "onnxruntime", "openvino")
+
+
+def conditions(**more: Any) -> dict[str, Any]:
+    """Return what the numbers depend on: processor, cores, versions and how busy the machine is now.
+
+    Args:
+        more: what is particular to the benchmark, such as threads and rounds.
+    """
+    return {
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": _versions(),
+        "load_before": round(os.getloadavg()[0], 2),
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        **more,
+    }
+
+
+def result_path(name: str) -> Path:
+    """Return ``results/<version>/<name>--host.json``."""
+    return RESULTS / importlib.metadata.version("restorect-edge") / f"{name}--host.json"
+
+
+def write(path: Path, name: str, facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a result file.
+
+    Raises:
+        ValueError: there are no rows, they have different keys, or a number is not finite.
+    """
+    result = {"name": name, "conditions": dict(facts), "rows": [dict(row) for row in rows]}
+    check(result)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a result file and check it; raises ValueError as `write` does."""
+    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    check(result)
+    return result
+
+
+def check(result: Mapping[str, Any]) -> None:
+    """Raise ValueError unless `result` has a name, conditions and rows with the same keys."""
+    if result.keys() != KEYS:
+        raise ValueError(f"a result has the keys {sorted(KEYS)}, got {sorted(result)}")
+    rows = result["rows"]
+    if not rows or any(row.keys() != rows[0].keys() for row in rows):
+        raise ValueError("a result has at least one row, and the same keys in each")
+    for row in rows:
+        for key, value in row.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"'{key}' is {value}")
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for library in LIBRARIES:
+        try:
+            found[library] = importlib.metadata.version(library)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor()

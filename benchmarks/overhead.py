@@ -1,0 +1,130 @@
+"""What `Runtime.__call__` costs on top of the bare session: uint8 image in, uint8 image out.
+
+    python benchmarks/overhead.py [--weights NAME] [--threads N] [--rounds N] [-o FILE]
+
+A is ``runtime(image)`` with a uint8 image. B runs the same session on a float32 tensor that is ready.
+They take turns, A, B, A, B …, in one process; the overhead is the median of A over the median of B,
+less one, in wall time and in processor time. Exits with 2 where the wall overhead is above 10 %.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _results import conditions, result_path, write
+from tqdm import tqdm
+
+import restorect_edge
+
+SIZES = ((400, 600), (1080, 1920))
+TARGETS = {"onnxruntime": "onnx", "openvino": "openvino"}
+LIMIT_PERCENT = 10.0
+WARM_UP = 3
+
+Timed = tuple[float, float]
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    facts = conditions(
+        weights=options.weights,
+        threads=options.threads,
+        rounds=options.rounds,
+        warm_up=WARM_UP,
+        order="A, B, A, B, … in one process",
+        limit_percent=LIMIT_PERCENT,
+    )
+    rows = []
+    total = len(TARGETS) * len(SIZES) * options.rounds
+    with tempfile.TemporaryDirectory() as folder, tqdm(total=total, desc="overhead") as bar:
+        for name, target in TARGETS.items():
+            bar.set_postfix_str(f"exporting {target}")
+            artifact = restorect_edge.export(
+                options.weights, target=target, precision="fp32", shapes=SIZES, output_dir=folder
+            )
+            with restorect_edge.load(artifact.path, threads=options.threads) as runtime:
+                for size in SIZES:
+                    bar.set_postfix_str(f"{name} {size[1]}x{size[0]}")
+                    rows.append({"runtime": name, **compare(runtime, size, options.rounds, bar)})
+    write(options.output, "overhead", facts, rows)
+    return _report(rows, options.output)
+
+
+def compare(runtime: Any, size: tuple[int, int], rounds: int, bar: Any) -> dict[str, Any]:
+    """Time the runtime and its own session in turns, on one image of `size`, (height, width)."""
+    image = np.random.default_rng(0).integers(0, 64, (*size, 3), dtype=np.uint8)
+    bare = _bare(runtime, image)
+    for _ in range(WARM_UP):
+        runtime(image)
+        bare()
+    ours: list[Timed] = []
+    theirs: list[Timed] = []
+    for _ in range(rounds):
+        ours.append(_timed(lambda: runtime(image)))
+        theirs.append(_timed(bare))
+        bar.update()
+    (wall_a, cpu_a), (wall_b, cpu_b) = (_medians(times) for times in (ours, theirs))
+    return {
+        "provider": runtime.provider,
+        "height": size[0],
+        "width": size[1],
+        "runtime_ms": round(wall_a, 3),
+        "session_ms": round(wall_b, 3),
+        "overhead_percent": round(100 * (wall_a / wall_b - 1), 2),
+        "runtime_cpu_ms": round(cpu_a, 3),
+        "session_cpu_ms": round(cpu_b, 3),
+        "overhead_cpu_percent": round(100 * (cpu_a / cpu_b - 1), 2),
+    }
+
+
+def _bare(runtime: Any, image: Any) -> Callable[[], Any]:
+    """Return a call of the library's own session, as its documentation shows it, with its input ready."""
+    graph = next(g for g in runtime.info.graphs if g.shape == image.shape[:2])
+    session = runtime._sessions[graph]
+    planes = image.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
+    feeds = {"image": np.ascontiguousarray(planes)}
+    if runtime.name == "onnxruntime":
+        return lambda: session.run(None, feeds)
+    return lambda: session.infer(feeds, share_inputs=True, share_outputs=True)
+
+
+def _timed(call: Callable[[], Any]) -> Timed:
+    wall, cpu = time.perf_counter(), time.process_time()
+    call()
+    return 1e3 * (time.perf_counter() - wall), 1e3 * (time.process_time() - cpu)
+
+
+def _medians(times: list[Timed]) -> Timed:
+    walls, cpus = zip(*times, strict=True)
+    return statistics.median(walls), statistics.median(cpus)
+
+
+def _report(rows: list[dict[str, Any]], path: Path) -> int:
+    for row in rows:
+        print(
+            f"{row['runtime']:12} {row['width']}x{row['height']:<5} session {row['session_ms']:8.1f} ms  "
+            f"runtime {row['runtime_ms']:8.1f} ms  overhead {row['overhead_percent']:5.1f} % "
+            f"(processor time {row['overhead_cpu_percent']:.1f} %)"
+        )
+    print(path)
+    return 2 if any(row["overhead_percent"] > LIMIT_PERCENT for row in rows) else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", default="lowlight-small", help="name or file (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the session (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=25, help="pairs per runtime and size (%(default)s)")
+    parser.add_argument("-o", "--output", type=Path, default=result_path("overhead"), help="result file")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

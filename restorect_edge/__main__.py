@@ -1,0 +1,8 @@
+"""``python -m restorect_edge VERB`` is ``restorect-edge VERB``."""
+
+import sys
+
+from restorect_edge.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

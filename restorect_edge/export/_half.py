@@ -1,0 +1,60 @@
+"""ONNX in float16, for back ends whose precision is in the graph."""
+
+import warnings
+from typing import Any
+
+import onnx_ir
+
+__all__ = ["to_half"]
+
+
+def to_half(model: Any) -> Any:
+    """Return `model` in float16 with float32 inputs and outputs; arithmetic on image sizes stays float32,
+    because float16 counts exactly only up to 2048."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*float32 number.*will be truncated.*")
+        half = convert_float_to_float16(model, keep_io_types=True, node_block_list=_size_arithmetic(model))
+    _fold_round_trips(half)
+    ordered = onnx_ir.from_proto(half)
+    ordered.graph.sort()
+    return onnx_ir.to_proto(ordered)
+
+
+def _size_arithmetic(model: Any) -> list[str]:
+    """Name the nodes whose inputs come from image sizes and constants only."""
+    from_image = {value.name for value in model.graph.input}
+    names = []
+    for node in model.graph.node:
+        if node.op_type != "Shape" and from_image.intersection(node.input):
+            from_image.update(node.output)
+        else:
+            names.append(node.name)
+    return names
+
+
+def _fold_round_trips(model: Any) -> None:
+    """Hand float32 on between float32 neighbours, which the converter joins by a cast to float16 and back."""
+    casts = {node.output[0]: node for node in model.graph.node if node.op_type == "Cast"}
+    direct = {}
+    for output, node in casts.items():
+        down = casts.get(node.input[0])
+        if down is not None and _inserted(node, "fp32") and _inserted(down, "fp16"):
+            direct[output] = down.input[0]
+    for node in model.graph.node:
+        for index, name in enumerate(node.input):
+            node.input[index] = direct.get(name, name)
+    _remove(model, [node for node in model.graph.node if node.output[0] in direct])
+    used = {name for node in model.graph.node for name in node.input} | {v.name for v in model.graph.output}
+    _remove(model, [n for n in model.graph.node if _inserted(n, "fp16") and n.output[0] not in used])
+
+
+def _inserted(node: Any, to: str) -> bool:
+    """Whether the converter put this cast in; the graph's own may come from integers."""
+    return bool(node.name.endswith(f"_cast_to_{to}_node"))
+
+
+def _remove(model: Any, nodes: list[Any]) -> None:
+    for node in nodes:
+        model.graph.node.remove(node)

@@ -1,0 +1,90 @@
+"""The benchmark scripts start, and what they committed is whole and within its limits."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+COMMITTED = sorted((FOLDER / "results").rglob("*.json"))
+SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if not path.name.startswith("_"))
+
+
+@pytest.fixture(scope="module")
+def results():
+    spec = importlib.util.spec_from_file_location("benchmark_results", FOLDER / "_results.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_a_script_explains_itself_and_is_in_the_readme(path):
+    done = subprocess.run([sys.executable, path, "--help"], capture_output=True, text=True, check=True)
+    assert "--output" in done.stdout
+    assert f"`{path.name}`" in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def committed(name):
+    return [path for path in COMMITTED if path.name.startswith(f"{name}--")]
+
+
+@pytest.mark.parametrize("path", [*committed("memory"), *committed("overhead")], ids=lambda path: path.name)
+def test_a_committed_result_is_whole(results, path):
+    result = results.read(path)
+    assert path.name == f"{result['name']}--host.json"
+    facts = result["conditions"]
+    assert {"cpu", "cores", "system", "python", "versions", "load_before", "date"} <= facts.keys()
+    assert facts["versions"]["restorect-edge"] == path.parent.name
+
+
+def test_large_photographs_fit_the_limits(results):
+    (path,) = committed("memory")
+    rows = results.read(path)["rows"]
+    assert {(row["runtime"], row["megapixels"]) for row in rows} == {
+        (runtime, size) for runtime in ("torch", "onnxruntime", "openvino") for size in (12.0, 48.0)
+    }
+    assert all(row["peak_mb"] <= {12.0: 1200, 48.0: 2000}[row["megapixels"]] for row in rows)
+
+
+def test_the_wrapper_costs_little(results):
+    (path,) = committed("overhead")
+    rows = results.read(path)["rows"]
+    assert {(row["runtime"], row["width"], row["height"]) for row in rows} == {
+        (runtime, *size) for runtime in ("onnxruntime", "openvino") for size in ((600, 400), (1920, 1080))
+    }
+    assert all(row["overhead_percent"] <= 10 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([], "at least one row"),
+        ([{"ms": 1.0}, {"seconds": 1.0}], "the same keys"),
+        ([{"ms": float("nan")}], "'ms' is nan"),
+    ],
+)
+def test_a_result_that_is_not_whole_is_not_written(results, tmp_path, rows, message):
+    with pytest.raises(ValueError, match=message):
+        results.write(tmp_path / "x.json", "x", {}, rows)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_written_can_be_read(results, tmp_path):
+    facts = results.conditions(threads=1)
+    results.write(tmp_path / "a" / "x.json", "x", facts, [{"ms": 1.5}])
+    assert results.read(tmp_path / "a" / "x.json") == {
+        "name": "x",
+        "conditions": facts,
+        "rows": [{"ms": 1.5}],
+    }
+    assert str(Path.home()) not in json.dumps(facts)
+
+
+def test_a_file_of_another_kind_is_refused(results, tmp_path):
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(ValueError, match="a result has the keys"):
+        results.read(tmp_path / "x.json")

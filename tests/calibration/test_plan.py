@@ -1,0 +1,74 @@
+"""The plan: complete, readable, in the names of the source, and the same byte for byte."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from restorect_edge.calibration.plan import PLAN_FILE, QuantPlan
+from restorect_edge.calibration.quantize import quantize_student
+
+FACTS = {"images": 2, "sha256": "ab" * 32, "source": "two photographs", "seed": 7}
+
+
+@pytest.fixture(scope="module")
+def plan(quantised):
+    return QuantPlan.of(quantised, **FACTS)
+
+
+def test_the_same_input_gives_the_same_plan_byte_for_byte(plan, quantised, student, images):
+    again = quantize_student(student, images)
+    assert QuantPlan.of(again, **FACTS).to_json() == plan.to_json()
+    assert again.body.code == quantised.body.code
+    first, second = quantised.state_dict(), again.state_dict()
+    assert list(first) == list(second)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_every_int8_weight_is_listed_under_its_name_in_the_source(plan, student):
+    weights = {t.name: t for t in plan.tensors if t.kind == "weight"}
+    layers = {f"{n}.weight": m for n, m in student.named_modules() if isinstance(m, nn.Conv2d)}
+    excluded = {"body.exposure.weight", "body.modulation.weight"}
+    small = {n for n, m in layers.items() if n.startswith("prior.") and m.kernel_size == (1, 1)}
+    assert weights.keys() == layers.keys() - excluded - small
+    for name, tensor in weights.items():
+        assert tensor.axis == 0
+        assert len(tensor.scale) == layers[name].out_channels
+        assert tensor.arithmetic == ("float" if name.startswith("prior.") else "int8")
+
+
+def test_activations_name_their_module_and_readers(plan):
+    activations = {t.name: t for t in plan.tensors if t.kind != "weight"}
+    assert activations["body.decode1.1"].feeds == ("body.leave",)
+    assert activations["body.decode1.1"].kind == "relu"
+    assert activations["body (relu of enter)"].feeds == ("body.encode1.0",)
+    assert all(len(t.scale) == 1 and t.axis is None and t.feeds for t in activations.values())
+    assert {(t.dtype, t.zero_point) for t in plan.tensors} == {("int8", 0)}
+
+
+def test_exclusions_have_a_reason(plan):
+    reasons = {entry["name"]: entry["why"] for entry in plan.excluded}
+    assert "sets the exposure of the whole image" in reasons["prior"]
+    assert "z alone" in reasons["body.exposure"]
+    assert "carries the image itself" in reasons["body (clamp of add)"]
+    assert all(reasons.values())
+
+
+def test_scales_read_back_as_the_float32_of_the_graph(plan, quantised):
+    scale = next(t.scale for t in plan.tensors if t.name == "body.enter.weight")
+    stored = quantised.body.get_buffer("enter_weight_scale").numpy()
+    np.testing.assert_array_equal(np.float32(scale), stored)
+
+
+def test_json(plan, tmp_path):
+    path = plan.write(tmp_path)
+    assert path == tmp_path / PLAN_FILE == tmp_path / "quantization.json"
+    text = path.read_text(encoding="utf-8")
+    data = json.loads(text)
+    assert text == json.dumps(data, indent=1, sort_keys=True) + "\n"
+    assert data["calibration_sha256"] == "ab" * 32
+    assert (data["images"], data["seed"], data["calibration_source"]) == (2, 7, "two photographs")
+    assert data["nncf"].split(".")[0].isdigit()
+    assert len(data["tensors"]) == len(plan.tensors)

@@ -1,0 +1,47 @@
+"""The layout that a newcomer is promised."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "restorect_edge"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_every_module_says_what_it_is(path):
+    assert (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").strip()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_every_folder_with_code_is_a_package(path):
+    assert (path.parent / "__init__.py").is_file()
+
+
+@pytest.mark.parametrize("name", ["export", "runtimes", "calibration", "benchmarks"])
+def test_root_folders_hold_no_package(repository, name):
+    assert not list((repository / name).rglob("__init__.py"))
+
+
+def test_the_tests_are_no_package(repository):
+    assert not list((repository / "tests").rglob("__init__.py"))
+
+
+def test_type_checkers_may_read_the_annotations():
+    assert (PACKAGE / "py.typed").is_file()
+
+
+def test_the_readme_is_short(repository):
+    assert len((repository / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_asserts_only_tell_the_type_checker(path):
+    """`assert` vanishes under ``python -O``: what a user can cause is an exception of errors.py."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assert):
+            assert ast.unparse(node.test).startswith("isinstance(") or ast.unparse(node.test).endswith(
+                " is not None"
+            ), f"line {node.lineno}: {ast.unparse(node)}"
