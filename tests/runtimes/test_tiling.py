@@ -283,9 +283,9 @@ def test_values_that_are_not_numbers_are_an_error():
 
 
 def test_memory_is_bounded(artifact_split, repository):
-    """6 megapixels need little more than 0.2: one window of 2, and the image itself twice.
+    """6 megapixels grow the peak by one window of 2 megapixels and the image itself, twice.
 
-    In one piece they would need about a gigabyte more.
+    In one piece they grow it by about 800 MB.
     """
     peaks = {}
     for size in ("400x500", "2000x3000"):

@@ -1,0 +1,111 @@
+"""INT8 against FP32: the same student on one image, in turns in one process, back end by back end.
+
+    python benchmarks/precision.py [--weights NAME] [--threads N] [--rounds N] [-o FILE]
+
+Times `runtime(image)`, uint8 in and uint8 out. The ratio is the median over rounds of FP32's time over
+INT8's within the round, so a machine whose speed drifts does not decide it. Losses are reported as well.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from _results import conditions, result_path, write
+from tqdm import tqdm
+
+import restorect_edge
+from restorect_edge.photos import photos
+
+SIZES = ((400, 600), (720, 1280))
+TARGETS = ("onnx", "openvino")
+PRECISIONS = ("fp32", "int8")
+WARM_UP = 3
+PAUSE_S = 0.03
+"""Before each call, so that the other session's threads have stopped spinning."""
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    facts = conditions(
+        weights=options.weights,
+        threads=options.threads,
+        rounds=options.rounds,
+        warm_up=WARM_UP,
+        pause_s=PAUSE_S,
+    )
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for target in TARGETS:
+            with ExitStack() as stack:
+                runtimes = {
+                    precision: stack.enter_context(
+                        restorect_edge.load(
+                            _export(target, precision, options.weights, folder), threads=options.threads
+                        )
+                    )
+                    for precision in PRECISIONS
+                }
+                rows += [compare(target, runtimes, size, options.rounds) for size in SIZES]
+    write(options.output, "precision", facts, rows)
+    for row in rows:
+        print(
+            f"{row['target']:9} {row['width']}x{row['height']:<5} fp32 {row['fp32_ms']:7.1f} ms  "
+            f"int8 {row['int8_ms']:7.1f} ms  speed-up {row['speed_up']:.2f}"
+        )
+    print(options.output)
+    return 0
+
+
+def compare(target: str, runtimes: dict[str, Any], size: tuple[int, int], rounds: int) -> dict[str, Any]:
+    """Time every precision once per round on a photograph of `size`, (height, width)."""
+    image = next(iter(photos(size).values()))
+    times: dict[str, list[float]] = {precision: [] for precision in runtimes}
+    for number in tqdm(range(-WARM_UP, rounds), desc=f"{target} {size[1]}x{size[0]}"):
+        for precision, runtime in runtimes.items():
+            time.sleep(PAUSE_S)
+            started = time.perf_counter()
+            runtime(image)
+            if number >= 0:
+                times[precision].append(1e3 * (time.perf_counter() - started))
+    fp32, int8 = (times[precision] for precision in PRECISIONS)
+    return {
+        "target": target,
+        "provider": runtimes["int8"].provider,
+        "height": size[0],
+        "width": size[1],
+        "fp32_ms": round(statistics.median(fp32), 2),
+        "int8_ms": round(statistics.median(int8), 2),
+        "speed_up": round(statistics.median(a / b for a, b in zip(fp32, int8, strict=True)), 3),
+        "fp32_all_ms": [round(value, 2) for value in fp32],
+        "int8_all_ms": [round(value, 2) for value in int8],
+    }
+
+
+def _export(target: str, precision: str, weights: str, folder: str) -> Path:
+    return restorect_edge.export(
+        weights,
+        target=target,
+        precision=precision,
+        shapes=SIZES,
+        output_dir=folder,
+        progress=lambda line: print(line, file=sys.stderr),
+    ).path
+
+
+def _parser() -> argparse.ArgumentParser:
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", default="lowlight-small", help="name or file (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=30, help="rounds (%(default)s)")
+    parser.add_argument("-o", "--output", type=Path, default=result_path("precision"), help="result file")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
