@@ -38,6 +38,13 @@ def test_an_error_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_interrupt_leaves_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt), staged(tmp_path / "a", overwrite=False) as partial:
+        (partial / "model").write_text("half")
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_error_keeps_what_was_there(tmp_path):
     fill(tmp_path / "a", text="first")
     with pytest.raises(RuntimeError), staged(tmp_path / "a", overwrite=True):

@@ -1,16 +1,21 @@
 """What every back end must do alike, for each pair of back end and target in the table of runtimes."""
 
+import re
+import shutil
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from restorect_edge import ImageSpec, load
-from restorect_edge.errors import BackendError, MissingDependencyError, UsageError
+from restorect_edge.artifact import hash_files, native_files
+from restorect_edge.errors import BackendError, IncompatibleError, MissingDependencyError, UsageError
 from restorect_edge.export import TARGETS, golden
 from restorect_edge.metrics import psnr
 from restorect_edge.runtimes import RUNTIMES, Runtime, backend_class
+from restorect_edge.weights import locate
 
 WEIGHTS = "lowlight-small"
 PAIRS = [(name, target) for name, backend in RUNTIMES.items() for target in backend.targets or (None,)]
@@ -204,6 +209,29 @@ class TestConformance:
         with pytest.raises(BackendError, match="closed"):
             _ = loaded.provider
         loaded.close()
+
+    def test_a_truncated_native_file_is_named(self, case, tmp_path):
+        """Even where someone signed it again, so that its hash is right."""
+        copy = tmp_path / "cut.safetensors"
+        if case.artifact is None:
+            shutil.copy(locate(WEIGHTS), copy)
+            largest = copy
+        else:
+            shutil.copytree(case.artifact.path, copy)
+            files = [f for g in case.artifact.manifest.graphs for f in native_files(copy / g.file)]
+            largest = max(files, key=lambda f: f.stat().st_size)
+        largest.write_bytes(largest.read_bytes()[: largest.stat().st_size // 2])
+        if case.artifact is not None:
+            manifest = replace(case.artifact.manifest, files=hash_files(copy))
+            (copy / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
+        with pytest.raises((BackendError, IncompatibleError), match=re.escape(str(copy))):
+            load(copy, runtime=case.name)
+
+    def test_what_it_cannot_run_is_a_back_end_failure(self, case, runtime):
+        (graph, session), *_ = runtime._sessions.items()
+        name = "thumbnail" if graph.role == "prior" else "image"
+        with pytest.raises((BackendError, IncompatibleError)):
+            runtime._run(session, {name: np.zeros((1, 5, 16, 16), np.float32)})
 
     def test_what_is_not_an_rgb_image_is_refused(self, runtime, levels):
         with pytest.raises(UsageError, match="alpha"):
