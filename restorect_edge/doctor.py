@@ -1,7 +1,6 @@
 """Command line: ``python -m restorect_edge.doctor``."""
 
 import argparse
-import importlib.util
 import json
 import os
 import platform
@@ -13,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from restorect_edge._command import Parser, run
-from restorect_edge.errors import BackendError, MissingDependencyError, RestorectError
-from restorect_edge.export._targets import TARGETS, with_dependencies
+from restorect_edge.errors import BackendError, MissingDependencyError
+from restorect_edge.export._targets import TARGETS, missing
 from restorect_edge.runtimes import RUNTIMES, backend_class
 from restorect_edge.weights import card, locate, names
 
@@ -159,19 +158,11 @@ def _version(name: str) -> str | None:
 def examine_target(name: str) -> TargetReport:
     """Look for the libraries that exporting to a target needs, without importing them."""
     target = TARGETS[name]
-    needs = ""
-    try:
-        with_dependencies(target)
-    except RestorectError:
-        needs = "pip install 'restorect-edge[" + ",".join(_missing_extras(name)) + "]'"
+    extras = dict.fromkeys(extra for _, extra in missing(target))
+    needs = f"pip install 'restorect-edge[{','.join(extras)}]'" if extras else ""
     return TargetReport(
         name=name, ready=not needs, summary=target.summary, verified_by=target.verified_by, needs=needs
     )
-
-
-def _missing_extras(name: str) -> list[str]:
-    needs = (("torch", "export"), ("safetensors", "export"), *TARGETS[name].needs)
-    return list(dict.fromkeys(extra for module, extra in needs if importlib.util.find_spec(module) is None))
 
 
 def _weights(name: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The doctor command: what it finds here, and what it says of what is missing or broken."""
 
+import importlib.util
 import json
 import sys
 
@@ -102,7 +103,7 @@ def test_a_broken_installation_does_not_stop_the_doctor(pretend, capsys):
 
 
 def test_a_target_names_all_extras_that_it_lacks(monkeypatch):
-    found = doctor.importlib.util.find_spec
+    found = importlib.util.find_spec
     gone = {"onnxscript", "openvino"}
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name in gone else found(name))
     report = doctor.examine_target("openvino")

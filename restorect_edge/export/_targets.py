@@ -7,7 +7,7 @@ from typing import Any
 
 from restorect_edge.errors import MissingDependencyError, unknown_name
 
-__all__ = ["TARGETS", "Target", "converter", "resolve", "with_dependencies"]
+__all__ = ["TARGETS", "Target", "converter", "missing", "resolve", "with_dependencies"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +80,15 @@ def resolve(name: str) -> Target:
 
 def with_dependencies(target: Target) -> Target:
     """Return `target`, or raise `MissingDependencyError` naming the extra of the first import missing."""
-    for module, extra in (("torch", "export"), ("safetensors", "export"), *target.needs):
-        if importlib.util.find_spec(module) is None:
-            raise MissingDependencyError(f"--target {target.name}", extra, detail=f"no module '{module}'")
+    for module, extra in missing(target):
+        raise MissingDependencyError(f"--target {target.name}", extra, detail=f"no module '{module}'")
     return target
+
+
+def missing(target: Target) -> list[tuple[str, str]]:
+    """Return the imports that exporting to `target` lacks, each with its extra; nothing is imported."""
+    needs = (("torch", "export"), ("safetensors", "export"), *target.needs)
+    return [(module, extra) for module, extra in needs if importlib.util.find_spec(module) is None]
 
 
 def converter(target: Target) -> Any:

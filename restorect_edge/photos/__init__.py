@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from restorect_edge.errors import UsageError
 
-__all__ = ["clean", "photo_paths", "photos"]
+__all__ = ["SUFFIXES", "clean", "open_rgb", "photo_paths", "photos"]
 
 FOLDER = Path(__file__).parent
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -45,12 +45,18 @@ def clean(size: tuple[int, int] | None = None) -> dict[str, NDArray[np.uint8]]:
     return {f"{name}-dark": image for name, image in photos(size, FOLDER / "clean").items()}
 
 
-def _decode(path: Path, size: tuple[int, int] | None) -> NDArray[np.uint8]:
+def open_rgb(path: Path) -> Image.Image:
+    """Decode an image file, converted to RGB; raise `UsageError` naming a file that is none."""
     try:
         with Image.open(path) as file:
-            image = file.convert("RGB")
+            image: Image.Image = file.convert("RGB")
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read '{path}' as an image: {error}") from error
+    return image
+
+
+def _decode(path: Path, size: tuple[int, int] | None) -> NDArray[np.uint8]:
+    image = open_rgb(path)
     if size is not None and image.size != (size[1], size[0]):
         image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.BICUBIC)
     return np.asarray(image)

@@ -6,16 +6,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from restorect_edge.errors import UsageError
+from restorect_edge.photos import SUFFIXES, open_rgb
 
-__all__ = ["IMAGE_SUFFIXES", "PAIR_FOLDERS", "Pair", "find_pairs", "read_rgb"]
+__all__ = ["PAIR_FOLDERS", "Pair", "find_pairs", "read_rgb"]
 
 PAIR_FOLDERS = (("low", "high"), ("input", "target"))
 """Sub-folder names of degraded and clean images, tried in this order."""
-
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +53,7 @@ def find_pairs(folder: Path) -> list[Pair]:
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
     """Decode an image file as (H, W, 3) uint8 RGB."""
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read '{path}' as an image: {error}") from error
+    return np.asarray(open_rgb(path))
 
 
 def _match(folder: Path, degraded: dict[str, Path], clean: dict[str, Path]) -> list[Pair]:
@@ -68,7 +62,7 @@ def _match(folder: Path, degraded: dict[str, Path], clean: dict[str, Path]) -> l
         shown = ", ".join(lonely[:5]) + (", …" if len(lonely) > 5 else "")
         raise UsageError(f"{len(lonely)} images in '{folder}' have no partner of that name: {shown}")
     if not degraded:
-        raise UsageError(f"no images in '{folder}'; readable: {', '.join(sorted(IMAGE_SUFFIXES))}")
+        raise UsageError(f"no images in '{folder}'; readable: {', '.join(sorted(SUFFIXES))}")
     return [Pair(stem, degraded[stem], clean[stem]) for stem in sorted(degraded)]
 
 
@@ -77,7 +71,7 @@ def _images(folder: Path) -> dict[str, Path]:
 
 
 def _listed(folder: Path) -> Iterator[Path]:
-    return (p for p in sorted(folder.iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES)
+    return (p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES)
 
 
 def _size(image: NDArray[np.uint8]) -> str:
