@@ -1,15 +1,10 @@
 """Recipes: an export's options in a TOML file, named as on the command line."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
+from restorect_edge._toml import read_toml
 from restorect_edge.errors import UsageError, unknown_name
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 __all__ = ["KEYS", "parse_shapes", "read_recipe"]
 
@@ -25,6 +20,10 @@ KEYS: dict[str, type] = {
     "calib_data": str,
     "num_calib": int,
     "calib_seed": int,
+    "max_psnr_drop": float,
+    "validation": str,
+    "qat": float,
+    "cpu": str,
 }
 """What a recipe may set, and of which type."""
 
@@ -35,12 +34,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: no such file, not TOML, an unknown key, or a value of the wrong type.
     """
-    try:
-        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UsageError(f"no recipe at '{path}'") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"cannot read the recipe '{path}': {error}") from error
+    content = read_toml(path, "recipe")
     for key, value in content.items():
         if key not in KEYS:
             raise unknown_name(f"key in '{path}'", key, KEYS)

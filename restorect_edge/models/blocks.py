@@ -33,7 +33,9 @@ class RepConv(nn.Module):
         expand: width of the chain as a multiple of `cin`.
     """
 
-    def __init__(self, cin: int, cout: int, *, stride: int = 1, expand: int = 2) -> None:
+    def __init__(
+        self, cin: int, cout: int, *, stride: int = 1, expand: int = 2, identity: bool = True
+    ) -> None:
         super().__init__()
         hidden = expand * cin
         self.stride = stride
@@ -42,7 +44,7 @@ class RepConv(nn.Module):
         self.expand = nn.Conv2d(cin, hidden, 1, bias=False)
         self.middle = nn.Conv2d(hidden, hidden, 3, stride, 1, bias=False)
         self.squeeze = nn.Conv2d(hidden, cout, 1, bias=False)
-        self.has_identity = cin == cout and stride == 1
+        self.has_identity = identity and cin == cout and stride == 1
         nn.init.normal_(self.squeeze.weight, std=0.1 * hidden**-0.5)
         nn.init.normal_(self.conv1.weight, std=0.3 * cin**-0.5)
 
@@ -50,7 +52,8 @@ class RepConv(nn.Module):
         """Return the composed kernel, shape (cout, cin, 3, 3)."""
         point = self.conv1.weight
         if self.has_identity:
-            point = point + torch.eye(point.shape[0], dtype=point.dtype)[:, :, None, None]
+            identity = torch.eye(point.shape[0], dtype=point.dtype, device=point.device)
+            point = point + identity[:, :, None, None]
         outer = torch.einsum("om,mnhw->onhw", self.squeeze.weight[:, :, 0, 0], self.middle.weight)
         chain = torch.einsum("onhw,ni->oihw", outer, self.expand.weight[:, :, 0, 0])
         kernel: Tensor = self.conv3.weight + chain + F.pad(point, (1, 1, 1, 1))
@@ -102,14 +105,14 @@ def area_thumbnail(x: Tensor, size: int) -> Tensor:
         size: side of the square result.
     """
     cells = F.avg_pool2d(x, POOL)
-    rows = _area_matrix(cells.shape[2], size)
-    columns = _area_matrix(cells.shape[3], size)
+    rows = _area_matrix(cells.shape[2], size, x.device)
+    columns = _area_matrix(cells.shape[3], size, x.device)
     return torch.matmul(torch.matmul(rows, cells), columns.transpose(0, 1))
 
 
-def _area_matrix(cells: int, size: int) -> Tensor:
+def _area_matrix(cells: int, size: int, device: torch.device) -> Tensor:
     """Weights (size, cells): the share of each input cell in each output cell, rows summing to 1."""
-    edge = torch.arange(size + 1, dtype=torch.float32)[:, None] * (cells / size)
-    left = torch.arange(cells, dtype=torch.float32)[None, :]
+    edge = torch.arange(size + 1, dtype=torch.float32, device=device)[:, None] * (cells / size)
+    left = torch.arange(cells, dtype=torch.float32, device=device)[None, :]
     overlap = torch.minimum(left + 1.0, edge[1:]) - torch.maximum(left, edge[:-1])
     return overlap.clamp(min=0.0) * (size / cells)

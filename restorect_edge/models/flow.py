@@ -6,11 +6,14 @@ stored with the weights, so an image always gives the same latent.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 __all__ = ["STEPS_ALLOWED", "LatentFlow"]
 
 STEPS_ALLOWED = (1, 2, 4, 8)
+SLOPE = 0.1
+"""Negative slope of the leaky ReLU."""
 
 
 class LatentFlow(nn.Module):
@@ -38,8 +41,8 @@ class LatentFlow(nn.Module):
     def velocity(self, z: Tensor, t: float | Tensor, condition: Tensor) -> Tensor:
         """Return v(z_t, t, c), shaped like `z`; t in [0, 1] (a number, or (N, 1, 1, 1))."""
         h = self.from_latent(z) + self.from_condition(condition) + t * self.from_time
-        h = torch.relu(h)
-        change: Tensor = self.out(h + torch.relu(self.middle(h)))
+        h = F.leaky_relu(h, SLOPE)
+        change: Tensor = self.out(h + F.leaky_relu(self.middle(h), SLOPE))
         return change
 
     def forward(self, condition: Tensor, steps: int) -> Tensor:

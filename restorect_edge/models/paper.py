@@ -61,6 +61,23 @@ class PaperStudent(nn.Module):
         self.image_flow = LatentFlow(config.latent, config.latent)
         self.unet = TransformerUNet(config)
 
+    @property
+    def generator(self) -> "PaperStudent":
+        """What makes the latents: conditions, flows, decomposition."""
+        return self
+
+    @property
+    def channels(self) -> tuple[int, int, int]:
+        """Channels of the features that `restore` returns, coarse to fine."""
+        d = self.config.dim
+        return 4 * d, 2 * d, 2 * d
+
+    def restore(
+        self, image: Tensor, z_retinex: Tensor, z_image: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        """Restore with given latents, (N, latent, 1, 1) each; see `TransformerUNet.restore`."""
+        return self.unet.restore(image, z_retinex, z_image)
+
     def set_steps(self, steps: int) -> None:
         """Set the Euler steps of both flows.
 

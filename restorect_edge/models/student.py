@@ -24,6 +24,9 @@ from restorect_edge.models.retinex import Decomposition
 
 __all__ = ["PRESETS", "Body", "Prior", "SplitNetwork", "Student", "StudentConfig", "build"]
 
+SLOPE = 0.1
+"""Negative slope of the prior's leaky ReLU, the teacher's as well."""
+
 MULTIPLE = 8
 """Image sides must be a multiple of this: three halvings."""
 
@@ -34,8 +37,8 @@ class StudentConfig:
 
     widths: tuple[int, int, int] = (24, 32, 48)
     """Body channels at 1/2, 1/4 and 1/8 of the resolution."""
-    depths: tuple[int, int, int] = (2, 2, 4)
-    """3×3 convolutions per level, on the way down and (but for the last) again on the way up."""
+    blocks: tuple[int, int, int, int, int] = (1, 1, 2, 1, 1)
+    """Residual blocks at 1/2 and 1/4 on the way down, at 1/8, and at 1/4 and 1/2 on the way up."""
     latent: int = 32
     """Channels of each of the two latents; z has twice as many."""
     thumbnail: int = 64
@@ -56,11 +59,11 @@ class ConditionEncoder(nn.Module):
         self.layers = nn.Sequential(
             nn.PixelUnshuffle(4),
             nn.Conv2d(16 * cin, width, 3, padding=1),
-            nn.ReLU(),
+            nn.LeakyReLU(SLOPE),
             nn.Conv2d(width, width, 3, 2, 1),
-            nn.ReLU(),
+            nn.LeakyReLU(SLOPE),
             nn.Conv2d(width, width, 3, 2, 1),
-            nn.ReLU(),
+            nn.LeakyReLU(SLOPE),
         )
         self.out = nn.Conv2d(width, dim, 1)
 
@@ -82,20 +85,28 @@ class Prior(nn.Module):
         self.image_flow = LatentFlow(config.latent, config.encoder)
         self.retinex_flow = LatentFlow(config.latent, config.encoder)
 
-    def forward(self, thumbnail: Tensor) -> Tensor:
+    def conditions(self, thumbnail: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the flows' conditions: Retinex and image, each (N, latent, 1, 1)."""
         reflectance, illumination = self.decomposition(thumbnail)
         image = torch.cat([thumbnail, torch.sqrt(thumbnail + 1e-4)], 1)
         retinex = torch.cat([reflectance, illumination], 1)
-        z_image = self.image_flow(self.image_encoder(image), self.steps)
-        z_retinex = self.retinex_flow(self.retinex_encoder(retinex), self.steps)
+        return self.retinex_encoder(retinex), self.image_encoder(image)
+
+    def forward(self, thumbnail: Tensor) -> Tensor:
+        retinex, image = self.conditions(thumbnail)
+        z_retinex = self.retinex_flow(retinex, self.steps)
+        z_image = self.image_flow(image, self.steps)
         return torch.cat([z_retinex, z_image], 1)
 
 
 class Body(nn.Module):
     """Image (N, 3, H, W) and z → restored image; strictly local, H and W multiples of 8.
 
-    z sets a per-channel exposure at the input and the scale and bias of the coarsest level; the
-    U-shaped trunk in between is plain 3×3 convolutions and ReLU, and predicts a residual.
+    Every ReLU lies on a residual branch: in plain chains of convolution and ReLU most units died.
+
+    z sets a per-channel exposure and a colour matrix at the input, and the scale and bias of the
+    coarsest level; the U-shaped trunk in between is plain 3×3 convolutions and ReLU, and predicts a
+    residual.
     """
 
     def __init__(self, config: StudentConfig) -> None:
@@ -103,46 +114,78 @@ class Body(nn.Module):
         one, two, three = config.widths
         z = 2 * config.latent
         self.exposure = nn.Conv2d(z, 3, 1)
+        self.colour = nn.Conv2d(z, 12, 1)
         self.modulation = nn.Conv2d(z, 2 * three, 1)
         self.enter = RepConv(12, one)
-        self.encode1 = _convs(one, config.depths[0])
+        self.encode1 = _blocks(one, config.blocks[0])
         self.down2 = RepConv(one, two, stride=2)
-        self.encode2 = _convs(two, config.depths[1])
+        self.encode2 = _blocks(two, config.blocks[1])
         self.down3 = RepConv(two, three, stride=2)
-        self.encode3 = _convs(three, config.depths[2])
+        self.encode3 = _blocks(three, config.blocks[2])
         self.up2 = nn.Conv2d(three, 4 * two, 1)
-        self.decode2 = _convs(two, config.depths[1])
+        self.decode2 = _blocks(two, config.blocks[3])
         self.up1 = nn.Conv2d(two, 4 * one, 1)
-        self.decode1 = _convs(one, config.depths[0])
+        self.decode1 = _blocks(one, config.blocks[4])
         self.leave = RepConv(one, 12)
-        for layer in (self.exposure, self.modulation):
+        for layer in (self.exposure, self.colour, self.modulation):
             nn.init.normal_(layer.weight, std=0.02)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
 
     def exposed(self, image: Tensor, z: Tensor) -> Tensor:
-        """Apply the exposure that z asks for; the gain lies in [1/8, 64]."""
-        log_gain = self.exposure(z).clamp(-2.08, 4.16)
-        return exposure_curve(image, torch.exp(log_gain))
+        """Apply the exposure and the colours that z asks for; the gain lies in [1/8, 64].
 
-    def forward(self, image: Tensor, z: Tensor) -> Tensor:
-        exposed = self.exposed(image, z)
+        The colours are a matrix near the identity and an offset: (N, 3, H, W) → the same.
+        """
+        gain = torch.exp(self.exposure(z).clamp(-2.08, 4.16))
+        bright = exposure_curve(image, gain)
+        change = self.colour(z)  # the matrix row by row, then the offset
+        exposed: Tensor = bright + change[:, 9:]
+        for index, channel in enumerate(bright.chunk(3, 1)):
+            exposed = exposed + channel * change[:, index:9:3]
+        return exposed
+
+    def features(self, exposed: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what the trunk makes of an exposed image, coarse to fine.
+
+        Returns:
+            (N, widths[2], H/8, W/8), (N, widths[1], H/4, W/4) and (N, widths[0], H/2, W/2).
+        """
         scale, bias = self.modulation(z).chunk(2, 1)
-        h1 = self.encode1(torch.relu(self.enter(F.pixel_unshuffle(exposed, 2))))
-        h2 = self.encode2(torch.relu(self.down2(h1)))
-        h3 = torch.relu(self.down3(h2)) * (1.0 + scale) + bias
-        h3 = self.encode3(h3)
+        h1 = self.encode1(self.enter(F.pixel_unshuffle(exposed, 2)))
+        h2 = self.encode2(self.down2(h1))
+        h3 = self.encode3(self.down3(h2) * (1.0 + scale) + bias)
         h2 = self.decode2(h2 + F.pixel_shuffle(self.up2(h3), 2))
         h1 = self.decode1(h1 + F.pixel_shuffle(self.up1(h2), 2))
-        restored = exposed + F.pixel_shuffle(self.leave(h1), 2)
+        return h3, h2, h1
+
+    def restore(self, image: Tensor, z: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        """Return the restored image, not clamped, and the `features` that it was made from."""
+        exposed = self.exposed(image, z)
+        features = self.features(exposed, z)
+        return exposed + F.pixel_shuffle(self.leave(features[2]), 2), features
+
+    def forward(self, image: Tensor, z: Tensor) -> Tensor:
+        restored = self.restore(image, z)[0]
         return restored if self.training else restored.clamp(0.0, 1.0)
 
 
-def _convs(width: int, depth: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for _ in range(depth):
-        layers += [RepConv(width, width), nn.ReLU()]
-    return nn.Sequential(*layers)
+class Residual(nn.Module):
+    """``x + second(relu(first(x)))``, two 3×3 convolutions."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = RepConv(width, width, identity=False)
+        self.activate = nn.ReLU()
+        self.second = RepConv(width, width, identity=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        change: Tensor = self.second(self.activate(self.first(x)))
+        return x + change
+
+
+def _blocks(width: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(Residual(width) for _ in range(count)))
 
 
 class SplitNetwork(nn.Module):
@@ -179,6 +222,23 @@ class Student(SplitNetwork):
         super().__init__(Prior(config), Body(config))
         self.config = config
 
+    @property
+    def generator(self) -> Prior:
+        """What makes the latents: conditions, flows, decomposition."""
+        return self.prior
+
+    @property
+    def channels(self) -> tuple[int, int, int]:
+        """Channels of the features that `restore` returns, coarse to fine."""
+        one, two, three = self.config.widths
+        return three, two, one
+
+    def restore(
+        self, image: Tensor, z_retinex: Tensor, z_image: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        """Restore with given latents, (N, latent, 1, 1) each; see `Body.restore`."""
+        return self.body.restore(image, torch.cat([z_retinex, z_image], 1))
+
     def set_steps(self, steps: int) -> None:
         """Choose the number of Euler steps, one of `restorect_edge.models.flow.STEPS_ALLOWED`."""
         self.prior.steps = steps
@@ -190,7 +250,7 @@ class Student(SplitNetwork):
 
 PRESETS: dict[str, Callable[[], Student | PaperStudent]] = {
     "nano": lambda: Student(
-        StudentConfig(widths=(16, 24, 32), depths=(1, 1, 2), decomposition=16, encoder=32)
+        StudentConfig(widths=(16, 24, 32), blocks=(0, 0, 1, 1, 1), decomposition=16, encoder=32)
     ),
     "small": lambda: Student(StudentConfig()),
     "base": lambda: Student(StudentConfig(widths=(48, 64, 88))),

@@ -14,8 +14,18 @@ from torch import Tensor, nn
 
 from restorect_edge.errors import UsageError
 from restorect_edge.models.attention import RetinexAttention, SelfAttention, TransformerBlock, standardise
+from restorect_edge.models.retinex import Decomposition
 
-__all__ = ["MULTIPLE", "ImageEncoder", "RetinexEncoder", "TransformerConfig", "TransformerUNet"]
+__all__ = [
+    "MULTIPLE",
+    "TEACHERS",
+    "ImageEncoder",
+    "RetinexEncoder",
+    "Teacher",
+    "TeacherConfig",
+    "TransformerConfig",
+    "TransformerUNet",
+]
 
 MULTIPLE = 8
 """Image sides must be a multiple of this: three halvings (the encoders ask for 4)."""
@@ -45,6 +55,9 @@ class TransformerConfig:
     """Channels of z_rex and of z_img; a multiple of 4."""
     encoder_blocks: int = 5
     """Residual blocks of a latent encoder."""
+    fold: int = 1
+    """Side of the pixel blocks that are folded into channels before the U-Net, so that its full resolution
+    is that much coarser; 1 is the paper's, 2 costs a quarter."""
 
     def __post_init__(self) -> None:
         for name, value in (("dim", self.dim), ("latent", self.latent)):
@@ -57,6 +70,17 @@ class TransformerConfig:
                 raise UsageError(
                     f"heads[{level}] must divide the level's {self.dim << level} channels, got {heads}"
                 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeacherConfig(TransformerConfig):
+    """Size of a teacher; the defaults are the paper's."""
+
+    decomposition: int = 32
+    """Width of the Retinex decomposition."""
+    thumbnail: int | None = None
+    """Side of the pair's thumbnails that the latents are encoded from, in pixels; None for the images
+    themselves. A student learns the latents of a teacher that sees what its own prior sees."""
 
 
 class TransformerUNet(nn.Module):
@@ -73,7 +97,8 @@ class TransformerUNet(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         d = config.dim
-        self.embed = nn.Conv2d(3, d, 3, padding=1, bias=False)
+        self.fold = config.fold
+        self.embed = nn.Conv2d(3 * config.fold**2, d, 3, padding=1, bias=False)
         self.encode1 = Stage(config, 0, d)
         self.down2 = _down(d)
         self.encode2 = Stage(config, 1, 2 * d)
@@ -90,19 +115,19 @@ class TransformerUNet(nn.Module):
         self.up1 = _up(2 * d)
         self.decode1 = Stage(config, 0, 2 * d)
         self.refine = Stage(config, None, 2 * d)
-        self.leave = nn.Conv2d(2 * d, 3, 3, padding=1, bias=False)
+        self.leave = nn.Conv2d(2 * d, 3 * config.fold**2, 3, padding=1, bias=False)
 
     def features(self, x: Tensor, z_rex: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return what the decoder makes, coarse to fine: what a smaller student learns to match.
 
         Args:
-            x: image (N, 3, H, W) in [0, 1], H and W multiples of `MULTIPLE`.
+            x: image (N, 3, H, W) in [0, 1], H and W multiples of `MULTIPLE`·fold.
             z_rex: Retinex latent (N, latent, 1, 1).
 
         Returns:
-            (N, 4·dim, H/4, W/4), (N, 2·dim, H/2, W/2) and (N, 2·dim, H, W).
+            (N, 4·dim, H/4, W/4), (N, 2·dim, H/2, W/2) and (N, 2·dim, H, W), all further divided by fold.
         """
-        h1 = self.encode1(self.embed(x), z_rex)
+        h1 = self.encode1(self.embed(F.pixel_unshuffle(x, self.fold)), z_rex)
         h2 = self.encode2(self.down2(h1), z_rex)
         h3 = self.encode3(self.down3(h2), z_rex)
         h4 = self.bottom(self.down4(h3), z_rex)
@@ -113,9 +138,52 @@ class TransformerUNet(nn.Module):
 
     def forward(self, x: Tensor, z_rex: Tensor, z_img: Tensor) -> Tensor:
         """Restore x (N, 3, H, W) with latents (N, latent, 1, 1); the result is not clamped."""
-        finest = self.features(x, z_rex)[2]
-        change: Tensor = self.leave(self.refine(finest, z_img))
-        return x + change
+        return self.restore(x, z_rex, z_img)[0]
+
+    def restore(
+        self, x: Tensor, z_rex: Tensor, z_img: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        """Return the restored image, not clamped, and the `features` that it was made from."""
+        features = self.features(x, z_rex)
+        change = F.pixel_shuffle(self.leave(self.refine(features[2], z_img)), self.fold)
+        return x + change, features
+
+
+class Teacher(nn.Module):
+    """The network of stage 1: latents from degraded and clean image together, and the U-Net that uses them.
+
+    Args:
+        config: sizes.
+
+    Attributes:
+        config: sizes.
+    """
+
+    def __init__(self, config: TeacherConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.decomposition = Decomposition(config.decomposition)
+        self.retinex_encoder = RetinexEncoder(config, images=2)
+        self.image_encoder = ImageEncoder(config, images=2)
+        self.unet = TransformerUNet(config)
+
+    @property
+    def channels(self) -> tuple[int, int, int]:
+        """Channels of `TransformerUNet.features`, coarse to fine."""
+        d = self.config.dim
+        return 4 * d, 2 * d, 2 * d
+
+    def latents(self, degraded: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
+        """Return z_rex and z_img, each (N, latent, 1, 1), of pairs (N, 3, H, W), sides multiples of 4."""
+        parts = zip(self.decomposition(degraded), self.decomposition(clean), strict=True)
+        reflectance, illumination = (torch.cat(pair, 1) for pair in parts)
+        z_img: Tensor = self.image_encoder(torch.cat([degraded, clean], 1))
+        return self.retinex_encoder(reflectance, illumination), z_img
+
+    def forward(self, image: Tensor, degraded: Tensor, clean: Tensor) -> Tensor:
+        """Restore `image` with the latents of a pair; the result is not clamped."""
+        restored: Tensor = self.unet(image, *self.latents(degraded, clean))
+        return restored
 
 
 class Stage(nn.Module):
@@ -229,3 +297,23 @@ def _trunk(width: int, depth: int) -> nn.Sequential:
 def _leaky(*layers: nn.Module) -> nn.Sequential:
     """Each layer followed by a leaky ReLU."""
     return nn.Sequential(*(part for layer in layers for part in (layer, nn.LeakyReLU(SLOPE))))
+
+
+TEACHERS: dict[str, TeacherConfig] = {
+    "small": TeacherConfig(
+        dim=16,
+        blocks=(1, 1, 1, 1),
+        refinement=1,
+        expansion=2.0,
+        latent=32,
+        encoder_blocks=1,
+        fold=2,
+        decomposition=16,
+        thumbnail=64,
+    ),
+    "base": TeacherConfig(
+        dim=32, blocks=(1, 2, 2, 2), refinement=1, latent=32, encoder_blocks=2, fold=2, thumbnail=64
+    ),
+    "paper": TeacherConfig(),
+}
+"""Sizes by preset name: `small` and `base` teach the edge students, `paper` the paper's."""

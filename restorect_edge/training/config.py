@@ -1,30 +1,162 @@
-"""Options of a training run, as data: the same names in Python, on the command line and in the card."""
+"""Options of a training run, as data: the same names in Python, on the command line, in TOML and in the card.
 
-from dataclasses import dataclass
+No `torch` is needed to read them.
+"""
 
-__all__ = ["TrainConfig"]
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from restorect_edge._toml import read_toml
+from restorect_edge.errors import UsageError, unknown_name
+
+__all__ = ["StudentTraining", "TeacherTraining", "Training", "documented", "merged", "to_toml"]
+
+C = TypeVar("C", bound="Training")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainConfig:
-    """A supervised run of a student."""
+class Training:
+    """What every run has."""
 
     preset: str = "small"
+    """Size of the network."""
     task: str = "lowlight"
+    """What is being restored; chooses the degradation where clean photographs are the data."""
     iterations: int = 16_000
+    """Optimiser steps of the whole run; the learning rate is fitted to them."""
     batch: int = 8
+    """Samples per step, in each process."""
     patch: int = 128
-    """Side of the training patches in pixels, a multiple of 8."""
+    """Side of the training patches in pixels, a multiple of 16."""
     learning_rate: float = 1e-3
     """Peak of the one-cycle cosine schedule."""
     warmup: int = 300
+    """Steps of linear warm-up."""
     weight_decay: float = 1e-4
+    """AdamW's."""
     ema: float = 0.999
     """Decay of the averaged weights, the ones that are validated and saved."""
     amp: float = 0.0
-    """Share of the run, from its start, whose body computes in bfloat16."""
+    """Share of the run, from its start, whose image networks compute in bfloat16."""
     seed: int = 0
+    """Of the first weights and of every draw."""
     validate_every: int = 1_000
     """Steps between validations and checkpoints."""
     threads: int = 0
     """CPU threads; 0 lets torch choose."""
+    mixup: float = 0.0
+    """Share of the samples that are blended with another of the batch, input and target alike."""
+    workers: int = 0
+    """Threads that prepare the next batches; 0 prepares each when it is needed."""
+    pixel: float = 1.0
+    """Weight of the absolute error."""
+    gt_mean: float = 0.5
+    """Weight of the absolute error after matching the mean brightness."""
+    structural: float = 0.1
+    """Weight of 1 − SSIM."""
+    hvi: float = 0.0
+    """Weight of the colour loss in polarised HVI."""
+    retinex: float = 0.2
+    """Weight of the Retinex decomposition's losses."""
+    diffusion: float = 0.0
+    """Weight, within those, of the texture constraint by learnable anisotropic diffusion."""
+
+    def check(self) -> None:
+        """Raise `UsageError` for values out of range."""
+        for name in ("iterations", "batch", "patch", "validate_every", "warmup"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.patch % 16:
+            raise UsageError(f"patch must be a multiple of 16 pixels, got {self.patch}")
+        for name in ("ema", "amp", "mixup"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise UsageError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
+        if not 0.0 < self.learning_rate < 1.0:
+            raise UsageError(f"learning_rate must lie between 0 and 1, got {self.learning_rate}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeacherTraining(Training):
+    """Stage 1: the teacher, whose latents see degraded and clean image."""
+
+    iterations: int = 4_000
+    learning_rate: float = 5e-4
+    hvi: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudentTraining(Training):
+    """Stage 2: a student; the options from `phase` on take effect with a teacher only."""
+
+    exposure: float = 0.5
+    """Weight of the absolute error of the exposed thumbnail: what the prior decides before the body works."""
+    phase: float = 0.3
+    """Share of the run, from its start, in which the body learns with the teacher's latents while the
+    flows learn to generate them; after it everything learns through the rollout."""
+    velocity: float = 0.1
+    """Weight of velocity matching."""
+    latent: float = 0.05
+    """Weight of the distance between the rollout's latents and the teacher's."""
+    flex: float = 0.02
+    """Weight of the feature loss."""
+    flex_every: int = 4
+    """Steps between feature losses: the teacher's U-Net is dear on a CPU."""
+
+
+def documented(kind: type[Training]) -> Iterator[tuple["dataclasses.Field[Any]", str]]:
+    """Yield the fields of a configuration with the first sentence of what they mean."""
+    meanings: dict[str, str] = {}
+    for cls in reversed(kind.__mro__[:-1]):
+        meanings |= _meanings(cls)
+    for field in fields(kind):
+        yield field, meanings.get(field.name, "")
+
+
+def _meanings(cls: type) -> dict[str, str]:
+    """Read the strings below a class's fields off its source."""
+    import ast
+    import inspect
+
+    body = ast.parse(inspect.getsource(cls)).body[0]
+    assert isinstance(body, ast.ClassDef)
+    found = {}
+    for line, following in zip(body.body, body.body[1:], strict=False):
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
+            text = following.value if isinstance(following, ast.Expr) else None
+            if isinstance(text, ast.Constant):
+                found[line.target.id] = " ".join(str(text.value).split()).rstrip(".")
+    return found
+
+
+def merged(kind: type[C], file: Path | None, given: Mapping[str, Any]) -> C:
+    """Return the options: what is given, over the file, over the defaults.
+
+    Raises:
+        UsageError: the file is no TOML, has an unknown key or a value of the wrong type, or a value is out
+            of range.
+    """
+    known = {field.name: type(field.default) for field in fields(kind)}
+    content = read_toml(file, "configuration") if file else {}
+    for key, value in content.items():
+        if key not in known:
+            raise unknown_name(f"key in '{file}'", key, known)
+        if known[key] is float and type(value) is int:
+            content[key] = float(value)
+        elif type(value) is not known[key]:
+            raise UsageError(f"'{key}' in '{file}' must be a {known[key].__name__}, got {value!r}")
+    config = kind(**{**content, **given})
+    config.check()
+    return config
+
+
+def to_toml(config: Training) -> str:
+    """Return the options as TOML that `merged` reads, each with its meaning."""
+    lines = []
+    for field, meaning in documented(type(config)):
+        value = getattr(config, field.name)
+        lines.append(f"{field.name} = {json.dumps(value)}  # {meaning}")
+    return "\n".join(lines) + "\n"

@@ -1,12 +1,70 @@
-"""Losses of the supervised run. Images are (N, C, H, W) in [0, 1]; each returns a scalar tensor."""
+"""Losses of the training core. Images are (N, C, H, W) in [0, 1]; each returns a scalar tensor.
+
+The colour loss is in `restorect_edge.training.hvi`, the feature loss in `restorect_edge.training.flex`.
+"""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from restorect_edge.metrics import GREY
+from restorect_edge.models.flow import LatentFlow
 from restorect_edge.models.retinex import Decomposition
+from restorect_edge.training.diffusion import AnisotropicDiffusion
 
-__all__ = ["decomposition", "structural"]
+__all__ = [
+    "decomposition",
+    "gt_mean",
+    "illumination_smoothness",
+    "latent_distillation",
+    "pixel",
+    "reconstruction",
+    "reflectance_consistency",
+    "structural",
+    "texture_consistency",
+    "time_grid",
+    "velocity_matching",
+]
+
+DARKEST = 1 / 255
+"""Mean grey below which `gt_mean` no longer raises the scale: a black output has no scale."""
+
+
+def velocity_matching(flow: LatentFlow, z: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+    """Mean of (v(z_t, t, c) − (ε − z))², z_t = (1 − t)·z + t·ε: rectified flow (arXiv 2209.03003).
+
+    ε is the flow's own stored noise, so training and rollout start from the same point. Trains the
+    velocity network and, through c, the condition encoder; z counts as data and gets no gradient.
+
+    Args:
+        flow: the velocity network and its noise.
+        z: the latents to generate, (N, dim, 1, 1).
+        t: times in [0, 1], (N, 1, 1, 1): draw them with `time_grid`.
+        condition: (N, dim, 1, 1).
+    """
+    z = z.detach()
+    z_t = (1.0 - t) * z + t * flow.noise
+    return F.mse_loss(flow.velocity(z_t, t, condition), flow.noise - z)
+
+
+def time_grid(steps: int, count: int, generator: torch.Generator) -> Tensor:
+    """Draw `count` times (N, 1, 1, 1) uniformly from {1/steps, …, 1}, those an Euler rollout visits."""
+    visited = torch.randint(1, steps + 1, (count, 1, 1, 1), generator=generator, device=generator.device)
+    return visited / steps
+
+
+def latent_distillation(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean |z_student − z_teacher|, the teacher's latents without gradient (RestoRect, arXiv 2509.23480).
+
+    Give it the latents that the rollout ``flow(condition, steps)`` made: the rollout is differentiable,
+    so the gradient reaches the velocity network at every step, and the condition encoder.
+    """
+    return F.l1_loss(student, teacher.detach())
+
+
+def pixel(output: Tensor, target: Tensor) -> Tensor:
+    """Mean |output − target|."""
+    return F.l1_loss(output, target)
 
 
 def structural(output: Tensor, target: Tensor, window: int = 7, stride: int = 3) -> Tensor:
@@ -24,20 +82,69 @@ def structural(output: Tensor, target: Tensor, window: int = 7, stride: int = 3)
     return 1.0 - (luminance * (2 * covariance + c2) / (var_o + var_t + c2)).mean()
 
 
-def decomposition(network: Decomposition, degraded: Tensor, clean: Tensor) -> Tensor:
-    """Train D on a pair: |R⊙L − x| on both, |R(x) − R(y)|, and Σ exp(−|∇L|)·|∇L|² on both.
+def gt_mean(output: Tensor, target: Tensor) -> Tensor:
+    """Mean |λ·output − target|, λ = E[grey(target)] / E[grey(output)] of each image; RGB.
 
-    The terms of Retinex-Net (Wei et al., 2018) with RestoRect's gradient-aware smoothing.
+    The aligned term of the GT-mean loss (ICCV 2025, arXiv 2507.20148), grey weighted as in
+    `restorect_edge.metrics.gt_mean`, but not clipped to 8 bits: a clipped pixel has no gradient. The
+    gradient goes through λ too. So scaling an output changes nothing and the gradient is orthogonal to
+    it: brightness is left to `pixel`, and this term sees structure and colour alone.
     """
-    r_x, l_x = network(degraded)
-    r_y, l_y = network(clean)
-    reconstruction = F.l1_loss(r_x * l_x, degraded) + F.l1_loss(r_y * l_y, clean)
-    return reconstruction + 0.1 * F.l1_loss(r_x, r_y) + 0.1 * (_smoothness(l_x) + _smoothness(l_y))
+    wanted, got = _mean_grey(target), _mean_grey(output)
+    return F.l1_loss(output * (wanted / got.clamp_min(DARKEST)), target)
 
 
-def _smoothness(illumination: Tensor) -> Tensor:
+def _mean_grey(image: Tensor) -> Tensor:
+    """(N, 3, H, W) → (N, 1, 1, 1)."""
+    weights = torch.as_tensor(GREY, dtype=image.dtype, device=image.device)
+    return torch.einsum("nchw,c->n", image, weights).view(-1, 1, 1, 1) / image[0, 0].numel()
+
+
+def reconstruction(reflectance: Tensor, illumination: Tensor, image: Tensor) -> Tensor:
+    """Mean |R⊙L − x| (Retinex-Net, Wei et al., 2018); R (N, 3, H, W), L (N, 1, H, W)."""
+    return F.l1_loss(reflectance * illumination, image)
+
+
+def reflectance_consistency(degraded: Tensor, clean: Tensor) -> Tensor:
+    """Mean |R(x) − R(y)| of a pair's reflectances (Retinex-Net): the scene is the same, its light is not."""
+    return F.l1_loss(degraded, clean)
+
+
+def illumination_smoothness(illumination: Tensor) -> Tensor:
+    """Mean exp(−|∂L|)·|∂L|² along rows plus the same along columns (RestoRect, arXiv 2509.23480).
+
+    The weight spares edges: a steep step costs less than its square.
+    """
     total = illumination.new_zeros(())
     for axis in (2, 3):
         gradient = torch.diff(illumination, dim=axis).abs()
         total = total + (torch.exp(-gradient) * gradient**2).mean()
     return total
+
+
+def texture_consistency(diffusion: AnisotropicDiffusion, image: Tensor, reflectance: Tensor) -> Tensor:
+    """Mean |A(x) − A(R)|, A the learned anisotropic diffusion (RestoRect, arXiv 2509.23480).
+
+    Trains A's edge scale and the decomposition. A keeps the mean, so on a dark image the term also pulls
+    R down towards x: keep its weight small.
+    """
+    return F.l1_loss(diffusion(reflectance), diffusion(image))
+
+
+def decomposition(
+    network: Decomposition, degraded: Tensor, clean: Tensor, diffusion: AnisotropicDiffusion | None = None
+) -> Tensor:
+    """Train D on a pair: reconstruction + 0.1·(reflectance consistency + illumination smoothness).
+
+    Reconstruction and smoothness are summed over both images. With `diffusion`, 0.05 times the texture
+    consistency of both images is added, the weight of RestoRect's published code.
+    """
+    r_x, l_x = network(degraded)
+    r_y, l_y = network(clean)
+    rebuilt = reconstruction(r_x, l_x, degraded) + reconstruction(r_y, l_y, clean)
+    smooth = illumination_smoothness(l_x) + illumination_smoothness(l_y)
+    total = rebuilt + 0.1 * (reflectance_consistency(r_x, r_y) + smooth)
+    if diffusion is None:
+        return total
+    texture = texture_consistency(diffusion, degraded, r_x) + texture_consistency(diffusion, clean, r_y)
+    return total + 0.05 * texture

@@ -1,6 +1,9 @@
 """Random training samples, deterministic per seed and step, so that a resumed run sees the same."""
 
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -8,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restorect_edge.models.blocks import POOL, area_thumbnail
+from restorect_edge.training.sources import Source
 
-__all__ = ["Batch", "draw"]
+__all__ = ["Batch", "Sampling", "batches", "draw"]
 
-Images = list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]
+Levels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +31,61 @@ class Batch:
     clean_thumbnail: Tensor
     """(N, 3, S, S), of the same part of the clean image."""
 
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on a device."""
+        moved = (getattr(self, field.name).to(device, non_blocking=True) for field in fields(self))
+        return Batch(*moved)
 
-def draw(images: Images, *, step: int, seed: int, batch: int, patch: int, thumbnail: int) -> Batch:
-    """Draw the batch of a step from decoded pairs."""
-    rng = np.random.default_rng([seed, step])
-    samples = [_sample(images[rng.integers(len(images))], rng, patch, thumbnail) for _ in range(batch)]
-    return Batch(*(torch.stack(column) for column in zip(*samples, strict=True)))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How batches are drawn."""
+
+    seed: int
+    batch: int
+    patch: int
+    """Side of the patches in pixels."""
+    thumbnail: int
+    """Side of the thumbnails in pixels."""
+    mixup: float = 0.0
+    """Share of the samples that are blended with another of the batch."""
+    rank: int = 0
+    """Of the process: each draws its own."""
+
+
+def draw(source: Source, step: int, how: Sampling) -> Batch:
+    """Draw the batch of a step."""
+    rng = np.random.default_rng([how.seed, step, how.rank])
+    samples = [_sample(source, rng, how.patch, how.thumbnail) for _ in range(how.batch)]
+    columns = (torch.stack(column) for column in zip(*samples, strict=True))
+    weights = [float(rng.beta(1.2, 1.2)) if rng.random() < how.mixup else 1.0 for _ in samples]
+    return Batch(*(_blend(column, weights) for column in columns))
+
+
+def _blend(images: Tensor, weights: list[float]) -> Tensor:
+    """Blend each image with the one before it (mixup, arXiv 1710.09412, with MIRNet-v2's Beta(1.2, 1.2))."""
+    w = torch.tensor(weights).view(-1, 1, 1, 1)
+    return w * images + (1 - w) * images.roll(1, 0)
+
+
+def batches(source: Source, first: int, last: int, how: Sampling, *, workers: int) -> Iterator[Batch]:
+    """Yield the batches of steps `first` to `last`, the next ones prepared by `workers` threads."""
+    if workers == 0:
+        yield from (draw(source, step, how) for step in range(first, last))
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[Batch]] = deque()
+        for step in range(first, last):
+            waiting.append(pool.submit(draw, source, step, how))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        yield from (future.result() for future in waiting)
 
 
 def _sample(
-    pair: tuple[NDArray[np.uint8], NDArray[np.uint8]], rng: np.random.Generator, patch: int, thumbnail: int
+    source: Source, rng: np.random.Generator, patch: int, thumbnail: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    pair = source.draw(int(rng.integers(len(source))), rng)
     degraded, clean = (_tensor(_orient(image, code)) for code in [int(rng.integers(8))] for image in pair)
     degraded, clean = _window(degraded, clean, rng, patch)
     degraded = _vary_exposure(degraded, clean, rng)
@@ -48,7 +96,7 @@ def _sample(
     return patches[0], patches[1], thumbs[0], thumbs[1]
 
 
-def _orient(image: NDArray[np.uint8], code: int) -> NDArray[np.uint8]:
+def _orient(image: Levels, code: int) -> Levels:
     if code & 1:
         image = image[::-1]
     if code & 2:
@@ -56,7 +104,7 @@ def _orient(image: NDArray[np.uint8], code: int) -> NDArray[np.uint8]:
     return image.transpose(1, 0, 2) if code & 4 else image
 
 
-def _tensor(image: NDArray[np.uint8]) -> Tensor:
+def _tensor(image: Levels) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255.0
 
 

@@ -19,7 +19,7 @@ def edge_student(preset: str) -> Student:
 
 def lively(student: Student) -> Student:
     """Give z a say: freshly initialised, exposure and modulation are almost neutral."""
-    for layer in (student.body.exposure, student.body.modulation):
+    for layer in (student.body.exposure, student.body.colour, student.body.modulation):
         nn.init.normal_(layer.weight, std=0.3)
     return student
 
@@ -104,17 +104,17 @@ def test_training_does_not_clamp(image: torch.Tensor) -> None:
         assert student.eval()(image).max() == 1
 
 
-def reach(depths: tuple[int, int, int]) -> int:
+def reach(blocks: tuple[int, int, int, int, int]) -> int:
     """Pixels that one output pixel looks to each side, at most: ±1 cell for every 3×3 on the path."""
-    one, two, three = depths
-    at_half, at_quarter, at_eighth = 1 + one + 1 + one + 1, two + 1 + two, three
+    down1, down2, bottom, up2, up1 = (2 * count for count in blocks)
+    at_half, at_quarter, at_eighth = 1 + down1 + 1 + up1 + 1, down2 + 1 + up2, bottom
     return 2 * at_half + 4 * at_quarter + 8 * at_eighth + 7  # 7: a cell of the coarsest grid
 
 
 @pytest.mark.parametrize("preset", ["nano", "small"])
 def test_the_body_is_local(preset: str) -> None:
     student = lively(edge_student(preset)).deploy()
-    far, column = reach(student.config.depths), 160
+    far, column = reach(student.config.blocks), 160
     x, z = torch.rand(1, 3, 16, 320), torch.randn(1, 2 * student.config.latent, 1, 1)
     changed = x.clone()
     changed[..., column] = 1 - changed[..., column]
@@ -127,7 +127,7 @@ def test_the_body_is_local(preset: str) -> None:
 
 
 def test_the_body_does_not_care_where_a_tile_begins(nano: Student) -> None:
-    far = -(-reach(nano.config.depths) // 8) * 8
+    far = -(-reach(nano.config.blocks) // 8) * 8
     x, z = torch.rand(1, 3, 16, 3 * far), torch.randn(1, 2 * nano.config.latent, 1, 1)
     with torch.no_grad():
         whole, part = nano.body(x, z), nano.body(x[..., 8:], z)
@@ -151,10 +151,24 @@ def test_the_prior_costs_the_same_for_every_size(nano: Student) -> None:
 
 def test_exposure_stays_in_its_range(nano: Student) -> None:
     nn.init.constant_(nano.body.exposure.weight, 100.0)
+    nn.init.zeros_(nano.body.colour.weight)
     z = torch.ones(1, 2 * nano.config.latent, 1, 1)
     x = torch.full((1, 3, 8, 8), 1e-4)
     assert nano.body.exposed(x, z).max().item() == pytest.approx(64e-4, rel=0.02)
     assert nano.body.exposed(x, -z).max().item() == pytest.approx(1e-4 / 8, rel=0.02)
+
+
+def test_colours_are_mixed_by_a_matrix_and_an_offset(nano: Student) -> None:
+    for layer in (nano.body.exposure, nano.body.colour):
+        nn.init.zeros_(layer.weight)
+    change = torch.tensor([0, 0.5, 0, 0, 0, 0, -1, 0, 0, 0.1, 0, 0])
+    assert nano.body.colour.bias is not None
+    nano.body.colour.bias.data = change
+    x = torch.rand(1, 3, 8, 16)
+    red, green, blue = x[0]
+    z = torch.ones(1, 2 * nano.config.latent, 1, 1)
+    expected = torch.stack([red + 0.5 * green + 0.1, green, blue - red])
+    assert torch.allclose(nano.body.exposed(x, z)[0], expected, atol=1e-6)
 
 
 def test_steps_are_a_choice(nano: Student, image: torch.Tensor) -> None:

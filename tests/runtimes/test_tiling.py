@@ -129,7 +129,7 @@ def nano(tmp_path_factory):
     """A runtime of random weights in which z has a say."""
     student = build("nano", seed=7)
     torch.manual_seed(7)
-    for layer in (student.body.exposure, student.body.modulation):
+    for layer in (student.body.exposure, student.body.colour, student.body.modulation):
         nn.init.normal_(layer.weight, std=0.3)
     path = tmp_path_factory.mktemp("weights") / "nano.safetensors"
     save_file(student.state_dict(), path, metadata={"config": json.dumps({"preset": "nano"})})
