@@ -19,7 +19,7 @@ def test_every_folder_with_code_is_a_package(path):
     assert (path.parent / "__init__.py").is_file()
 
 
-@pytest.mark.parametrize("name", ["export", "runtimes", "calibration", "benchmarks"])
+@pytest.mark.parametrize("name", ["export", "runtimes", "calibration", "training", "benchmarks"])
 def test_root_folders_hold_no_package(repository, name):
     assert not list((repository / name).rglob("__init__.py"))
 
