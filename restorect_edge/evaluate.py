@@ -1,65 +1,95 @@
 """Command line: ``python -m restorect_edge.evaluate WEIGHTS_OR_ARTIFACT --data DIR``."""
 
 import argparse
-import csv
-import io
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from restorect_edge._command import Parser, run
-from restorect_edge._files import replacing
 from restorect_edge.errors import UsageError, unknown_name
-from restorect_edge.metrics import gt_mean, psnr, ssim
+from restorect_edge.evaluation import sheet
+from restorect_edge.evaluation.protocols import PROTOCOLS, protocol
+from restorect_edge.evaluation.report import Report, report, write_csv, write_markdown
+from restorect_edge.evaluation.scores import METRICS, Evaluator, choose
+from restorect_edge.imagefiles import Photo, check_suffix
+from restorect_edge.imagefiles import write as write_image
+from restorect_edge.photos import photo_paths
 from restorect_edge.runtimes import RUNTIMES, Runtime, load
-from restorect_edge.training.data import Pair, find_pairs
+from restorect_edge.training.data import Pair, find_pairs, read_rgb
 
 EXAMPLES = """  python -m restorect_edge.evaluate lowlight-small --data pairs/val
   python -m restorect_edge.evaluate lowlight-small --data pairs/val --runtime openvino --json
-  python -m restorect_edge.evaluate out/lowlight-small-coreml-fp16-400x600 --data pairs/val --csv scores.csv
+  python -m restorect_edge.evaluate lowlight-small --data pairs/val --metrics psnr,ssim,lpips --csv scores.csv
+  python -m restorect_edge.evaluate lowlight-small --data pairs/val --markdown report.md --sheet sheet.jpg
+  python -m restorect_edge.evaluate out/lowlight-small-onnx-fp32 --data pairs/val --protocol restorect
+  python -m restorect_edge.evaluate lowlight-small --data photos --metrics niqe,brisque
 
-DIR holds low/ and high/, or input/ and target/, with files of the same names. Scores follow the protocol
-'standard': RGB, full resolution, 8-bit output, means over images; psnr_gt_mean is the PSNR after scaling
-the output to the target's mean grey. Weights with a --runtime other than torch are exported first, to a
+DIR holds low/ and high/, or input/ and target/, with files of the same names; or images alone, which only
+metrics without a target can score. Scores are means over images, and of different protocols never comparable:
+
+  standard   RGB, full resolution, 8-bit output; psnr_gt_mean, a column of its own, is the PSNR after scaling
+             the output to the target's mean grey
+  gt-mean    every metric after that scaling
+  restorect  as the script published with RestoRect: bilinear 256x256, correction of mean and deviation
+             towards the target by 0.1 (--correction), luma with red and blue exchanged, border of 5 pixels
+
+lpips, fid and clip_iqa need the extra 'metrics' and download their weights; all others run everywhere, but
+for biqi, whose models no package ships. Weights with a --runtime other than torch are exported first, to a
 temporary folder.
 """
 
-PROTOCOL = "standard"
-WINDOW = 11
-"""Smallest side that SSIM is defined for, in pixels."""
-EQUAL = 200.0
-"""What stands for the infinite PSNR of equal images, so that means stay numbers."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """One image's scores; PSNR in dB."""
+class Item:
+    """One image to restore, as files."""
 
     name: str
-    psnr: float
-    ssim: float
-    psnr_gt_mean: float
+    degraded: Path
+    clean: Path | None
+
+    def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+        """Decode it as (H, W, 3) uint8 RGB, with its clean image if it has one."""
+        if self.clean is None:
+            return read_rgb(self.degraded), None
+        return Pair(self.name, self.degraded, self.clean).read()
 
 
 def parser() -> Parser:
     """Return the parser."""
     p = Parser("evaluate", "Score weights or an artifact on pairs of degraded and clean images.", EXAMPLES)
     p.add_argument("source", metavar="WEIGHTS_OR_ARTIFACT", help="weights by name or file, or an artifact")
-    p.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of pairs")
+    p.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of pairs, or of images")
     p.add_argument(
         "--runtime", metavar="NAME", help=f"back end: {', '.join(RUNTIMES)}; default the source's own"
     )
     p.add_argument("--device", default="auto", metavar="D", help="such as cpu, gpu, cuda; default auto")
+    p.add_argument(
+        "--protocol", default="standard", metavar="NAME", help=f"{', '.join(PROTOCOLS)}; default standard"
+    )
+    p.add_argument(
+        "--correction",
+        type=float,
+        metavar="S",
+        help="strength of restorect's correction, 0 to 1; default 0.1",
+    )
+    p.add_argument(
+        "--metrics", metavar="LIST", help=f"of {','.join(METRICS)}; default psnr,ssim,psnr_gt_mean for pairs"
+    )
     p.add_argument("--json", action="store_true", help="one JSON object on standard output")
     p.add_argument("--csv", type=Path, metavar="FILE", help="write the scores of each image")
+    p.add_argument("--markdown", type=Path, metavar="FILE", help="write a page with conditions and tables")
+    p.add_argument(
+        "--sheet", type=Path, metavar="FILE", help="write the best, median and worst image as a picture"
+    )
     return p
 
 
@@ -69,14 +99,40 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    pairs = find_pairs(args.data)
+    if args.sheet:
+        check_suffix(args.sheet)
+    items = find(args.data)
+    chosen = protocol(args.protocol, correction=args.correction)
+    evaluator = Evaluator(chosen, choose(args.metrics, chosen, paired=items[0].clean is not None))
     with _runtime(args.source, args.runtime, args.device) as restore:
-        scores = [score(restore, pair) for pair in tqdm(pairs, unit="image", file=sys.stderr, disable=None)]
-        summary = summarise(scores, restore)
+        for item in tqdm(items, unit="image", file=sys.stderr, disable=None):
+            add(evaluator, restore, item)
+        found = report(
+            evaluator,
+            source=args.source,
+            data=str(args.data),
+            runtime=restore.name,
+            provider=restore.provider,
+        )
+        if args.sheet:
+            write_sheet(args.sheet, found, restore, items)
     if args.csv:
-        write_csv(args.csv, scores)
-    print(json.dumps(summary, indent=2) if args.json else _text(summary))
+        write_csv(args.csv, found)
+    if args.markdown:
+        write_markdown(args.markdown, found)
+    print(json.dumps(found.as_json(), indent=2) if args.json else found.as_text())
     return 0
+
+
+def find(folder: Path) -> list[Item]:
+    """List the pairs below a folder, or the images in it if it holds files alone.
+
+    Raises:
+        UsageError: neither.
+    """
+    if folder.is_dir() and (files := list(folder.iterdir())) and all(path.is_file() for path in files):
+        return [Item(name=p.name, degraded=p, clean=None) for p in photo_paths(folder)]
+    return [Item(name=p.name, degraded=p.degraded, clean=p.clean) for p in find_pairs(folder)]
 
 
 @contextmanager
@@ -97,64 +153,39 @@ def _runtime(source: str, runtime: str | None, device: str) -> Iterator[Runtime]
             yield loaded
 
 
-def score(restore: Runtime, pair: Pair) -> Score:
-    """Restore the degraded image as uint8 and compare it with the clean one.
+def add(evaluator: Evaluator, restore: Runtime, item: Item) -> None:
+    """Restore an image as uint8 and score it.
 
     Raises:
-        UsageError: the images do not match in size, or have a side under 11 pixels.
+        UsageError: the images do not match in size, or are too small for a metric.
     """
-    degraded, clean = pair.read()
-    if min(degraded.shape[:2]) < WINDOW:
-        height, width = degraded.shape[:2]
-        raise UsageError(
-            f"pair '{pair.name}' is {width}×{height}; SSIM needs sides of at least {WINDOW} pixels"
-        )
+    degraded, clean = item.read()
+    started = time.perf_counter()
     restored = restore(degraded)
-    if restored.shape != clean.shape:
+    seconds = time.perf_counter() - started
+    if clean is not None and restored.shape != clean.shape:
         raise UsageError(
-            f"pair '{pair.name}': the output is {restored.shape}, the clean image {clean.shape}; "
+            f"pair '{item.name}': the output is {restored.shape}, the clean image {clean.shape}; "
             f"this network enlarges by {restore.info.spec.scale}, which pairs of one size cannot score"
         )
-    return Score(
-        name=pair.name,
-        psnr=min(psnr(restored, clean), EQUAL),
-        ssim=ssim(restored, clean),
-        psnr_gt_mean=min(psnr(gt_mean(restored, clean), clean), EQUAL),
-    )
+    evaluator.add(item.name, restored, clean, restoring=seconds)
 
 
-def summarise(scores: Sequence[Score], restore: Runtime) -> dict[str, Any]:
-    """Return the means over images, the protocol and what ran."""
-    means = {
-        key: round(float(np.mean([getattr(s, key) for s in scores])), 4)
-        for key in ("psnr", "ssim", "psnr_gt_mean")
-    }
-    return {
-        "images": len(scores),
-        **means,
-        "protocol": PROTOCOL,
-        "runtime": restore.name,
-        "provider": restore.provider,
-    }
-
-
-def write_csv(path: Path, scores: Sequence[Score]) -> None:
-    """Write a line per image; the file appears whole or not at all."""
-    try:
-        with replacing(path) as stream, io.TextIOWrapper(stream, "utf-8", newline="") as text:
-            writer = csv.DictWriter(text, [field.name for field in fields(Score)])
-            writer.writeheader()
-            writer.writerows(asdict(s) for s in scores)
-    except OSError as error:
-        raise UsageError(f"cannot write '{path}': {error.strerror}") from error
-
-
-def _text(summary: dict[str, Any]) -> str:
-    return (
-        f"PSNR {summary['psnr']:.2f} dB, SSIM {summary['ssim']:.4f}, "
-        f"with GT-mean {summary['psnr_gt_mean']:.2f} dB "
-        f"({summary['images']} images, protocol {summary['protocol']}, {summary['provider']})"
-    )
+def write_sheet(path: Path, found: Report, restore: Runtime, items: Sequence[Item]) -> None:
+    """Restore the best, the median and the worst image again and draw them; by the first metric per image."""
+    key, metric = next((key, metric) for key, metric in found.metrics.items() if not metric.pooled)
+    by_name = {item.name: item for item in items}
+    rows = []
+    for place, score in sheet.pick(found.scores, key, metric).items():
+        degraded, clean = by_name[score.name].read()
+        pictures = [("input", degraded), ("output", restore(degraded))]
+        if clean is not None:
+            pictures.append(("target", clean))
+        title = f"{place} by {metric.title}: {score.name}"
+        rows.append(sheet.Row(title=title, caption=sheet.caption(score, found.metrics), pictures=pictures))
+    heading = f"{found.source} on {found.data}, {len(found.scores)} images, protocol {found.protocol.name}"
+    pixels = sheet.draw(heading, rows)
+    write_image(path, pixels, like=Photo(pixels=pixels))
 
 
 def _say(line: str) -> None:

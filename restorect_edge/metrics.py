@@ -8,12 +8,25 @@ as its own column.
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["gt_mean", "psnr", "ssim"]
+__all__ = ["blur", "gaussian", "gt_mean", "psnr", "ssim"]
 
 Image = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
 
 GREY = np.array([0.299, 0.587, 0.114])
 """Luma weights of ITU-R BT.601."""
+STRIP = 16
+"""Rows of the SSIM map that are computed at once."""
+
+
+def gaussian(size: int, sigma: float) -> NDArray[np.float64]:
+    """Return a Gaussian window (`size`,) of an odd size that sums to 1."""
+    offsets = np.arange(size) - size // 2
+    window: NDArray[np.float64] = np.exp(-(offsets**2) / (2 * sigma**2))
+    window /= window.sum()
+    return window
+
+
+WINDOW = gaussian(11, 1.5)
 
 
 def psnr(output: Image, target: Image, *, peak: float = 255.0) -> float:
@@ -40,13 +53,12 @@ def ssim(output: Image, target: Image, *, peak: float = 255.0) -> float:
         target: the same shape.
         peak: the largest value.
     """
-    x, y = (np.asarray(image, dtype=np.float64) for image in (output, target))
-    mu_x, mu_y = _blur(x), _blur(y)
-    var_x, var_y = _blur(x * x) - mu_x**2, _blur(y * y) - mu_y**2
-    covariance = _blur(x * y) - mu_x * mu_y
-    c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
-    luminance = (2 * mu_x * mu_y + c1) / (mu_x**2 + mu_y**2 + c1)
-    return float(np.mean(luminance * (2 * covariance + c2) / (var_x + var_y + c2)))
+    height, width, channels = output.shape
+    total = 0.0
+    for top in range(0, height - 10, STRIP):
+        rows = slice(top, top + STRIP + 10)
+        total += _ssim_of_strip(output[rows], target[rows], peak)
+    return float(total / ((height - 10) * (width - 10) * channels))
 
 
 def gt_mean(output: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -57,11 +69,53 @@ def gt_mean(output: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.
     return levels
 
 
-def _blur(image: NDArray[np.float64]) -> NDArray[np.float64]:
-    offsets = np.arange(-5, 6)
-    window = np.exp(-(offsets**2) / (2 * 1.5**2))
-    window /= window.sum()
-    for axis in (0, 1):
-        length = image.shape[axis] - 10
-        image = sum(weight * np.take(image, range(k, k + length), axis) for k, weight in enumerate(window))
-    return image
+def blur(planes: NDArray[np.float64], taps: NDArray[np.float64], *, step: int = 1) -> NDArray[np.float64]:
+    """Filter the last two axes with the same symmetric window, without padding.
+
+    Args:
+        planes: (..., H, W).
+        taps: (n,), mirror-symmetric.
+        step: elements between neighbours along the last axis: the channels, where they are interleaved.
+
+    Returns:
+        (..., H - n + 1, W - (n - 1) * step).
+    """
+    return _blur(_blur(planes, taps, -2, 1), taps, -1, step)
+
+
+def _blur(
+    planes: NDArray[np.float64], taps: NDArray[np.float64], axis: int, step: int
+) -> NDArray[np.float64]:
+    last = len(taps) - 1
+    length = planes.shape[axis] - last * step
+    shifted = np.moveaxis(planes, axis, 0)
+    views = [np.moveaxis(shifted[k * step : k * step + length], 0, axis) for k in range(last + 1)]
+    total = views[last // 2] * taps[last // 2] if last % 2 == 0 else np.zeros_like(views[0])
+    pair = np.empty_like(total)
+    for k in range((last + 1) // 2):
+        np.add(views[k], views[last - k], out=pair)
+        pair *= taps[k]
+        total += pair
+    return total
+
+
+def _ssim_of_strip(output: Image, target: Image, peak: float) -> float:
+    """Return the sum of the SSIM map of whole rows; strips stay in the processor's cache."""
+    height, width, channels = output.shape
+    shape = (height, width * channels)
+    moments = np.empty((4, *shape))
+    moments[0], moments[1] = output.reshape(shape), target.reshape(shape)
+    np.multiply(moments[0], moments[1], out=moments[2])
+    np.add(np.square(moments[0]), np.square(moments[1]), out=moments[3])
+    mu_x, mu_y, covariance, variances = blur(moments, WINDOW, step=channels)
+    means, powers = mu_x * mu_y, mu_x * mu_x
+    powers += np.square(mu_y, out=mu_y)
+    covariance -= means
+    variances -= powers
+    c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
+    for term, factor, constant in ((means, 2, c1), (powers, 1, c1), (covariance, 2, c2), (variances, 1, c2)):
+        term *= factor
+        term += constant
+    means *= covariance
+    means /= powers * variances
+    return float(means.sum())

@@ -39,7 +39,10 @@ def scores(capsys, *arguments):
 
 def test_scores_are_means_over_8_bit_images(artifact_onnx, pairs, capsys):
     found = scores(capsys, artifact_onnx.path, "--data", pairs)
-    assert set(found) == {"images", "psnr", "ssim", "psnr_gt_mean", "protocol", "runtime", "provider"}
+    assert list(found)[:4] == ["images", "psnr", "ssim", "psnr_gt_mean"]
+    conditions = {"deviation", "undefined", "switches", "source", "data", "seconds", "provider"}
+    assert set(found) >= conditions
+    assert found["seconds"]["restoring"] > 0
     assert (found["images"], found["protocol"], found["runtime"]) == (3, "standard", "onnxruntime")
     assert found["provider"].startswith("ONNX Runtime")
     expected = []
@@ -83,6 +86,46 @@ def test_text_and_csv(artifact_onnx, pairs, tmp_path, capsys):
     assert [p.name for p in table.parent.iterdir()] == ["scores.csv"]
 
 
+def test_a_page_and_a_sheet(artifact_onnx, pairs, tmp_path, capsys):
+    page, sheet = tmp_path / "new" / "report.md", tmp_path / "new" / "sheet.jpg"
+    files = ["--markdown", str(page), "--sheet", str(sheet), "--metrics", "ssim,uciqe"]
+    assert main([str(artifact_onnx.path), "--data", str(pairs), *files]) == 0
+    capsys.readouterr()
+    assert "Protocol `standard`" in (text := page.read_text(encoding="utf-8"))
+    assert "| SSIM | higher |" in text
+    with Image.open(sheet) as picture:
+        assert picture.size[0] == 3 * 96 + 4 * 12
+    assert sorted(p.name for p in page.parent.iterdir()) == ["report.md", "sheet.jpg"]
+
+
+def test_protocols_are_not_mixed(artifact_onnx, pairs, capsys):
+    standard = scores(capsys, artifact_onnx.path, "--data", pairs)
+    scaled = scores(capsys, artifact_onnx.path, "--data", pairs, "--protocol", "gt-mean")
+    script = scores(capsys, artifact_onnx.path, "--data", pairs, "--protocol", "restorect")
+    assert scaled["psnr"] == pytest.approx(standard["psnr_gt_mean"], abs=1e-4)
+    assert "psnr_gt_mean" not in scaled
+    assert script["switches"]["correction"] == 0.1
+    options = ["--protocol", "restorect", "--correction", "1"]
+    full = scores(capsys, artifact_onnx.path, "--data", pairs, *options)
+    assert full["psnr"] > script["psnr"]
+
+
+def test_images_without_clean_ones(artifact_onnx, pairs, tmp_path, capsys):
+    sheet = tmp_path / "sheet.png"
+    options = ["--metrics", "uciqe,brisque", "--sheet", sheet]
+    found = scores(capsys, artifact_onnx.path, "--data", pairs / "low", *options)
+    assert list(found)[:3] == ["images", "uciqe", "brisque"]
+    assert found["images"] == 3
+    with Image.open(sheet) as picture:
+        assert picture.size[0] == 2 * 96 + 3 * 12
+
+
+def test_a_metric_that_cannot_be_is_refused_first(artifact_onnx, pairs, capsys):
+    code = main([str(artifact_onnx.path), "--data", str(pairs), "--metrics", "psnr,biqi"])
+    assert code == 1
+    assert "no maintained package ships" in capsys.readouterr().err
+
+
 def test_a_table_that_cannot_be_written_is_an_error(artifact_onnx, pairs, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert (
@@ -99,6 +142,11 @@ def test_wrong_usage(artifact_onnx, pairs, tmp_path, capsys):
         ([artifact, "--data", str(pairs), "--runtime", "opnvino"], "did you mean 'openvino'"),
         ([artifact, "--data", str(pairs), "--runtime", "torch"], "does not run onnx artifacts"),
         ([artifact], "--data"),
+        ([artifact, "--data", str(pairs), "--metrics", "sism"], "did you mean 'ssim'"),
+        ([artifact, "--data", str(pairs), "--protocol", "offical"], "unknown protocol 'offical'"),
+        ([artifact, "--data", str(pairs), "--correction", "0.3"], "a switch of 'restorect'"),
+        ([artifact, "--data", str(pairs), "--sheet", "sheet.gif"], "cannot write 'sheet.gif'"),
+        ([artifact, "--data", str(pairs / "low"), "--metrics", "psnr"], "need clean images"),
     ]:
         assert main(arguments) == 1
         assert message in capsys.readouterr().err
@@ -108,7 +156,7 @@ def test_pairs_that_cannot_be_scored(artifact_onnx, tmp_path, capsys):
     artifact = str(artifact_onnx.path)
     small = write_pairs(tmp_path / "small", [(64, 96), (10, 56), (64, 96)])
     assert main([artifact, "--data", str(small)]) == 1
-    assert "pair 'b' is 56×10; SSIM needs sides of at least 11" in capsys.readouterr().err
+    assert "image 'b' is 56×10; SSIM needs sides of at least 11" in capsys.readouterr().err
     large = write_pairs(tmp_path / "large", [(64, 96), (64, 96), (72, 96)])
     assert main([artifact, "--data", str(large)]) == 4
     assert "does not fit" in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""Scoring restored images: protocols, metrics, reports and picture sheets (no `torch` needed)."""

@@ -1,0 +1,153 @@
+"""What is done to an output and its target before they are compared: the protocols, never mixed.
+
+    standard   RGB, full resolution, 8-bit, no correction
+    gt-mean    the same, the output scaled to the target's mean grey
+    restorect  the choices of the evaluation script published with RestoRect
+
+Scores of different protocols say nothing about each other. The published RestoRect numbers do not state the
+strength of the correction that they were made with; the script's last version passes 0.1, its function's own
+default is 0.3, and an earlier version made none.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restorect_edge.errors import UsageError, unknown_name
+from restorect_edge.metrics import gt_mean
+
+__all__ = ["PROTOCOLS", "Protocol", "protocol"]
+
+Levels = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+
+LUMA = np.array([65.481, 128.553, 24.966]) / 255
+"""Weights of red, green and blue in ITU-R BT.601 luma of levels 16 to 235."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """The switches of a protocol, in the order in which they act."""
+
+    name: str
+    resize: int | None = None
+    """Side of the square that both images are scaled to, bilinearly, without antialiasing, then truncated to
+    8 bits; None keeps them."""
+    gt_mean: bool = False
+    """Scale the output to the target's mean grey."""
+    correction: float = 0.0
+    """How far mean and deviation of each channel of the output are moved towards the target's, 0 to 1."""
+    channel: Literal["rgb", "y", "y-bgr"] = "rgb"
+    """What PSNR and SSIM compare: ``rgb``; ``y``, BT.601 luma; ``y-bgr``, the luma of the image with red and
+    blue exchanged, as when RGB is passed to a conversion from BGR."""
+    border: int = 0
+    """Pixels that PSNR, SSIM and NIQE leave out at each edge."""
+
+    @property
+    def needs_target(self) -> bool:
+        """Whether the output is changed towards a clean image."""
+        return self.gt_mean or self.correction > 0
+
+    @property
+    def switches(self) -> dict[str, Any]:
+        """The fields besides the name."""
+        return {key: value for key, value in asdict(self).items() if key != "name"}
+
+    def prepare(self, output: Levels, target: Levels | None) -> tuple[Levels, Levels | None]:
+        """Return the 8-bit RGB images that every metric is given.
+
+        Args:
+            output: (H, W, 3).
+            target: the same shape, or None where there is no clean image.
+        """
+        if self.resize:
+            output = resized(output, self.resize)
+            target = None if target is None else resized(target, self.resize)
+        if target is not None and self.gt_mean:
+            output = gt_mean(output, target)
+        if target is not None and self.correction:
+            output = corrected(output, target, self.correction)
+        return output, target
+
+    def view(self, image: Levels) -> Levels | Floats:
+        """Return what PSNR and SSIM see of a prepared image: (H, W, 3) or (H, W, 1), without the border."""
+        image = self.cropped(image)
+        if self.channel == "rgb":
+            return image
+        weights = LUMA if self.channel == "y" else LUMA[::-1]
+        luma: Floats = (image @ weights + 16)[..., None]
+        return luma
+
+    def cropped(self, image: Levels) -> Levels:
+        """Return an image without the border."""
+        height, width = image.shape[:2]
+        return image[self.border : height - self.border, self.border : width - self.border]
+
+
+PROTOCOLS = {
+    p.name: p
+    for p in (
+        Protocol(name="standard"),
+        Protocol(name="gt-mean", gt_mean=True),
+        Protocol(name="restorect", resize=256, correction=0.1, channel="y-bgr", border=5),
+    )
+}
+"""The protocols by name."""
+
+
+def protocol(name: str, *, correction: float | None = None) -> Protocol:
+    """Return a protocol by name.
+
+    Args:
+        name: of `PROTOCOLS`.
+        correction: another strength for ``restorect``.
+
+    Raises:
+        UsageError: no such protocol, or a correction that it does not have or that is outside [0, 1].
+    """
+    if name not in PROTOCOLS:
+        raise unknown_name("protocol", name, PROTOCOLS)
+    if correction is None:
+        return PROTOCOLS[name]
+    if not PROTOCOLS[name].correction:
+        raise UsageError(f"the protocol '{name}' has no correction; --correction is a switch of 'restorect'")
+    if not 0 <= correction <= 1:
+        raise UsageError(
+            f"correction {correction:g} is outside 0 (none) to 1 (the target's mean and deviation)"
+        )
+    return replace(PROTOCOLS[name], correction=correction)
+
+
+def resized(image: Levels, side: int) -> Levels:
+    """Scale (H, W, 3) to (`side`, `side`, 3) by interpolating between the four nearest pixels.
+
+    The rounding is the script's: to float32 in [0, 1] and back by truncation. An image of that size stays.
+    """
+    values = image.astype(np.float32) / np.float32(255)
+    for axis in (1, 0):
+        low, high, weight = _neighbours(image.shape[axis], side)
+        weight = weight[:, None, None] if axis == 0 else weight[:, None]
+        values = np.take(values, low, axis) * (1 - weight) + np.take(values, high, axis) * weight
+    levels: Levels = (values * np.float32(255)).astype(np.uint8)
+    return levels
+
+
+def corrected(output: Levels, target: Levels, strength: float) -> Levels:
+    """Move mean and deviation of each channel of (H, W, 3) towards the target's; truncated to 8 bits."""
+    values = output.astype(np.float64)
+    mean, deviation = values.mean(axis=(0, 1)), values.std(axis=(0, 1))
+    wanted_mean, wanted_deviation = target.mean(axis=(0, 1)), target.std(axis=(0, 1))
+    flat = np.minimum(deviation, wanted_deviation) < 1e-8
+    gain = 1 + strength * (wanted_deviation / np.where(flat, 1, deviation) - 1)
+    moved = (values - mean) * gain + mean + strength * (wanted_mean - mean)
+    levels: Levels = np.clip(np.where(flat, values, moved), 0, 255).astype(np.uint8)
+    return levels
+
+
+def _neighbours(length: int, side: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Return the pixels to the left and right of each new pixel's centre and the weight of the right one."""
+    centre = np.clip((np.arange(side) + 0.5) * (length / side) - 0.5, 0, length - 1)
+    low = np.floor(centre).astype(np.intp)
+    return low, np.minimum(low + 1, length - 1), (centre - low).astype(np.float32)

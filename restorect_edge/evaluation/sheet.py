@@ -1,0 +1,93 @@
+"""A sheet of pictures: the best, the median and the worst image, each as input, output and target."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from restorect_edge.evaluation.scores import Metric, Score
+
+__all__ = ["Row", "caption", "draw", "pick"]
+
+Levels = NDArray[np.uint8]
+
+WIDTH = 480
+"""Widest a picture is shown, in pixels."""
+MARGIN = 12
+LINE = 24
+"""Height of a line of text in pixels."""
+INK, PAPER, FAINT = (24, 24, 24), (255, 255, 255), (110, 110, 110)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One image's pictures, side by side."""
+
+    title: str
+    caption: str
+    pictures: Sequence[tuple[str, Levels]]
+    """What each is called, and its (H, W, 3) RGB pixels."""
+
+
+def pick(scores: Sequence[Score], key: str, metric: Metric) -> dict[str, Score]:
+    """Return the best, the median and the worst image by one metric; fewer where there are fewer images."""
+    known = [s for s in scores if not np.isnan(s.values[key])] or list(scores)
+    ranked = sorted(known, key=lambda score: score.values[key], reverse=metric.higher)
+    places = {"best": 0, "median": (len(ranked) - 1) // 2, "worst": len(ranked) - 1}
+    if len(ranked) < 3:
+        del places["median"]
+    if len(ranked) < 2:
+        del places["worst"]
+    return {title: ranked[place] for title, place in places.items()}
+
+
+def caption(score: Score, metrics: Mapping[str, Metric]) -> str:
+    """Return an image's scores in one line."""
+    return "   ".join(f"{metrics[key].title} {metrics[key].shown(v)}" for key, v in score.values.items())
+
+
+def draw(heading: str, rows: Sequence[Row]) -> Levels:
+    """Return the sheet, (H, W, 3) RGB."""
+    pictures = [[_scaled(pixels) for _, pixels in row.pictures] for row in rows]
+    width = max(sum(p.width + MARGIN for p in line) for line in pictures) + MARGIN
+    heights = [3 * LINE + max(p.height for p in line) + MARGIN for line in pictures]
+    sheet = Image.new("RGB", (width, 2 * MARGIN + LINE + sum(heights)), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    _write(pen, (MARGIN, MARGIN), heading, INK, width)
+    top = MARGIN + LINE + MARGIN
+    for row, line, height in zip(rows, pictures, heights, strict=True):
+        _draw_row(sheet, pen, top, row, line)
+        top += height
+    return np.asarray(sheet)
+
+
+def _draw_row(
+    sheet: Image.Image, pen: ImageDraw.ImageDraw, top: int, row: Row, line: Sequence[Image.Image]
+) -> None:
+    _write(pen, (MARGIN, top), row.title, INK, sheet.width)
+    _write(pen, (MARGIN, top + LINE), row.caption, FAINT, sheet.width)
+    left = MARGIN
+    for (name, _), picture in zip(row.pictures, line, strict=True):
+        _write(pen, (left, top + 2 * LINE), name, FAINT, left + picture.width)
+        sheet.paste(picture, (left, top + 3 * LINE))
+        left += picture.width + MARGIN
+
+
+def _write(
+    pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, colour: tuple[int, int, int], right: int
+) -> None:
+    """Write a line, cut where it would leave the sheet."""
+    font = ImageFont.load_default(size=15)
+    while len(text) > 1 and place[0] + pen.textlength(text, font=font) > right:
+        text = text[:-2] + "…"
+    pen.text(place, text, fill=colour, font=font)
+
+
+def _scaled(pixels: Levels) -> Image.Image:
+    picture = Image.fromarray(pixels)
+    if picture.width <= WIDTH:
+        return picture
+    height = max(1, round(picture.height * WIDTH / picture.width))
+    return picture.resize((WIDTH, height), Image.Resampling.LANCZOS)
