@@ -32,6 +32,7 @@ VERBS = {
     "inspect": Verb("restorect_edge.inspect", "show what an artifact is, takes and gives"),
     "doctor": Verb("restorect_edge.doctor", "show what runs on this machine, and what the rest needs"),
     "calibrate": Verb("restorect_edge.calibrate", "quantise a student to INT8 and write the plan"),
+    "drift": Verb("restorect_edge.drift", "show how far INT8 takes each module from its float form"),
     "train": Verb("restorect_edge.train", "train an edge student on image pairs"),
 }
 

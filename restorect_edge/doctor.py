@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from restorect_edge._command import Parser, run
+from restorect_edge._cpu import cpu_name, has_vnni
 from restorect_edge.errors import BackendError, MissingDependencyError
 from restorect_edge.export._targets import TARGETS, missing
 from restorect_edge.runtimes import RUNTIMES, backend_class
@@ -101,20 +102,10 @@ def system() -> dict[str, Any]:
         "pillow": metadata.version("pillow"),
         "os": platform.platform(),
         "machine": platform.machine(),
-        "cpu": _cpu_name(),
+        "cpu": cpu_name(),
+        "vnni": has_vnni(),
         "cores": os.cpu_count(),
     }
-
-
-def _cpu_name() -> str:
-    described = Path("/proc/cpuinfo"), Path("/proc/device-tree/model")
-    for file in described:
-        for line in file.read_text(errors="replace").splitlines() if file.is_file() else []:
-            if file.name == "model":
-                return line.strip("\0 ")
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def examine_backend(name: str) -> BackendReport:
@@ -170,13 +161,20 @@ def _weights(name: str) -> dict[str, Any]:
     return {"name": name, "task": facts.get("task"), "licence": facts.get("licence")}
 
 
+_VNNI = {
+    True: ", VNNI",
+    False: ", no VNNI: INT8 for ONNX and OpenVINO needs --cpu avx2",
+    None: "",
+}
+
+
 def _text(found: dict[str, Any]) -> str:
     base = found["system"]
     lines = [
         f"restorect-edge {base['restorect_edge']}, Python {base['python']}, numpy {base['numpy']}, "
         f"Pillow {base['pillow']}",
         f"{base['os']}, {base['machine']}",
-        f"{base['cpu']}, {base['cores']} logical cores",
+        f"{base['cpu']}, {base['cores']} logical cores{_VNNI[base['vnni']]}",
         "",
         "Back ends",
     ]

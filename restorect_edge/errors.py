@@ -19,6 +19,7 @@ __all__ = [
     "MissingDependencyError",
     "QualityError",
     "RestorectError",
+    "SaturationWarning",
     "UsageError",
     "unknown_name",
 ]
@@ -66,6 +67,10 @@ class BackendError(RestorectError):
     """A back end failed, or the device asked for is not there."""
 
     exit_code = 5
+
+
+class SaturationWarning(UserWarning):
+    """An INT8 artifact runs on a CPU whose 16-bit sums can saturate, which spoils pictures."""
 
 
 def unknown_name(kind: str, got: str, known: Iterable[str]) -> UsageError:

@@ -31,6 +31,7 @@ LIBRARIES = {
     "restorect_edge.calibration": {"nncf", "torch"},
     "restorect_edge.export": {"torch"},
     "restorect_edge.export._half": {"onnx_ir"},
+    "restorect_edge.export._ir": {"openvino"},
     "restorect_edge.export.onnx": {"onnx", "torch"},
     "restorect_edge.export.openvino": {"openvino", "torch"},
     "restorect_edge.export.tensorrt": {"onnx", "torch"},
@@ -42,6 +43,13 @@ LIBRARIES = {
 
 ALWAYS = {
     "restorect_edge.calibration",
+    "restorect_edge.evaluation",
+    "restorect_edge.evaluation.naturalness",
+    "restorect_edge.evaluation.protocols",
+    "restorect_edge.evaluation.report",
+    "restorect_edge.evaluation.scores",
+    "restorect_edge.evaluation.sheet",
+    "restorect_edge.evaluation.underwater",
     "restorect_edge.export",
     "restorect_edge.export._options",
     "restorect_edge.export._targets",
@@ -56,6 +64,10 @@ ALWAYS = {
     "restorect_edge.training",
     "restorect_edge.training.config",
     "restorect_edge.training.data",
+    "restorect_edge.training.datasets",
+    "restorect_edge.training.degradations",
+    "restorect_edge.training.pairs",
+    "restorect_edge.training.sources",
     "restorect_edge.weights",
     *(backend.module for backend in RUNTIMES.values()),
 }
@@ -147,6 +159,7 @@ def test_the_doctor_says_what_each_back_end_needs(python):
         (["evaluate", "lowlight-small", "--data", "PAIRS"], "export"),
         (["evaluate", "lowlight-small", "--data", "PAIRS", "--runtime", "openvino"], "export"),
         (["train", "student", "--data", "PAIRS", "-o", "OUT"], "train"),
+        (["drift", "lowlight-small"], "calibrate"),
     ],
 )
 def test_a_missing_extra_is_named_with_exit_code_3(

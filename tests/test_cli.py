@@ -11,7 +11,17 @@ from restorect_edge.cli import VERBS, main
 
 
 def test_the_verbs_are_these():
-    assert list(VERBS) == ["export", "verify", "run", "evaluate", "inspect", "doctor", "calibrate", "train"]
+    assert list(VERBS) == [
+        "export",
+        "verify",
+        "run",
+        "evaluate",
+        "inspect",
+        "doctor",
+        "calibrate",
+        "drift",
+        "train",
+    ]
 
 
 def test_help_has_a_line_per_verb(capsys):

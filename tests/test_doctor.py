@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from restorect_edge import doctor
+from restorect_edge import _cpu, doctor
 from restorect_edge.errors import BackendError, MissingDependencyError
 from restorect_edge.export._targets import TARGETS
 from restorect_edge.runtimes import RUNTIMES
@@ -38,6 +38,7 @@ def test_json_lists_every_back_end_target_and_weights(capsys):
     assert found["system"]["python"] == ".".join(map(str, sys.version_info[:3]))
     assert found["system"]["cores"] >= 1
     assert found["system"]["cpu"]
+    assert found["system"]["vnni"] in (True, False, None)
     for row in found["runtimes"]:
         assert row["available"] == bool(row["devices"]) == (not row["needs"])
     torch = next(row for row in found["runtimes"] if row["name"] == "torch")
@@ -56,6 +57,23 @@ def test_text_has_a_line_per_thing(capsys):
     for name in (*RUNTIMES, *TARGETS):
         assert any(line.startswith(f"  {name} ") for line in lines)
     assert any("lowlight-small" in line and "licence: " in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("avx2 avx_vnni", "logical cores, VNNI"),
+        ("avx2", "logical cores, no VNNI: INT8 for ONNX and OpenVINO needs --cpu avx2"),
+        (None, "logical cores"),
+    ],
+)
+def test_vnni_is_part_of_the_cpu_line(monkeypatch, tmp_path, capsys, flags, said):
+    file = tmp_path / "cpuinfo"
+    if flags is not None:
+        file.write_text(f"model name : Old Core\nflags : {flags}\n")
+    monkeypatch.setattr(_cpu, "CPUINFO", file)
+    assert doctor.main([]) == 0
+    assert capsys.readouterr().out.splitlines()[2].endswith(said)
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="Core ML is here")

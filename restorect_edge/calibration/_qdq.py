@@ -9,7 +9,17 @@ from torch.ao.quantization.fx import _decomposed
 from restorect_edge.calibration._scope import is_convolution
 from restorect_edge.errors import BackendError
 
-__all__ = ["QMAX", "QMIN", "SMALLEST_SCALE", "Q", "StoredConv2d", "clean", "module_path", "store_weights"]
+__all__ = [
+    "QMAX",
+    "QMIN",
+    "SMALLEST_SCALE",
+    "WEIGHT_MAX",
+    "Q",
+    "StoredConv2d",
+    "clean",
+    "module_path",
+    "store_weights",
+]
 
 Q = torch.ops.quantized_decomposed
 """PyTorch's quantise and dequantise operations, which all converters know."""
@@ -52,21 +62,29 @@ class StoredConv2d(nn.Module):
         return nn.functional.conv2d(x, weight, self.bias, self.stride, self.padding)
 
 
-def store_weights(module: nn.Module) -> None:
+def store_weights(module: nn.Module, *, pointwise: bool = False) -> None:
     """Replace every convolution below `module` that is wider than 1×1 by its `StoredConv2d`.
 
     1×1 weights are small, and OpenVINO would not unpack them ahead: it runs such a convolution with a
     computed weight, and 2026.4 then adds the result into the constant that the flow starts from, so that
-    every call but the first is wrong.
+    every call but the first is wrong. With `pointwise` they are replaced as well, for other back ends;
+    without, they are rounded to what float16 holds, so that they can be stored so.
     """
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
-            if isinstance(child, nn.Conv2d) and child.kernel_size != (1, 1):
+            if isinstance(child, nn.Conv2d) and (pointwise or child.kernel_size != (1, 1)):
                 setattr(parent, name, StoredConv2d(child))
+            elif isinstance(child, nn.Conv2d):
+                child.weight.data = child.weight.data.half().float()
 
 
-def clean(module: fx.GraphModule) -> fx.GraphModule:
+def clean(module: fx.GraphModule, source: nn.Module) -> fx.GraphModule:
     """Return NNCF's graph with symmetric int8 throughout; `module` is used up.
+
+    Args:
+        module: NNCF's graph, or one with pairs inserted in the same way.
+        source: the float network that it was traced from; its weights over the scales are the levels, so
+            that weights and scales alone say what they are.
 
     Raises:
         BackendError: NNCF quantised something in another way.
@@ -75,7 +93,7 @@ def clean(module: fx.GraphModule) -> fx.GraphModule:
         if node.target is Q.quantize_per_tensor.default:
             _make_signed(node)
         elif node.target is Q.quantize_per_channel.default:
-            _fold_weight(module, node)
+            _fold_weight(module, node, source)
     _merge_equal(module.graph)
     for node in list(module.graph.nodes):
         if is_convolution(node):
@@ -95,7 +113,7 @@ def _take_plain_arguments(graph: fx.Graph) -> None:
 
 
 def module_path(node: fx.Node) -> str:
-    """Return the name of the module that an operation belongs to, such as ``encode1.0``; else empty."""
+    """Return the name of the module that an operation belongs to, such as ``encode1.0.first``; else empty."""
     stack = node.meta.get("nn_module_stack") or {"": ("", None)}
     return str(list(stack.values())[-1][0])
 
@@ -113,19 +131,20 @@ def _make_signed(quantise: fx.Node) -> None:
         node.args = (node.args[0], scale, 0, QMIN, QMAX, torch.int8)
 
 
-def _fold_weight(module: fx.GraphModule, quantise: fx.Node) -> None:
+def _fold_weight(module: fx.GraphModule, quantise: fx.Node, source: nn.Module) -> None:
     """Store a weight as int8 instead of quantising it at every call."""
     arguments: Any = quantise.args
     weight, scale, zero_point, axis, low, high, dtype = arguments
-    values, scales, zeros = (_constant(module, node) for node in (weight, scale, zero_point))
+    scales, zeros = (_constant(module, node) for node in (scale, zero_point))
     if zeros.any() or dtype is not torch.int8 or axis != 0:
         raise BackendError(f"NNCF did not quantise '{weight}' symmetrically per output channel")
     scales, zeros = scales.reshape(-1).float(), zeros.reshape(-1).long()
     scales = _half(scales)
-    levels = Q.quantize_per_channel(values, scales, zeros, axis, low, high, dtype)
     (dequantise,) = quantise.users
     (consumer,) = dequantise.users
     name = f"{module_path(consumer)}.weight"
+    value = source.get_parameter(name).detach()
+    levels = Q.quantize_per_channel(value, scales, zeros, axis, low, high, dtype)
     stored = [
         _stored(module, name + suffix, value, dequantise)
         for suffix, value in (("", levels), ("_scale", scales), ("_zero_point", zeros))
@@ -161,9 +180,13 @@ def _merge_equal(graph: fx.Graph) -> None:
 
 
 def _name_constants(module: fx.GraphModule, node: fx.Node) -> None:
-    """Call a float weight and the bias, which NNCF corrects, what they are called in the source."""
+    """Call a float weight and the bias, which NNCF corrects, what they are called in the source.
+
+    Weights that stay float are rounded to what float16 holds, as Core ML stores them.
+    """
     for index, name in ((1, "weight"), (2, "bias")):
         source = node.args[index] if len(node.args) > index else None
         if isinstance(source, fx.Node) and source.op == "get_attr":
             value = _constant(module, source)
+            value = value.half().float() if name == "weight" else value
             node.update_arg(index, _stored(module, f"{module_path(node)}.{name}", value, node))

@@ -8,10 +8,9 @@ the body, and why.
 """
 
 import copy
-import importlib.util
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,12 +19,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, fx
 
+from restorect_edge.calibration._blocks import returned
+from restorect_edge.calibration._missing import require_nncf
 from restorect_edge.calibration._qdq import clean, store_weights
 from restorect_edge.calibration._scope import left_out
-from restorect_edge.errors import BackendError, MissingDependencyError, UsageError
+from restorect_edge.errors import BackendError, UsageError
 from restorect_edge.models.student import MULTIPLE, SplitNetwork, Student
 
-__all__ = ["QuantizedStudent", "quantize_student", "require_nncf"]
+__all__ = ["QuantizedStudent", "one_thread", "planes", "quantize_student", "require_nncf", "trace_body"]
 
 Levels = NDArray[np.uint8]
 
@@ -48,15 +49,27 @@ class QuantizedStudent(SplitNetwork):
         self.excluded = excluded
         self.eval()
 
+    def with_float(self, student: Student, names: Collection[str]) -> "QuantizedStudent":
+        """Return a copy in which some blocks compute in float; all other scales stay as they are.
 
-def require_nncf() -> None:
-    """Raise `MissingDependencyError` unless NNCF and torchao, which it imports, are installed."""
-    for name in ("nncf", "torchao"):
-        if importlib.util.find_spec(name) is None:
-            raise MissingDependencyError("INT8 calibration", "calibrate", detail=f"no module '{name}'")
+        Args:
+            student: what this was quantised from.
+            names: of `restorect_edge.calibration._blocks.block_names`.
+
+        Raises:
+            UsageError: there is no block of that name.
+        """
+        body, operations = returned(self.body, student.body, names)
+        return QuantizedStudent(student, body, dict.fromkeys(operations, "budget") | self.excluded)
 
 
-def quantize_student(student: Student, images: Sequence[Levels]) -> QuantizedStudent:
+def quantize_student(
+    student: Student,
+    images: Sequence[Levels],
+    *,
+    keep_float: Collection[str] = (),
+    saturation_safe: bool = False,
+) -> QuantizedStudent:
     """Calibrate on photographs and return the quantised student.
 
     Deterministic: the same student and images, in the same order, give the same graph. It runs on one
@@ -65,39 +78,53 @@ def quantize_student(student: Student, images: Sequence[Levels]) -> QuantizedStu
     Args:
         student: fused, in evaluation mode.
         images: (H, W, 3) uint8 RGB of any sizes, such as the network will be given.
+        keep_float: blocks that stay float, by the module of their convolution, such as ``encode1.0.first``.
+        saturation_safe: leave weights half their range, so that AVX2's 16-bit sums of two products
+            (vpmaddubsw, CPUs without VNNI) cannot saturate; costs a bit of each weight.
 
     Raises:
         MissingDependencyError: NNCF or torchao is not installed.
-        UsageError: no images, or one with a side under 8 pixels.
+        UsageError: no images, one with a side under 8 pixels, or no such block.
         BackendError: NNCF cannot quantise this network.
     """
     require_nncf()
     if not images:
         raise UsageError("INT8 calibration needs at least one photograph, got none")
-    with _one_thread(), torch.no_grad():
+    with one_thread(), torch.no_grad():
         samples = [_sample(student, image) for image in images]
-        graph = _exported(student, samples[0][1])
+        graph = trace_body(student)
         excluded = left_out(graph.graph)
-        return QuantizedStudent(student, clean(_calibrated(graph, samples, list(excluded))), excluded)
+        calibrated = _calibrated(graph, samples, list(excluded), saturation_safe)
+        network = QuantizedStudent(student, clean(calibrated, student.body), excluded)
+        return network.with_float(student, keep_float) if keep_float else network
 
 
 def _sample(student: Student, levels: Levels) -> tuple[Tensor, Tensor]:
     """Return what the body is given for a photograph: image (1, 3, H, W) and z from the float prior."""
+    image = planes(levels)
+    return image, student.prior(student.thumbnail(image))
+
+
+def planes(levels: Levels) -> Tensor:
+    """Return a photograph (H, W, 3) as (1, 3, H, W) in [0, 1], cut to sides that are multiples of 8.
+
+    Raises:
+        UsageError: a side is under 8 pixels.
+    """
     height, width = (side // MULTIPLE * MULTIPLE for side in levels.shape[:2])
     if not height or not width:
         raise UsageError(
             f"a calibration photograph has {levels.shape[0]}x{levels.shape[1]} pixels (height x width); "
             f"each side must be at least {MULTIPLE}"
         )
-    planes = np.ascontiguousarray(levels[:height, :width].transpose(2, 0, 1)[None], np.float32)
-    image = torch.from_numpy(planes / np.float32(255))
-    return image, student.prior(student.thumbnail(image))
+    pixels = np.ascontiguousarray(levels[:height, :width].transpose(2, 0, 1)[None], np.float32)
+    return torch.from_numpy(pixels / np.float32(255))
 
 
-def _exported(student: Student, z: Tensor) -> fx.GraphModule:
+def trace_body(student: Student) -> fx.GraphModule:
     """Trace the body with free sides; the guards would be called like a layer, so they are left out."""
     rows, columns = (MULTIPLE * torch.export.Dim(name, min=1) for name in ("rows", "columns"))
-    example = torch.zeros(1, 3, 8 * MULTIPLE, 12 * MULTIPLE), z
+    example = torch.zeros(1, 3, 8 * MULTIPLE, 12 * MULTIPLE), torch.zeros(1, 2 * student.config.latent, 1, 1)
     program = torch.export.export(student.body, example, dynamic_shapes=({2: rows, 3: columns}, {}))
     module = program.module(check_guards=False)
     assert isinstance(module, fx.GraphModule)
@@ -105,12 +132,16 @@ def _exported(student: Student, z: Tensor) -> fx.GraphModule:
 
 
 def _calibrated(
-    graph: fx.GraphModule, samples: Sequence[tuple[Tensor, Tensor]], ignored: list[str]
+    graph: fx.GraphModule,
+    samples: Sequence[tuple[Tensor, Tensor]],
+    ignored: list[str],
+    saturation_safe: bool,
 ) -> fx.GraphModule:
     with _quiet():
         import nncf
         from nncf.quantization import advanced_parameters as advanced
 
+        fix = advanced.OverflowFix
         try:
             module: fx.GraphModule = nncf.quantize(
                 graph,
@@ -119,6 +150,7 @@ def _calibrated(
                 subset_size=len(samples),
                 ignored_scope=nncf.IgnoredScope(names=ignored),
                 advanced_parameters=advanced.AdvancedQuantizationParameters(
+                    overflow_fix=fix.ENABLE if saturation_safe else fix.DISABLE,
                     activations_quantization_params=advanced.QuantizationParameters(per_channel=False),
                     backend_params={"compress_weights": False},
                 ),
@@ -129,7 +161,8 @@ def _calibrated(
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Compute on one thread for a while: the order of sums depends on how many there are."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from restorect_edge.artifact import Artifact
 from restorect_edge.errors import UsageError
-from restorect_edge.export._options import PRECISIONS, Calibration, ExportOptions
+from restorect_edge.export._options import AUTO, MAX_PSNR_DROP, Calibration, ExportOptions, ExportRequest
 from restorect_edge.export._targets import TARGETS, Target, resolve, with_dependencies
 from restorect_edge.spec import ImageSpec
 
@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 
     from restorect_edge.export._source import Source
 
-__all__ = ["TARGETS", "ExportOptions", "Plan", "export", "prepare"]
+__all__ = ["TARGETS", "ExportOptions", "ExportRequest", "Plan", "export", "prepare"]
 
 Progress = Callable[[str], None]
-FORMS = ("whole", "split")
 
 
 def export(
@@ -43,6 +42,10 @@ def export(
     calib_data: str | Path | None = None,
     num_calib: int | None = None,
     calib_seed: int | None = None,
+    max_psnr_drop: float | None = None,
+    validation: str | Path | None = None,
+    qat: float | None = None,
+    cpu: str | None = None,
     output_dir: str | Path = "out",
     overwrite: bool = False,
     progress: Progress = lambda message: None,
@@ -55,7 +58,8 @@ def export(
         target: ``onnx``, ``openvino``, ``tensorrt`` or ``coreml``.
         spec: the contract of a module or program of one's own; by default any size, scale 1.
         name: what to call a module of one's own.
-        precision: ``fp32``, ``fp16`` or, for students, ``int8``; by default the target's usual one.
+        precision: ``fp32``, ``fp16``, ``int8`` or ``auto`` for students, ``w8`` for Core ML; by default the
+            target's usual one.
         shapes: (height, width) of each fixed size; by default (400, 600), or tiles of (512, 512).
         dynamic: leave height and width free instead.
         steps: Euler steps of the flow, 1, 2, 4 or 8.
@@ -64,6 +68,10 @@ def export(
         calib_data: for INT8, a folder of photographs or pairs, or a manifest; by default the shipped set.
         num_calib: for INT8, the most photographs to calibrate on; by default 128.
         calib_seed: for INT8, the seed of their choice; by default 0.
+        max_psnr_drop: for INT8, the most dB it may cost against clean images; by default 0.10.
+        validation: for INT8, a folder of pairs that this is measured on; by default shipped photographs.
+        qat: for INT8, minutes of quantisation-aware fine-tuning before calibration.
+        cpu: for INT8, ``vnni`` (default) or ``avx2``: the x86 it must be exact on.
         output_dir: where the artifact's directory is made.
         overwrite: replace an artifact of that name.
         progress: is given a line per stage.
@@ -72,9 +80,7 @@ def export(
         UsageError, QualityError, MissingDependencyError, IncompatibleError, BackendError: see
             `restorect_edge.errors`; nothing half-made is left behind.
     """
-    plan = prepare(
-        source,
-        targets=[target],
+    request = ExportRequest(
         spec=spec,
         name=name,
         precision=precision,
@@ -86,9 +92,13 @@ def export(
         calib_data=calib_data,
         num_calib=num_calib,
         calib_seed=calib_seed,
+        max_psnr_drop=max_psnr_drop,
+        validation=validation,
+        qat=qat,
+        cpu=cpu,
         output_dir=output_dir,
     )
-    return plan.run(overwrite=overwrite, progress=progress)[0]
+    return prepare(source, [target], request).run(overwrite=overwrite, progress=progress)[0]
 
 
 class Plan:
@@ -114,6 +124,18 @@ class Plan:
 
     def run(self, *, overwrite: bool = False, progress: Progress = lambda message: None) -> list[Artifact]:
         """Make and verify the artifacts."""
+        if self.jobs[0][1].precision == AUTO and self.calibration is not None:
+            from restorect_edge.export.auto import make_auto
+
+            return make_auto(
+                self.source,
+                self.jobs,
+                self.shapes,
+                self.folder,
+                calibration=self.calibration,
+                overwrite=overwrite,
+                progress=progress,
+            )
         from restorect_edge.export._pipeline import make
 
         return make(
@@ -128,80 +150,83 @@ class Plan:
 
 
 def prepare(
-    source: "str | Path | nn.Module",
-    *,
-    targets: Sequence[str],
-    spec: ImageSpec | None = None,
-    name: str | None = None,
-    precision: str | None = None,
-    shapes: Sequence[tuple[int, int]] | None = None,
-    dynamic: bool = False,
-    steps: int | None = None,
-    form: str = "whole",
-    minimum_deployment_target: str = "ios17",
-    calib_data: str | Path | None = None,
-    num_calib: int | None = None,
-    calib_seed: int | None = None,
-    output_dir: str | Path = "out",
+    source: "str | Path | nn.Module", targets: Sequence[str], request: ExportRequest | None = None
 ) -> Plan:
     """Check everything about an export that can be checked before it begins; see `export`."""
+    request = request or ExportRequest()
     rows = [resolve(target) for target in targets]
-    if form not in FORMS:
-        raise UsageError(f"form must be whole or split, got '{form}'")
-    if precision is not None and precision not in PRECISIONS:
-        raise UsageError(f"precision must be one of {', '.join(PRECISIONS)}, got '{precision}'")
-    if dynamic and shapes:
-        raise UsageError("choose --dynamic or --shapes, not both: shapes are fixed sizes")
+    request.check()
+    for row in rows:
+        _check_offered(row, request)
     rows = [with_dependencies(row) for row in rows]
-    found = _found(source, spec, name, steps, form)
-    jobs = [
-        (
-            row,
-            ExportOptions(
-                precision=precision or row.precision,
-                dynamic=dynamic,
-                minimum_deployment_target=minimum_deployment_target,
-                metadata=_metadata(found),
-            ),
+    found = _found(source, request)
+    jobs = [(row, _options(row, request, found)) for row in rows]
+    shapes = found.shapes(request.shapes, request.dynamic)
+    return Plan(found, jobs, shapes, Path(request.output_dir), _calibration(found, request))
+
+
+def _check_offered(row: Target, request: ExportRequest) -> None:
+    """Raise `UsageError` for what this target has not."""
+    if request.precision not in (None, AUTO, *row.precisions):
+        having = ", ".join(t.name for t in TARGETS.values() if request.precision in t.precisions)
+        raise UsageError(
+            f"--precision {request.precision} is for --target {having}; "
+            f"{row.name} has {', '.join(row.precisions)} and {AUTO}"
         )
-        for row in rows
-    ]
-    calibration = _calibration(found, precision, minimum_deployment_target, calib_data, num_calib, calib_seed)
-    return Plan(found, jobs, found.shapes(shapes, dynamic), Path(output_dir), calibration)
+    if request.precision == "w8" and request.minimum_deployment_target.lower() == "ios16":
+        raise UsageError("coremltools writes INT8 weights for --minimum-deployment-target ios17 or later")
+    if request.cpu == "avx2" and not row.x86:
+        having = " or ".join(t.name for t in TARGETS.values() if t.x86)
+        raise UsageError(
+            f"--cpu avx2 is for x86 CPUs, --target {having}; {row.name} runs where no 16-bit sum saturates"
+        )
 
 
-def _calibration(
-    source: "Source",
-    precision: str | None,
-    minimum_deployment_target: str,
-    data: str | Path | None,
-    num: int | None,
-    seed: int | None,
-) -> Calibration | None:
+def _options(row: Target, request: ExportRequest, source: "Source") -> ExportOptions:
+    return ExportOptions(
+        precision=request.precision or row.precision,
+        dynamic=request.dynamic,
+        minimum_deployment_target=request.minimum_deployment_target,
+        cpu=(request.cpu or "vnni") if request.calibrates and row.x86 else None,
+        metadata=_metadata(source),
+    )
+
+
+def _calibration(source: "Source", request: ExportRequest) -> Calibration | None:
     """Find the photographs for INT8, or None for a precision that needs none."""
-    if precision != "int8":
-        if (data, num, seed) != (None, None, None):
-            raise UsageError("--calib-data, --num-calib and --calib-seed are for --precision int8")
+    if not request.calibrates:
         return None
     from restorect_edge.calibration.dataset import calibration_images
     from restorect_edge.calibration.quantize import require_nncf
+    from restorect_edge.calibration.validation import validation_pairs
 
     require_nncf()
     source.require_student()
-    if minimum_deployment_target.lower() == "ios16":
+    if request.minimum_deployment_target.lower() == "ios16":
         raise UsageError("INT8 activations in Core ML need --minimum-deployment-target ios17 or later")
-    seed = 0 if seed is None else seed
-    found = calibration_images(
-        Path(data) if data is not None else None, num=128 if num is None else num, seed=seed
+    data, seed = request.calib_data, request.calib_seed or 0
+    photographs = calibration_images(
+        None if data is None else Path(data),
+        num=128 if request.num_calib is None else request.num_calib,
+        seed=seed,
+        task=source.task,
     )
-    return Calibration(photographs=found, seed=seed)
+    return Calibration(
+        photographs=photographs,
+        seed=seed,
+        max_psnr_drop=MAX_PSNR_DROP if request.max_psnr_drop is None else request.max_psnr_drop,
+        validation=validation_pairs(
+            None if request.validation is None else Path(request.validation), source.task
+        ),
+        qat=request.qat,
+        cpu=request.cpu or "vnni",
+    )
 
 
-def _found(
-    source: "str | Path | nn.Module", spec: ImageSpec | None, name: str | None, steps: int | None, form: str
-) -> "Source":
+def _found(source: "str | Path | nn.Module", request: ExportRequest) -> "Source":
     from restorect_edge.export import _source as sources
 
+    spec, name, steps, form = request.spec, request.name, request.steps, request.form
     if isinstance(source, (str, Path)):
         if Path(source).suffix == ".pt2":
             return sources.from_program(Path(source), spec or ImageSpec(), name=name, form=form, steps=steps)

@@ -9,8 +9,8 @@ from typing import Any
 from restorect_edge._command import Parser, run
 from restorect_edge.artifact import Artifact
 from restorect_edge.errors import UsageError, unknown_name
-from restorect_edge.export import FORMS, TARGETS, Plan, prepare
-from restorect_edge.export._options import PRECISIONS
+from restorect_edge.export import TARGETS, ExportRequest, Plan, prepare
+from restorect_edge.export._options import AUTO, CPUS, FORMS, INT8_ONLY, PRECISIONS
 from restorect_edge.export._recipe import parse_shapes, read_recipe
 from restorect_edge.spec import ImageSpec, SizeRequirements
 
@@ -30,7 +30,6 @@ DEFAULTS: dict[str, Any] = {
     "form": "whole",
     "minimum_deployment_target": "ios17",
 }
-CALIBRATION = ("calib_data", "num_calib", "calib_seed")
 
 
 def parser() -> Parser:
@@ -46,7 +45,7 @@ def parser() -> Parser:
     )
     p.add_argument(
         "--precision",
-        choices=PRECISIONS,
+        choices=(*PRECISIONS, AUTO),
         help="default fp32, tensorrt and coreml fp16; int8 is calibrated",
     )
     p.add_argument("--shapes", metavar="HxW[,HxW]", help="fixed image sizes, height first; default 400x600")
@@ -65,6 +64,14 @@ def parser() -> Parser:
     )
     p.add_argument("--num-calib", type=int, metavar="N", help="int8: the most photographs; default 128")
     p.add_argument("--calib-seed", type=int, metavar="N", help="int8: seed of their choice; default 0")
+    p.add_argument(
+        "--max-psnr-drop", type=float, metavar="DB", help="int8: the most it may cost; default 0.10 dB"
+    )
+    p.add_argument(
+        "--validation", metavar="DIR", help="int8: pairs that the cost is measured on; default shipped ones"
+    )
+    p.add_argument("--qat", type=float, metavar="MINUTES", help="int8: fine-tune under quantisation first")
+    p.add_argument("--cpu", choices=CPUS, help="int8: vnni (default), or avx2 for x86 CPUs without VNNI")
     p.add_argument("--recipe", type=Path, metavar="FILE", help="TOML file with any of the options above")
     own = p.add_argument_group("networks of your own (.pt2)")
     own.add_argument("--scale", type=int, default=1, metavar="N", help="output side over input side")
@@ -102,7 +109,7 @@ def _export(args: argparse.Namespace) -> int:
 def _options(args: argparse.Namespace) -> dict[str, Any]:
     """Merge the command line over the recipe over the defaults."""
     recipe = read_recipe(args.recipe) if args.recipe else {}
-    given = {key: getattr(args, key) for key in ("target", "precision", "steps", *CALIBRATION, *DEFAULTS)}
+    given = {key: getattr(args, key) for key in ("target", "precision", "steps", *INT8_ONLY, *DEFAULTS)}
     given["shapes"] = parse_shapes(args.shapes) if args.shapes else None
     if given["dynamic"]:
         recipe.pop("shapes", None)
@@ -125,7 +132,7 @@ def _plan(args: argparse.Namespace, options: dict[str, Any]) -> Plan:
     elif args.scale != 1 or args.multiple_of != 1 or args.halo is not None:
         raise UsageError("--scale, --multiple-of and --halo describe a .pt2 network of your own")
     targets = list(TARGETS) if target == "all" else [target]
-    return prepare(weights, targets=targets, spec=spec, output_dir=args.output_dir, **options)
+    return prepare(weights, targets, ExportRequest(spec=spec, output_dir=args.output_dir, **options))
 
 
 def _planned(plan: Plan, index: int) -> dict[str, Any]:
@@ -137,11 +144,13 @@ def _planned(plan: Plan, index: int) -> dict[str, Any]:
         "path": str(plan.paths[index]),
         "bytes": None,
         "verification": {"status": "not-run", "by": None, "psnr": None, "max_abs": None},
+        "auto": None,
     }
 
 
 def _made(artifact: Artifact) -> dict[str, Any]:
     manifest = artifact.manifest
+    report = json.loads((artifact.path / "report.json").read_text(encoding="utf-8"))
     return {
         "target": manifest.target,
         "precision": manifest.precision,
@@ -149,6 +158,7 @@ def _made(artifact: Artifact) -> dict[str, Any]:
         "path": str(artifact.path),
         "bytes": artifact.bytes,
         "verification": {key: manifest.verification[key] for key in ("status", "by", "psnr", "max_abs")},
+        "auto": report.get("auto"),
     }
 
 

@@ -1,11 +1,16 @@
-"""ONNX in float16, for back ends whose precision is in the graph."""
+"""ONNX in float16: all of it for back ends whose precision is in the graph, or stored weights alone."""
 
 import warnings
 from typing import Any
 
+import numpy as np
 import onnx_ir
+from onnx import TensorProto, helper, numpy_helper
 
-__all__ = ["to_half"]
+__all__ = ["SMALLEST_STORED", "is_half", "store_half", "to_half"]
+
+SMALLEST_STORED = 1024
+"""Elements from which `store_half` does it: a cast in the graph takes about a hundred bytes."""
 
 
 def to_half(model: Any) -> Any:
@@ -58,3 +63,26 @@ def _inserted(node: Any, to: str) -> bool:
 def _remove(model: Any, nodes: list[Any]) -> None:
     for node in nodes:
         model.graph.node.remove(node)
+
+
+def store_half(model: Any) -> None:
+    """Store weights that float16 holds exactly as float16, with a cast to float32 each: equal results."""
+    graph = model.graph
+    casts = []
+    for tensor in graph.initializer:
+        value = numpy_helper.to_array(tensor)
+        if tensor.data_type == TensorProto.FLOAT and value.size >= SMALLEST_STORED and is_half(value):
+            name = tensor.name
+            tensor.CopyFrom(numpy_helper.from_array(value.astype(np.float16), f"{name}.half"))
+            casts.append(
+                helper.make_node("Cast", [tensor.name], [name], name=f"{name}.cast", to=TensorProto.FLOAT)
+            )
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def is_half(value: Any) -> bool:
+    """Whether float16 holds an array of float32 exactly."""
+    with np.errstate(over="ignore"):
+        return np.array_equal(value.astype(np.float16).astype(np.float32), value)

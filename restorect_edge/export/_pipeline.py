@@ -4,13 +4,14 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from restorect_edge.artifact import Artifact, GraphFile, Manifest, hash_files
 from restorect_edge.errors import QualityError
@@ -24,7 +25,7 @@ from restorect_edge.export._targets import Target, converter
 from restorect_edge.export.verify import Verification, check, run_reference
 from restorect_edge.photos import photos
 
-__all__ = ["artifact_path", "make"]
+__all__ = ["Traced", "artifact_path", "make", "make_one", "trace"]
 
 Progress = Callable[[str], None]
 GOLDEN_IMAGES = 2
@@ -33,10 +34,11 @@ GOLDEN_IMAGES = 2
 def artifact_path(
     folder: Path, source: Source, target: Target, options: ExportOptions, shapes: Sequence[Shape]
 ) -> Path:
-    """Return where an artifact goes: ``<name>-<target>-<precision>[-split]-<HxW or dynamic>``."""
+    """Return where an artifact goes: ``<name>-<target>-<precision>[-avx2][-split]-<HxW or dynamic>``."""
     sizes = "dynamic" if options.dynamic else "_".join(f"{h}x{w}" for h, w in shapes)
+    cpu = ["avx2"] if options.cpu == "avx2" else []
     form = ["split"] if source.form == "split" else []
-    return folder / "-".join([source.name, target.name, options.precision, *form, sizes])
+    return folder / "-".join([source.name, target.name, options.precision, *cpu, *form, sizes])
 
 
 def make(
@@ -51,57 +53,81 @@ def make(
 ) -> list[Artifact]:
     """Trace a network once and make a verified artifact of it per target.
 
-    With a calibration, which INT8 needs, it is the quantised network that is traced.
-
     Raises:
         UsageError: an artifact exists already, or the folder cannot be written.
         QualityError: an artifact falls short of its gate; it is not kept.
         BackendError: a converter failed.
     """
-    dynamic = jobs[0][1].dynamic
-    for target, options in jobs:
-        check_free(artifact_path(folder, source, target, options, shapes), overwrite)
-    int8 = calibrate(source, calibration, progress) if calibration else None
-    traced = replace(source, network=int8.network) if int8 else source
-    progress(f"tracing {source.name} ({source.form}, {'any size' if dynamic else _sizes(shapes)})")
-    graphs = list(traced.graphs(shapes, dynamic))
+    paths = [artifact_path(folder, source, target, options, shapes) for target, options in jobs]
+    for path in paths:
+        check_free(path, overwrite)
+    traced = trace(source, shapes, jobs[0][1], calibration, progress)
     return [
-        _make_one(
-            source, target, options, graphs, shapes, folder, int8, overwrite=overwrite, progress=progress
-        )
-        for target, options in jobs
+        make_one(traced, target, options, path, overwrite=overwrite, progress=progress)
+        for (target, options), path in zip(jobs, paths, strict=True)
     ]
 
 
-def _make_one(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traced:
+    """The graphs of a network that targets share, and what they were made from."""
+
+    source: Source
+    """With the float32 network, which artifacts are judged by."""
+    graphs: tuple[Graph, ...]
+    stored: nn.Module | None = None
+    """The network with weights in int8 that was traced, where that was it."""
+    int8: Calibrated | None = None
+
+
+def trace(
     source: Source,
+    shapes: Sequence[Shape],
+    options: ExportOptions,
+    calibration: Calibration | None,
+    progress: Progress,
+) -> Traced:
+    """Trace a network; with a calibration, which INT8 needs, the quantised one.
+
+    Raises:
+        QualityError: INT8 costs more than it may.
+        BackendError: NNCF or torch.export failed.
+    """
+    int8 = calibrate(source, calibration, progress) if calibration else None
+    stored = int8.network if int8 else source.stored() if options.precision == "w8" else None
+    progress(f"tracing {source.name} ({source.form}, {'any size' if options.dynamic else _sizes(shapes)})")
+    traced = source if stored is None else replace(source, network=stored)
+    graphs = tuple(traced.graphs(shapes, options.dynamic))
+    return Traced(source=source, graphs=graphs, stored=stored, int8=int8)
+
+
+def make_one(
+    traced: Traced,
     target: Target,
     options: ExportOptions,
-    graphs: Sequence[Graph],
-    shapes: Sequence[Shape],
-    folder: Path,
-    int8: Calibrated | None,
+    path: Path,
     *,
     overwrite: bool,
     progress: Progress,
 ) -> Artifact:
-    path = artifact_path(folder, source, target, options, shapes)
+    """Make a verified artifact for one target at `path`; raises as `make` does."""
+    source, graphs, int8 = traced.source, traced.graphs, traced.int8
     with staged(path, overwrite=overwrite) as partial:
         progress(f"{target.name}: converting")
         module = converter(target)
         files = [module.convert(graph, partial, options) for graph in graphs]
+        if int8:
+            int8.write(partial)
         notes = module.finish(partial, files, options)
         _write_golden(source, partial, graphs)
         if source.own:
             _write_reference(partial, graphs)
-        if int8:
-            int8.plan.write(partial)
         manifest = _manifest(source, target, options, graphs, files)
         progress(f"{target.name}: verifying")
         result = check(
             Artifact(partial, manifest),
             reference.of_network(source.network),
-            quantised=reference.of_network(int8.network) if int8 else None,
+            quantised=reference.of_network(traced.stored) if traced.stored else None,
             note=notes.pop("verified", ""),
         )
         if result.status != "pass":
@@ -141,14 +167,22 @@ def _manifest(
         input=_input(target, source),
         weights=source.weights,
         tools=_tools(target),
-        options={"minimum_deployment_target": options.minimum_deployment_target}
-        if target.name == "coreml"
-        else {},
+        options=_manifest_options(target, options),
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         toolkit_version=importlib.metadata.version("restorect-edge"),
         verification=result.to_dict() if result else {},
         files=hashes or {},
     )
+
+
+def _manifest_options(target: Target, options: ExportOptions) -> dict[str, Any]:
+    """Return the options that matter to whoever runs the artifact."""
+    chosen = {}
+    if target.name == "coreml":
+        chosen["minimum_deployment_target"] = options.minimum_deployment_target
+    if options.precision == "int8" and options.cpu is not None:
+        chosen["cpu"] = options.cpu
+    return chosen
 
 
 def _input(target: Target, source: Source) -> dict[str, Any]:

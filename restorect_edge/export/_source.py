@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from restorect_edge.artifact import PriorSpec, file_hash
+from restorect_edge.calibration._qdq import store_weights
 from restorect_edge.errors import IncompatibleError, UsageError
 from restorect_edge.export._graph import Graph, Shape, check_shapes, trace_split, trace_whole
 from restorect_edge.models.blocks import POOL
@@ -43,13 +44,19 @@ class Source:
         return not self.weights
 
     def require_student(self) -> Student:
-        """Return the network as a student; raise `UsageError` for others, which INT8 cannot calibrate."""
+        """Return the network as a student; raise `UsageError` for others, whose weights cannot be int8."""
         if not isinstance(self.network, Student):
             raise UsageError(
-                f"--precision int8 is for students with a prior and a local body, and '{self.name}' is none; "
+                f"int8, w8 and auto are for students with a prior and a local body; '{self.name}' is none: "
                 "use fp16 or fp32"
             )
         return self.network
+
+    def stored(self) -> SplitNetwork:
+        """Return a copy of the student with its weights stored as int8 and all arithmetic in float."""
+        network = copy.deepcopy(self.require_student())
+        store_weights(network, pointwise=True)
+        return network
 
     @property
     def prior(self) -> PriorSpec | None:

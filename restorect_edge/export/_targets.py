@@ -23,6 +23,9 @@ class Target:
     """Pairs of an import name and the extra that brings it."""
     leaves_open: str = ""
     """What that verification cannot show, said with every verdict."""
+    precisions: tuple[str, ...] = ("fp32", "fp16", "int8")
+    x86: bool = False
+    """Whether its INT8 artifacts run on x86 CPUs, with VNNI or without."""
     eight_bit: bool = False
     """Whether images go in and out as 8-bit levels rather than float32."""
     summary: str = ""
@@ -36,6 +39,7 @@ TARGETS: dict[str, Target] = {
             precision="fp32",
             verified_by="onnxruntime",
             needs=(("onnx", "export"), ("onnxscript", "export"), ("onnxruntime", "onnxruntime")),
+            x86=True,
             summary="ONNX, opset 18, for ONNX Runtime anywhere",
         ),
         Target(
@@ -43,6 +47,7 @@ TARGETS: dict[str, Target] = {
             precision="fp32",
             verified_by="openvino",
             needs=(("onnx", "export"), ("onnxscript", "export"), ("openvino", "openvino")),
+            x86=True,
             summary="OpenVINO IR for Intel CPU, GPU and NPU",
         ),
         Target(
@@ -64,6 +69,7 @@ TARGETS: dict[str, Target] = {
             verified_by="mil",
             leaves_open="not run on device",
             needs=(("coremltools", "coreml"),),
+            precisions=("fp32", "fp16", "int8", "w8"),
             eight_bit=True,
             summary="Core ML .mlpackage, images in and out, iOS 17",
         ),

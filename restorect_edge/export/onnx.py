@@ -3,23 +3,29 @@
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import onnx
+import onnxscript.optimizer
 import torch
 
+from restorect_edge.calibration.lint import Finding, excluded_modules, lint
+from restorect_edge.calibration.plan import PLAN_FILE
 from restorect_edge.errors import BackendError
 from restorect_edge.export._graph import Graph
-from restorect_edge.export._half import to_half
+from restorect_edge.export._half import store_half, to_half
 from restorect_edge.export._options import ExportOptions
 
-__all__ = ["OPSET", "convert", "finish"]
+__all__ = ["OPSET", "convert", "finish", "lint_notes", "linted"]
 
 OPSET = 18
 """The floor of torch's exporter, and read by TensorRT 10 and later."""
+LARGEST_FOLDED = 2**20
+"""Elements up to which arithmetic on constants is done at export, where torch stops at 8192."""
 
 
 def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
@@ -28,6 +34,8 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
     model = _to_onnx(graph)
     if options.precision == "fp16":
         model = to_half(model)
+    elif options.precision == "int8":
+        store_half(model)
     for key, value in options.metadata.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value
@@ -37,12 +45,24 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
 
 
 def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> dict[str, Any]:
-    """Return the operators of each graph, for the report."""
+    """Return the operators of each graph and what the lint of INT8 says of it, for the report."""
     operators = {}
     for file in files:
         graph = onnx.load(file, load_external_data=False).graph
         operators[file.name] = sorted({node.op_type for node in graph.node})
-    return {"opset": OPSET, "operators": operators}
+    findings = {file.name: linted(file, directory) for file in files}
+    return {"opset": OPSET, "operators": operators, "lint": lint_notes(findings)}
+
+
+def linted(file: Path, directory: Path, *, target: str = "onnx", profile: bool = False) -> list[Finding]:
+    """Lint a graph; what the quantisation plan in `directory` leaves in float is no finding."""
+    excluded = excluded_modules(directory / PLAN_FILE)
+    return lint(file, target=target, excluded=excluded, profile=profile)
+
+
+def lint_notes(findings: Mapping[str, Sequence[Finding]]) -> list[dict[str, str]]:
+    """Return findings by file name as rows for the report."""
+    return [{"file": name, **asdict(found)} for name, rows in findings.items() for found in rows]
 
 
 def _to_onnx(graph: Graph) -> Any:
@@ -61,6 +81,7 @@ def _to_onnx(graph: Graph) -> Any:
     except Exception as error:  # the exporter's failures share no narrower base
         raise BackendError(f"torch cannot write graph '{graph.stem}' as ONNX: {error}") from error
     assert program is not None
+    onnxscript.optimizer.optimize_ir(program.model, input_size_limit=LARGEST_FOLDED)
     model = program.model_proto
     del model.graph.value_info[:]
     for node in model.graph.node:

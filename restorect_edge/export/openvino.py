@@ -8,6 +8,7 @@ from typing import Any
 import openvino
 
 from restorect_edge.errors import BackendError
+from restorect_edge.export import _ir
 from restorect_edge.export import onnx as onnx_target
 from restorect_edge.export._graph import Graph
 from restorect_edge.export._options import ExportOptions
@@ -26,7 +27,12 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
             raise BackendError(f"OpenVINO cannot read graph '{graph.stem}': {error}") from error
         for key, value in options.metadata.items():
             model.set_rt_info(value, ["restorect_edge", key])
+        if options.precision == "int8":
+            _ir.merge_constants(model)
+            _ir.store_half(model)
         openvino.save_model(model, path, compress_to_fp16=options.precision == "fp16")
+    if options.precision == "int8":
+        _ir.strip(path)
     return path
 
 

@@ -10,9 +10,9 @@ from torch import nn
 
 from restorect_edge.artifact import Artifact
 from restorect_edge.errors import IncompatibleError, UsageError
-from restorect_edge.models.weights import load_weights
+from restorect_edge.models.weights import Weights, load_weights
 
-__all__ = ["file_name", "of_artifact", "of_network"]
+__all__ = ["file_name", "of_artifact", "of_network", "weights_of"]
 
 Reference = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -43,6 +43,16 @@ def of_artifact(artifact: Artifact, weights: str | Path | None = None) -> Refere
     own = {g.shape: artifact.path / file_name(Path(g.file).stem) for g in artifact.manifest.graphs}
     if all(path.is_file() for path in own.values()):
         return _of_programs(own)
+    return of_network(weights_of(artifact, weights).network)
+
+
+def weights_of(artifact: Artifact, weights: str | Path | None = None) -> Weights:
+    """Load the weights that an artifact was made from: `weights`, or shipped ones by the name it gives.
+
+    Raises:
+        UsageError: the weights are not here, or it was made from a network of one's own.
+        IncompatibleError: weights of that name are here but are others.
+    """
     facts = artifact.manifest.weights
     if not facts:
         raise UsageError(f"'{artifact.path}' does not say which network it was made from")
@@ -51,7 +61,7 @@ def of_artifact(artifact: Artifact, weights: str | Path | None = None) -> Refere
         raise IncompatibleError(
             f"'{artifact.path}' was made from other weights than '{weights or facts['name']}' here"
         )
-    return of_network(loaded.network)
+    return loaded
 
 
 def _of_programs(paths: dict[tuple[int, int] | None, Path]) -> Reference:

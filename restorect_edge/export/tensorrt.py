@@ -7,15 +7,14 @@ kept. The lint covers what the parser takes without a word and computes differen
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from restorect_edge.calibration.lint import Finding
 from restorect_edge.errors import BackendError
 from restorect_edge.export import build_engine
 from restorect_edge.export import onnx as onnx_target
 from restorect_edge.export._graph import Graph
-from restorect_edge.export._onnx_lint import Finding, lint
 from restorect_edge.export._options import ExportOptions
 from restorect_edge.export.build_engine import BuildOptions, Built, EngineError
 from restorect_edge.runtimes.tensorrt import engine_errors
@@ -46,23 +45,23 @@ def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> di
         MissingDependencyError: the extra ``tensorrt`` is not installed.
         BackendError: the lint found an error, or TensorRT-RTX refused a graph or warned about it.
     """
-    findings = {file.name: _lint(file, options) for file in files}
+    findings = {file.name: _lint(file, directory, options) for file in files}
     proof = _prove(files, options)
     shutil.copyfile(build_engine.__file__, directory / "build_engine.py")
     built_for = " and ".join(COMPUTE_CAPABILITIES)
     return {
-        "lint": [{"file": name, **asdict(found)} for name in findings for found in findings[name]],
+        "lint": onnx_target.lint_notes(findings),
         "tensorrt_rtx": proof,
         "device": "not run on device",
         "verified": f"{proof['version']} built its engine for SM {built_for}",
     }
 
 
-def _lint(file: Path, options: ExportOptions) -> list[Finding]:
-    findings = lint(file, profile=options.dynamic)
+def _lint(file: Path, directory: Path, options: ExportOptions) -> list[Finding]:
+    findings = onnx_target.linted(file, directory, target="tensorrt", profile=options.dynamic)
     errors = [found for found in findings if found.severity == "error"]
     if errors:
-        told = "; ".join(f"{found.node}: {found.message}" for found in errors[:5])
+        told = "; ".join(str(found) for found in errors[:5])
         raise BackendError(f"TensorRT does not take '{file.name}' as meant ({len(errors)} findings): {told}")
     return findings
 

@@ -8,9 +8,11 @@ from PIL import Image, ImageOps
 
 from restorect_edge.errors import UsageError
 
-__all__ = ["SUFFIXES", "clean", "open_rgb", "photo_paths", "photos"]
+__all__ = ["SUFFIXES", "TASK", "clean", "open_rgb", "photo_paths", "photos"]
 
 FOLDER = Path(__file__).parent
+TASK = "lowlight"
+"""What the shipped photographs, which have clean targets, are for."""
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 

@@ -1,6 +1,7 @@
 """The runtime contract: any artifact, one call."""
 
 import time
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +12,9 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from restorect_edge._cpu import cpu_name, has_vnni
 from restorect_edge.artifact import GraphFile, Manifest
-from restorect_edge.errors import BackendError, IncompatibleError, UsageError
+from restorect_edge.errors import BackendError, IncompatibleError, SaturationWarning, UsageError
 from restorect_edge.runtimes.images import ImageLike, from_planes, to_planes, unwrap
 from restorect_edge.runtimes.tiling import Size, Span, Window, best_window, cut, plan, thumbnail
 
@@ -38,6 +40,8 @@ class Runtime(ABC):
     """
 
     name: ClassVar[str]
+    fuses: ClassVar[bool] = False
+    """Whether it makes 8-bit arithmetic for the CPU of a quantised graph, which saturates without VNNI."""
 
     def __init__(
         self, manifest: Manifest, root: Path, *, device: str = "auto", threads: int | None = None
@@ -45,6 +49,13 @@ class Runtime(ABC):
         self.info = manifest
         self.device = self._chosen(device)
         self.threads = threads
+        if self._saturates():
+            warnings.warn(
+                f"'{root}' is INT8 for CPUs with VNNI, and {cpu_name()} has none: 16-bit sums can saturate "
+                "and spoil the picture; export it again with --cpu avx2",
+                SaturationWarning,
+                stacklevel=4,  # whoever called `load`
+            )
         self.timings: dict[str, float] = {}
         """Milliseconds of each stage of the last call: prepare, prior, model, finish, total."""
         self._planes = np.empty((1, 3, 0, 0), np.float32)
@@ -55,6 +66,11 @@ class Runtime(ABC):
         except BaseException:
             self.close()
             raise
+
+    def _saturates(self) -> bool:
+        """Whether this CPU computes the artifact's INT8 with 16-bit sums that it leaves no room for."""
+        exact = self.info.precision != "int8" or self.info.options.get("cpu") == "avx2"
+        return self.fuses and self.device == "cpu" and not exact and has_vnni() is False
 
     @classmethod
     @abstractmethod

@@ -22,6 +22,7 @@ class ONNXRuntime(Runtime):
     """Runs ``.onnx`` files; ``auto`` is CUDA where ONNX Runtime has it, else the CPU."""
 
     name: ClassVar[str] = "onnxruntime"
+    fuses: ClassVar[bool] = True
     _optimise: ClassVar[bool] = True
 
     @classmethod
@@ -70,6 +71,7 @@ class ONNXRuntime(Runtime):
 
 
 class _LiteralONNXRuntime(ONNXRuntime):
+    fuses: ClassVar[bool] = False
     _optimise: ClassVar[bool] = False
 
     @classmethod

@@ -19,6 +19,12 @@ class OpenVINORuntime(Runtime):
     """
 
     name: ClassVar[str] = "openvino"
+    fuses: ClassVar[bool] = True
+
+    @classmethod
+    def literal(cls) -> type[Runtime]:
+        """Return the runtime that computes INT8 as the graph is written, in float32 between quantisers."""
+        return _LiteralOpenVINORuntime
 
     @classmethod
     def devices(cls) -> tuple[str, ...]:
@@ -29,6 +35,8 @@ class OpenVINORuntime(Runtime):
     def _open(self, path: Path) -> Any:
         ov = _library()
         config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        if not self.fuses:
+            config["LP_TRANSFORMS_MODE"] = "NO"
         if self.device != "npu":
             config["INFERENCE_PRECISION_HINT"] = "f32"
         if self.threads is not None and self.device == "cpu":
@@ -49,7 +57,16 @@ class OpenVINORuntime(Runtime):
 
     def _provider(self, session: Any) -> str:
         devices = session.get_compiled_model().get_property("EXECUTION_DEVICES")
-        return f"OpenVINO {_library().__version__.split('-')[0]} {', '.join(devices)}"
+        how = "" if self.fuses else ", INT8 as written"
+        return f"OpenVINO {_library().__version__.split('-')[0]} {', '.join(devices)}{how}"
+
+
+class _LiteralOpenVINORuntime(OpenVINORuntime):
+    fuses: ClassVar[bool] = False
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        return ("cpu",)
 
 
 def _library() -> Any:

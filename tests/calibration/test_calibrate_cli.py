@@ -48,6 +48,7 @@ class Made:
     """What one run left behind."""
 
     plan: Path
+    recipe: Path
     out: str
     err: str
 
@@ -60,7 +61,8 @@ def made(weights, pairs, tmp_path_factory) -> Made:
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.chdir(folder)
         assert main(["-w", str(weights), "--data", str(pairs)]) == 0
-    return Made(folder / "out" / "tiny-int8-plan.json", out.getvalue(), err.getvalue())
+    made = folder / "out"
+    return Made(made / "tiny-int8-plan.json", made / "tiny-int8-recipe.json", out.getvalue(), err.getvalue())
 
 
 def test_the_plan_names_its_calibration_set(made, pairs):
@@ -85,17 +87,32 @@ def test_the_summary_says_what_was_done_and_where(made):
     assert "activations in int8" in lines[0]
     assert "calibrated on 20 of 20 photographs, 128 asked for, pairs 'pairs' (low/)" in lines
     assert f"  seed 0, sha256 {digest}" in lines
-    assert lines[-1] == str(Path("out/tiny-int8-plan.json"))
+    assert lines[-3].startswith("quality drop ")
+    assert lines[-2:] == [str(Path("out/tiny-int8-plan.json")), str(Path("out/tiny-int8-recipe.json"))]
     assert made.err == "calibrating tiny on 20 photographs, pairs 'pairs' (low/)\n"
 
 
-def test_the_plan_is_the_same_byte_for_byte(made, weights, pairs, tmp_path, capsys):
+def test_the_recipe_says_what_was_measured(made, pairs):
+    recipe = json.loads(made.recipe.read_text())
+    assert recipe["calibration_sha256"] == calibration_images(pairs).sha256
+    assert (recipe["validation_source"], recipe["validation_images"]) == (
+        "shipped photographs for 'lowlight'",
+        4,
+    )
+    assert recipe["psnr_drop"] == recipe["psnr_drop_before"] <= recipe["max_psnr_drop"] == 0.1
+    assert (recipe["returned"], recipe["ranking"]) == ([], [])
+
+
+def test_the_plan_and_the_recipe_are_the_same_byte_for_byte(made, weights, pairs, tmp_path, capsys):
     moved = tmp_path / "elsewhere" / "pairs"
     shutil.copytree(pairs, moved)
     again = tmp_path / "again.json"
     assert main(["-w", str(weights), "--data", str(moved), "-o", str(again), "--json"]) == 0
     assert again.read_bytes() == made.plan.read_bytes()
-    assert capsys.readouterr().out == made.plan.read_text()
+    assert (tmp_path / "again-recipe.json").read_bytes() == made.recipe.read_bytes()
+    out, err = capsys.readouterr()
+    assert out == made.plan.read_text()
+    assert "\nquality drop " in err
 
 
 def test_another_choice_gives_another_plan_and_json_alone_no_file(
@@ -111,6 +128,36 @@ def test_another_choice_gives_another_plan_and_json_alone_no_file(
     assert other["tensors"] != plan["tensors"]
     assert "warning: calibrated on 2 different photographs; 16 or more are advised\n" in err
     assert not list(tmp_path.iterdir())
+
+
+def test_validation_pairs_of_ones_own_and_a_recipe_where_asked(weights, pairs, tmp_path, capsys):
+    shutil.copytree(pairs / "low", tmp_path / "val" / "low")
+    shutil.copytree(pairs / "low", tmp_path / "val" / "high")
+    recipe = tmp_path / "decision.json"
+    arguments = [
+        "-w",
+        str(weights),
+        "--data",
+        str(pairs),
+        "--num",
+        "2",
+        "--validation",
+        str(tmp_path / "val"),
+    ]
+    assert main([*arguments, "--max-psnr-drop", "2", "--recipe", str(recipe), "--json"]) == 0
+    found = json.loads(recipe.read_text())
+    assert (found["validation_source"], found["validation_images"]) == ("pairs 'val'", 20)
+    assert found["max_psnr_drop"] == 2.0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["decision.json", "val"]
+
+
+def test_a_task_without_clean_photographs_is_not_passed_in_silence(weights, pairs, tmp_path, capsys):
+    shutil.copy(weights, tmp_path / "sea.safetensors")
+    (tmp_path / "sea.json").write_text('{"name": "sea", "preset": "nano", "task": "underwater"}')
+    arguments = ["-w", str(tmp_path / "sea.safetensors"), "--data", str(pairs), "--num", "2"]
+    assert main([*arguments, "-o", str(tmp_path / "plan.json")]) == 0
+    assert "quality drop not measured: there are no clean images; give pairs" in capsys.readouterr().out
+    assert json.loads((tmp_path / "plan-recipe.json").read_text())["psnr_drop"] is None
 
 
 # what is refused
@@ -167,6 +214,30 @@ def test_a_missing_library_is_named(monkeypatch, capsys, library):
     assert code == 3
     assert f"no module '{library}'" in err
     assert "pip install 'restorect-edge[calibrate]'" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--max-psnr-drop", "-1"], "--max-psnr-drop is a loss in dB, 0 or more, such as 0.10; got -1.0"),
+        (["--max-psnr-drop", "nan"], "--max-psnr-drop is a loss in dB, 0 or more, such as 0.10; got nan"),
+        (["--qat", "0"], "--qat is a time in minutes, more than 0; got 0.0"),
+        (["--validation", "nowhere"], "no image pairs in 'nowhere': it must hold low/ and high/"),
+    ],
+)
+def test_mistakes_in_the_budget(weights, pairs, capsys, options, message):
+    code, err = refused(capsys, "-w", str(weights), "--data", str(pairs), "--num", "1", *options)
+    assert code == 1
+    assert message in err
+
+
+def test_over_the_budget_no_file_is_left(weights, pairs, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("restorect_edge.calibration.budget.Meter.drop", lambda self, body: 0.2)
+    output = tmp_path / "plan.json"
+    code, err = refused(capsys, "-w", str(weights), "--data", str(pairs), "--num", "1", "-o", str(output))
+    assert code == 2
+    assert "INT8 loses 0.200 dB of PSNR on shipped photographs" in err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("output", "blocked_by"), [("file/plan.json", "file"), ("folder", "folder")])

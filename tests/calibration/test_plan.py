@@ -10,7 +10,14 @@ from torch import nn
 from restorect_edge.calibration.plan import PLAN_FILE, QuantPlan
 from restorect_edge.calibration.quantize import quantize_student
 
-FACTS = {"images": 2, "sha256": "ab" * 32, "source": "two photographs", "seed": 7}
+FACTS = {
+    "weights": "tiny",
+    "weights_sha256": None,
+    "images": 2,
+    "sha256": "ab" * 32,
+    "source": "two photographs",
+    "seed": 7,
+}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +37,7 @@ def test_the_same_input_gives_the_same_plan_byte_for_byte(plan, quantised, stude
 def test_every_int8_weight_is_listed_under_its_name_in_the_source(plan, student):
     weights = {t.name: t for t in plan.tensors if t.kind == "weight"}
     layers = {f"{n}.weight": m for n, m in student.named_modules() if isinstance(m, nn.Conv2d)}
-    excluded = {"body.exposure.weight", "body.modulation.weight"}
+    excluded = {"body.exposure.weight", "body.colour.weight", "body.modulation.weight"}
     small = {n for n, m in layers.items() if n.startswith("prior.") and m.kernel_size == (1, 1)}
     assert weights.keys() == layers.keys() - excluded - small
     for name, tensor in weights.items():
@@ -41,9 +48,11 @@ def test_every_int8_weight_is_listed_under_its_name_in_the_source(plan, student)
 
 def test_activations_name_their_module_and_readers(plan):
     activations = {t.name: t for t in plan.tensors if t.kind != "weight"}
-    assert activations["body.decode1.1"].feeds == ("body.leave",)
-    assert activations["body.decode1.1"].kind == "relu"
-    assert activations["body (relu of enter)"].feeds == ("body.encode1.0",)
+    assert activations["body.decode1.0"].feeds == ("body.leave",)
+    assert activations["body.decode1.0"].kind == "add"
+    assert activations["body.decode1.0.activate"].feeds == ("body.decode1.0.second",)
+    sums = "body (add of enter, pixel_shuffle)"
+    assert activations[sums].feeds == ("body.decode1.0.first", "body.decode1.0")
     assert all(len(t.scale) == 1 and t.axis is None and t.feeds for t in activations.values())
     assert {(t.dtype, t.zero_point) for t in plan.tensors} == {("int8", 0)}
 
@@ -72,3 +81,24 @@ def test_json(plan, tmp_path):
     assert (data["images"], data["seed"], data["calibration_source"]) == (2, 7, "two photographs")
     assert data["nncf"].split(".")[0].isdigit()
     assert len(data["tensors"]) == len(plan.tensors)
+
+
+def test_it_names_its_weights_and_steps(plan):
+    assert (plan.weights, plan.weights_sha256, plan.steps) == ("tiny", None, 1)
+
+
+def test_the_biases_are_those_that_nncf_corrected(plan, quantised, student):
+    assert plan.biases.keys() == {
+        f"body.{n}" for n, m in student.body.named_modules() if isinstance(m, nn.Conv2d)
+    }
+    for name, values in plan.biases.items():
+        stored = quantised.body.get_buffer(name.removeprefix("body.").replace(".", "_") + "_bias").numpy()
+        np.testing.assert_array_equal(np.float32(values), stored)
+    exposure, enter = student.body.exposure.bias, student.body.enter.bias
+    np.testing.assert_array_equal(np.float32(plan.biases["body.exposure"]), exposure.detach())
+    assert not np.array_equal(np.float32(plan.biases["body.enter"]), enter.detach())
+
+
+def test_levels_are_those_of_the_graph(plan):
+    assert {t.levels for t in plan.tensors if t.kind == "weight"} == {(-127, 127)}
+    assert {t.levels for t in plan.tensors if t.kind != "weight"} == {(-128, 127)}

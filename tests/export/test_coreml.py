@@ -27,7 +27,7 @@ HALF = ExportOptions(precision="fp16", metadata={"name": "tiny", "steps": "2"})
 @pytest.fixture(scope="module")
 def student():
     config = StudentConfig(
-        widths=(8, 8, 8), depths=(1, 1, 1), latent=8, thumbnail=32, decomposition=8, encoder=16, steps=2
+        widths=(8, 8, 8), blocks=(1, 0, 1, 0, 1), latent=8, thumbnail=32, decomposition=8, encoder=16, steps=2
     )
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -1,5 +1,6 @@
 """One wrong weight in an artifact fails its verification, for every target."""
 
+import functools
 import json
 import shutil
 
@@ -27,6 +28,7 @@ def corrupted(request, tmp_path):
     return copy
 
 
+@functools.cache
 def kernel():
     """The first kernel of the body, as it was exported, (24, 12, 3, 3) float32."""
     student = load_weights("lowlight-small").student

@@ -13,7 +13,8 @@ def test_json_is_one_object_on_standard_output(tmp_path, capsys):
     assert main(["--target", "openvino", *SMALL, "-o", str(tmp_path), "--json"]) == 0
     out, err = capsys.readouterr()
     (row,) = json.loads(out)["artifacts"]
-    assert set(row) == {"target", "precision", "form", "path", "bytes", "verification"}
+    assert set(row) == {"target", "precision", "form", "path", "bytes", "verification", "auto"}
+    assert row["auto"] is None
     assert set(row["verification"]) == {"status", "by", "psnr", "max_abs"}
     assert row["verification"]["status"] == "pass"
     assert row["verification"]["psnr"] >= 80

@@ -111,14 +111,14 @@ def test_lint_errors_stop_the_export(uint8, tmp_path):
 
 
 def test_parser_warnings_stop_the_export(uint8, tmp_path, monkeypatch):
-    monkeypatch.setattr(tensorrt, "_lint", lambda file, options: [])
+    monkeypatch.setattr(tensorrt, "_lint", lambda file, directory, options: [])
     with pytest.raises(BackendError, match=r"warns about 'model\.onnx': .*Defaulting to INT8"):
         tensorrt.finish(tmp_path, [uint8], ExportOptions())
 
 
 def test_parser_errors_stop_the_export(tmp_path, monkeypatch):
     source = planted(tmp_path / "model.onnx", [helper.make_node("Det", ["image"], ["restored"], name="d")])
-    monkeypatch.setattr(tensorrt, "_lint", lambda file, options: [])
+    monkeypatch.setattr(tensorrt, "_lint", lambda file, directory, options: [])
     with pytest.raises(BackendError, match="UNSUPPORTED_NODE at Det 'd'"):
         tensorrt.finish(tmp_path, [source], ExportOptions())
 

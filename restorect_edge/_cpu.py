@@ -1,0 +1,32 @@
+"""What the CPU is called and which 8-bit instructions it has."""
+
+import platform
+from pathlib import Path
+
+__all__ = ["CPUINFO", "cpu_name", "has_vnni"]
+
+CPUINFO = Path("/proc/cpuinfo")
+VNNI = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
+"""Linux's names of instructions that add 8-bit products into 32 bits; AVX2's vpmaddubsw saturates at 16."""
+
+
+def cpu_name() -> str:
+    """Return the CPU's or the board's name as the system gives it."""
+    described = CPUINFO, Path("/proc/device-tree/model")
+    for file in described:
+        for line in file.read_text(errors="replace").splitlines() if file.is_file() else []:
+            if file.name == "model":
+                return line.strip("\0 ")
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def has_vnni() -> bool | None:
+    """Say whether an x86 CPU adds 8-bit products without saturating; None where that cannot be read.
+
+    Only Linux says so in a file, and only x86 CPUs have the question.
+    """
+    lines = CPUINFO.read_text(errors="replace").splitlines() if CPUINFO.is_file() else []
+    flags = next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), None)
+    return None if flags is None else not VNNI.isdisjoint(flags)

@@ -1,0 +1,242 @@
+"""``--precision auto``: make FP32, FP16 and INT8, verify them, time them here in turns, keep one, say why.
+
+The loss of each is measured as it runs here, which for INT8 is fused arithmetic, on the pairs that INT8 is
+measured on anyway. Targets that do not run here are decided by what verification finds, and their verdicts
+say that speed was not measured.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restorect_edge._cpu import cpu_name
+from restorect_edge.artifact import Artifact, hash_files
+from restorect_edge.calibration.validation import Validation
+from restorect_edge.errors import BackendError, QualityError, RestorectError
+from restorect_edge.export import reference
+from restorect_edge.export._choice import Candidate, choose, table
+from restorect_edge.export._graph import Shape
+from restorect_edge.export._options import Calibration, ExportOptions
+from restorect_edge.export._pipeline import Traced, artifact_path, make_one, trace
+from restorect_edge.export._source import Source
+from restorect_edge.export._staging import check_free, staged
+from restorect_edge.export._targets import Target
+from restorect_edge.export.verify import EQUAL, photographs, run_reference
+from restorect_edge.metrics import psnr
+from restorect_edge.runtimes import Runtime, backend_class, default_runtime, load
+from restorect_edge.timing import Timing, interleaved
+
+__all__ = ["CANDIDATES", "ROUNDS", "make_auto", "untimed"]
+
+CANDIDATES = ("fp32", "fp16", "int8")
+ROUNDS = 21
+FOLDER = "candidates"
+"""Below the unfinished artifact, so that what a killed export leaves is cleared with it."""
+
+Progress = Callable[[str], None]
+Levels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Networks:
+    """What the candidates of all targets are made from."""
+
+    floating: Traced
+    int8: Traced | None
+    failure: str
+    """Why there is no INT8."""
+    calibration: Calibration
+
+
+def make_auto(
+    source: Source,
+    jobs: Sequence[tuple[Target, ExportOptions]],
+    shapes: Sequence[Shape],
+    folder: Path,
+    *,
+    calibration: Calibration,
+    overwrite: bool,
+    progress: Progress,
+) -> list[Artifact]:
+    """Make one verified artifact per target, in the precision that measuring chose.
+
+    Its report.json has all candidates with what was measured of them and why each was kept or rejected.
+
+    Raises:
+        UsageError: an artifact exists already, or the folder cannot be written.
+        QualityError: no precision of a target can be kept.
+    """
+    paths = [artifact_path(folder, source, target, options, shapes) for target, options in jobs]
+    for path in paths:
+        check_free(path, overwrite)
+    networks = _networks(source, shapes, jobs[0][1], calibration, progress)
+    return [
+        _make_one(networks, target, options, path, overwrite, progress)
+        for (target, options), path in zip(jobs, paths, strict=True)
+    ]
+
+
+def untimed(target: Target) -> str:
+    """Say why a target's artifacts cannot be timed on this machine; empty where they can."""
+    name = default_runtime(target.name)
+    if name == "mil":
+        return "Core ML runs on macOS only, and an interpreter's time says nothing of it"
+    try:
+        devices = backend_class(name).devices()
+    except RestorectError as error:
+        return str(error)
+    return "" if devices else f"the {name} runtime finds no device on this machine"
+
+
+def _networks(
+    source: Source,
+    shapes: Sequence[Shape],
+    options: ExportOptions,
+    calibration: Calibration,
+    progress: Progress,
+) -> _Networks:
+    floating = trace(source, shapes, options, None, progress)
+    try:
+        int8, failure = trace(source, shapes, options, calibration, progress), ""
+    except (QualityError, BackendError) as error:
+        int8, failure = None, str(error)
+        progress(f"no INT8: {error}")
+    return _Networks(floating=floating, int8=int8, failure=failure, calibration=calibration)
+
+
+def _make_one(
+    networks: _Networks,
+    target: Target,
+    options: ExportOptions,
+    path: Path,
+    overwrite: bool,
+    progress: Progress,
+) -> Artifact:
+    why = untimed(target)
+    with staged(path, overwrite=overwrite) as folder:
+        made, failures = _made(networks, target, options, folder / FOLDER, progress)
+        tried = [_candidate(precision, made, failures) for precision in CANDIDATES]
+        if made and not why:
+            progress(f"{target.name}: timing {', '.join(made)} in turns")
+            tried = _measured(tried, made, networks)
+        budget = networks.calibration.max_psnr_drop
+        decided = choose(tried, usual=target.precision, max_psnr_drop=budget, untimed=why)
+        for line in table(decided):
+            progress(f"{target.name}: {line}")
+        kept = next(c.precision for c in decided if c.kept)
+        _hand_over(made[kept], folder, _report(decided, made[kept], budget))
+    return Artifact.open(path)
+
+
+def _made(
+    networks: _Networks, target: Target, options: ExportOptions, folder: Path, progress: Progress
+) -> tuple[dict[str, Artifact], dict[str, str]]:
+    """Make what can be made, and say why the rest cannot."""
+    made: dict[str, Artifact] = {}
+    failures: dict[str, str] = {}
+    for precision in CANDIDATES:
+        traced = networks.int8 if precision == "int8" else networks.floating
+        if traced is None:
+            failures[precision] = networks.failure
+            continue
+        chosen, say = replace(options, precision=precision), _naming(precision, progress)
+        path = folder / precision
+        try:
+            made[precision] = make_one(traced, target, chosen, path, overwrite=False, progress=say)
+        except (QualityError, BackendError) as error:
+            failures[precision] = str(error)
+    return made, failures
+
+
+def _naming(precision: str, progress: Progress) -> Progress:
+    return lambda line: progress(f"{precision}: {line}")
+
+
+def _candidate(precision: str, made: Mapping[str, Artifact], failures: Mapping[str, str]) -> Candidate:
+    if precision not in made:
+        return Candidate(precision=precision, failure=failures[precision])
+    artifact = made[precision]
+    found = artifact.manifest.verification
+    return Candidate(
+        precision=precision, size=artifact.bytes, psnr=found["psnr"], psnr_drop=found["psnr_drop"]
+    )
+
+
+def _measured(
+    tried: Sequence[Candidate], made: Mapping[str, Artifact], networks: _Networks
+) -> list[Candidate]:
+    """Time what was made, in turns, and measure what each loses as it runs."""
+    pairs = networks.calibration.validation
+    with ExitStack() as stack:
+        runtimes = {name: stack.enter_context(load(artifact.path)) for name, artifact in made.items()}
+        timings = _timings(runtimes, _image(next(iter(made.values()))))
+        drops = _drops(runtimes, made, networks.floating.source, pairs) if pairs else {}
+    return [
+        replace(c, timing=timings.get(c.precision), psnr_drop=drops.get(c.precision, c.psnr_drop))
+        for c in tried
+    ]
+
+
+def _timings(runtimes: Mapping[str, Runtime], image: Levels) -> dict[str, Timing]:
+    return interleaved({name: partial(run, image) for name, run in runtimes.items()}, rounds=ROUNDS)
+
+
+def _image(artifact: Artifact) -> Levels:
+    return next(iter(photographs(artifact, None).values()))
+
+
+def _drops(
+    runtimes: Mapping[str, Runtime], made: Mapping[str, Artifact], source: Source, pairs: Validation
+) -> dict[str, float]:
+    """Return the mean loss of PSNR of 8-bit outputs against clean images, in dB, by precision."""
+    float32 = reference.of_network(source.network)
+    artifact = next(iter(made.values()))
+    losses: dict[str, list[float]] = {name: [] for name in runtimes}
+    for degraded, clean in zip(pairs.degraded, pairs.clean, strict=True):
+        image, target = _fitting(degraded, artifact), _fitting(clean, artifact)
+        expected = run_reference(float32, image.astype(np.float32) / np.float32(255), artifact)
+        best = psnr(np.rint(expected * 255).astype(np.uint8), target)
+        for name, run in runtimes.items():
+            losses[name].append(min(best, EQUAL) - min(psnr(run(image), target), EQUAL))
+    return {name: round(float(np.mean(values)), 4) for name, values in losses.items()}
+
+
+def _fitting(image: Levels, artifact: Artifact) -> Levels:
+    """Cut the middle that the artifact's largest fixed size takes; the whole where sides are free."""
+    sizes = [graph.shape for graph in artifact.manifest.graphs if graph.shape]
+    if not sizes or artifact.manifest.spec.tileable:
+        return image
+    largest = max(sizes, key=lambda size: size[0] * size[1])
+    (top, height), (left, width) = (
+        ((side - min(side, most)) // 2, min(side, most))
+        for side, most in zip(image.shape[:2], largest, strict=True)
+    )
+    return image[top : top + height, left : left + width]
+
+
+def _report(decided: Sequence[Candidate], kept: Artifact, budget: float) -> dict[str, Any]:
+    timed = any(candidate.timing for candidate in decided)
+    height, width = _image(kept).shape[:2]
+    conditions = {"cpu": cpu_name(), "height": height, "width": width, "order": "in turns"} if timed else None
+    rows = [candidate.to_dict() for candidate in decided]
+    return {"candidates": rows, "timed_on": conditions, "max_psnr_drop": budget}
+
+
+def _hand_over(kept: Artifact, folder: Path, report: dict[str, Any]) -> None:
+    """Let the kept candidate be the artifact, with the report of how it was chosen."""
+    for item in list(kept.path.iterdir()):
+        item.rename(folder / item.name)
+    shutil.rmtree(folder / FOLDER)
+    path = folder / "report.json"
+    content = {**json.loads(path.read_text(encoding="utf-8")), "auto": report}
+    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    manifest = replace(kept.manifest, files=hash_files(folder))
+    (folder / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
