@@ -7,11 +7,10 @@ INT8's within the round, so a machine whose speed drifts does not decide it. Los
 """
 
 import argparse
-import statistics
 import sys
 import tempfile
-import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,12 @@ from tqdm import tqdm
 
 import restorect_edge
 from restorect_edge.photos import photos
+from restorect_edge.timing import PAUSE_S, interleaved
 
 SIZES = ((400, 600), (720, 1280))
 TARGETS = ("onnx", "openvino")
 PRECISIONS = ("fp32", "int8")
 WARM_UP = 3
-PAUSE_S = 0.03
-"""Before each call, so that the other session's threads have stopped spinning."""
 
 
 def main() -> int:
@@ -64,25 +62,20 @@ def main() -> int:
 def compare(target: str, runtimes: dict[str, Any], size: tuple[int, int], rounds: int) -> dict[str, Any]:
     """Time every precision once per round on a photograph of `size`, (height, width)."""
     image = next(iter(photos(size).values()))
-    times: dict[str, list[float]] = {precision: [] for precision in runtimes}
-    for number in tqdm(range(-WARM_UP, rounds), desc=f"{target} {size[1]}x{size[0]}"):
-        for precision, runtime in runtimes.items():
-            time.sleep(PAUSE_S)
-            started = time.perf_counter()
-            runtime(image)
-            if number >= 0:
-                times[precision].append(1e3 * (time.perf_counter() - started))
+    calls = {precision: partial(runtime, image) for precision, runtime in runtimes.items()}
+    with tqdm(total=WARM_UP + rounds, desc=f"{target} {size[1]}x{size[0]}") as bar:
+        times = interleaved(calls, rounds=rounds, warm_up=WARM_UP, pause_s=PAUSE_S, each_round=bar.update)
     fp32, int8 = (times[precision] for precision in PRECISIONS)
     return {
         "target": target,
         "provider": runtimes["int8"].provider,
         "height": size[0],
         "width": size[1],
-        "fp32_ms": round(statistics.median(fp32), 2),
-        "int8_ms": round(statistics.median(int8), 2),
-        "speed_up": round(statistics.median(a / b for a, b in zip(fp32, int8, strict=True)), 3),
-        "fp32_all_ms": [round(value, 2) for value in fp32],
-        "int8_all_ms": [round(value, 2) for value in int8],
+        "fp32_ms": round(fp32.ms.value, 2),
+        "int8_ms": round(int8.ms.value, 2),
+        "speed_up": round(int8.speed_up(fp32).value, 3),
+        "fp32_all_ms": [round(value, 2) for value in fp32.samples],
+        "int8_all_ms": [round(value, 2) for value in int8.samples],
     }
 
 

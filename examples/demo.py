@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 import restorect_edge
-from restorect_edge.export import TARGETS, prepare
+from restorect_edge.export import TARGETS, ExportRequest, prepare
 from restorect_edge.photos import photo_paths
 
 COLUMNS = ("target", "precision", "size", "PSNR vs torch", "ms here", "verified by")
@@ -22,7 +22,7 @@ RUNS = 5
 def main() -> int:
     """Run the demonstration and return the exit code."""
     args = _parser().parse_args()
-    plan = prepare(args.weights, targets=list(TARGETS), output_dir=args.output_dir)
+    plan = prepare(args.weights, list(TARGETS), ExportRequest(output_dir=args.output_dir))
     artifacts = plan.run(overwrite=True, progress=lambda line: print(line, file=sys.stderr, flush=True))
     photo = args.photo or photo_paths()[1]
     restored = _restore(args.weights, photo)

@@ -1,0 +1,93 @@
+"""Whether INT8 means the same on every target: outputs compared pair by pair, executed as they are written.
+
+    python benchmarks/agreement.py [--weights NAME] [-o FILE]
+
+One calibration, four artifacts at 600x400, run on the shipped dark photographs: ONNX and TensorRT's ONNX by
+ONNX Runtime without optimisation, Core ML by the MIL interpreter with float16 as declared, OpenVINO on its
+CPU. Core ML gives 8-bit images, the others float. Exits with 2 where a pair falls below the limit.
+"""
+
+import argparse
+import sys
+import tempfile
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _results import conditions, result_path, write
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from restorect_edge.artifact import Artifact
+from restorect_edge.export import ExportRequest, prepare
+from restorect_edge.metrics import psnr
+from restorect_edge.photos import photos
+from restorect_edge.runtimes import backend_class
+
+SHAPE = (400, 600)
+RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino", "tensorrt": "onnxruntime", "coreml": "mil"}
+"""What runs each target's artifact."""
+LIMIT = 48.0
+"""Least PSNR in dB of the worst photograph of a pair."""
+
+Outputs = dict[str, NDArray[np.float32]]
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    facts = conditions(weights=options.weights, height=SHAPE[0], width=SHAPE[1], limit=LIMIT)
+    with tempfile.TemporaryDirectory() as folder:
+        request = ExportRequest(precision="int8", shapes=[SHAPE], output_dir=folder)
+        plan = prepare(options.weights, list(RUNTIMES), request)
+        artifacts = plan.run(progress=lambda line: print(line, file=sys.stderr))
+        outputs = {a.manifest.target: restored(a) for a in tqdm(artifacts, desc="running", disable=None)}
+        facts["agreement_with_torch"] = {
+            a.manifest.target: a.manifest.verification["agreement"] for a in artifacts
+        }
+    rows = [compare(outputs, one, other) for one, other in combinations(outputs, 2)]
+    write(options.output, "agreement", facts, rows)
+    for row in rows:
+        print(
+            f"{row['one']:9} {row['other']:9} worst {row['worst_db']:6.2f} dB, mean {row['mean_db']:6.2f} dB"
+        )
+    print(options.output)
+    return 2 if any(row["worst_db"] < LIMIT for row in rows) else 0
+
+
+def restored(artifact: Artifact) -> Outputs:
+    """Run an artifact on every photograph: (H, W, 3) in [0, 1] by name."""
+    backend = backend_class(RUNTIMES[artifact.manifest.target]).literal()
+    with backend(artifact.manifest, artifact.path) as runtime:
+        return {
+            name: runtime(photo.astype(np.float32) / np.float32(255)) for name, photo in photos(SHAPE).items()
+        }
+
+
+def compare(outputs: dict[str, Outputs], one: str, other: str) -> dict[str, Any]:
+    """Return how far two targets are from each other; 200 dB stands for equality."""
+    found = {
+        name: round(min(psnr(image, outputs[other][name], peak=1.0), 200.0), 2)
+        for name, image in outputs[one].items()
+    }
+    worst = min(found, key=lambda name: found[name])
+    return {
+        "one": one,
+        "other": other,
+        "worst_db": found[worst],
+        "worst_image": worst,
+        "mean_db": round(float(np.mean(list(found.values()))), 2),
+        "images": len(found),
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", default="lowlight-small", help="name or file (default: %(default)s)")
+    parser.add_argument("-o", "--output", type=Path, default=result_path("agreement"), help="result file")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

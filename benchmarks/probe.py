@@ -1,0 +1,146 @@
+"""INT8 and FP32 against a fixed probe: how fast the student is, whatever the machine.
+
+    python benchmarks/probe.py [--weights NAME] [--rounds N] [-o FILE]
+
+The probe is a plain FP32 network: pixel-unshuffle by 2, 3x3 convolutions 12 to 32, six of 32 to 32 and
+32 to 12 with ReLU between them, pixel-shuffle, at 600x400 on OpenVINO. It, the FP32 and the INT8 student
+take turns in one process; the ratio is the median over rounds of INT8's time over the probe's within the
+round, with the 95 % interval of that median by order statistics. Processor time stands beside it, which
+does not count what other processes take. Exits with 2 where the ratio exceeds the limit.
+"""
+
+import argparse
+import math
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+import torch
+from _results import conditions, result_path, write
+from torch import nn
+from tqdm import tqdm
+
+import restorect_edge
+from restorect_edge.photos import photos
+
+HEIGHT, WIDTH = 400, 600
+CHANNELS, LAYERS = 32, 6
+LIMIT = 0.60
+"""Most time that INT8 may take, as a share of the probe's."""
+THREADS = (1, 2)
+WARM_UP = 5
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    facts = conditions(weights=options.weights, rounds=options.rounds, warm_up=WARM_UP, limit=LIMIT)
+    with tempfile.TemporaryDirectory() as folder:
+        files = {precision: _export(precision, options.weights, folder) for precision in ("int8", "fp32")}
+        files["probe"] = _save_probe(Path(folder) / "probe.xml")
+        rows = [compare(files, threads, options.rounds) for threads in THREADS]
+    write(options.output, "probe", facts, rows)
+    for row in rows:
+        print(
+            f"{row['threads']} threads: int8 {row['int8_ms']:.1f} ms, fp32 {row['fp32_ms']:.1f} ms, probe "
+            f"{row['probe_ms']:.1f} ms, int8/probe {row['ratio']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
+        )
+    print(options.output)
+    return 2 if any(row["ratio"] > LIMIT for row in rows) else 0
+
+
+def probe() -> nn.Module:
+    """Return the probe with weights of a fixed seed: (1, 3, H, W) to the same, H and W even."""
+    torch.manual_seed(0)
+    widths = [12, *[CHANNELS] * (LAYERS + 1)]
+    layers: list[nn.Module] = [nn.PixelUnshuffle(2)]
+    for cin, cout in pairwise(widths):
+        layers += [nn.Conv2d(cin, cout, 3, padding=1), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Conv2d(CHANNELS, 12, 3, padding=1), nn.PixelShuffle(2)).eval()
+
+
+def compare(files: dict[str, Path], threads: int, rounds: int) -> dict[str, Any]:
+    """Time every network once per round on a dark photograph, as a bare OpenVINO request."""
+    photo = next(iter(photos((HEIGHT, WIDTH)).values()))
+    image = np.ascontiguousarray(photo.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+    requests = {name: _request(file, threads) for name, file in files.items()}
+    times: dict[str, list[float]] = {name: [] for name in files}
+    processor: dict[str, list[float]] = {name: [] for name in files}
+    load = os.getloadavg()[0]
+    for number in tqdm(range(-WARM_UP, rounds), desc=f"{threads} threads", disable=None):
+        for name, request in requests.items():
+            started, used = time.perf_counter(), time.process_time()
+            request.infer({0: image}, share_inputs=True, share_outputs=True)
+            if number >= 0:
+                times[name].append(1e3 * (time.perf_counter() - started))
+                processor[name].append(1e3 * (time.process_time() - used))
+    ratios = [a / b for a, b in zip(times["int8"], times["probe"], strict=True)]
+    low, high = _interval(ratios)
+    return {
+        "threads": threads,
+        "load": round(load, 2),
+        **{f"{name}_ms": round(statistics.median(values), 2) for name, values in times.items()},
+        "ratio": round(_ratio(times), 4),
+        "low": round(low, 4),
+        "high": round(high, 4),
+        "cpu_ratio": round(_ratio(processor), 4),
+        **{f"{name}_cpu_ms": round(statistics.median(v), 2) for name, v in processor.items()},
+        **{f"{name}_all_ms": [round(value, 2) for value in values] for name, values in times.items()},
+    }
+
+
+def _ratio(times: dict[str, list[float]]) -> float:
+    return statistics.median(a / b for a, b in zip(times["int8"], times["probe"], strict=True))
+
+
+def _interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return the 95 % interval of the median: the order statistics about 0.98 sqrt(n) from the middle."""
+    ordered, middle = sorted(values), (len(values) - 1) / 2
+    reach = 0.98 * math.sqrt(len(values))
+    return ordered[max(0, math.floor(middle - reach))], ordered[
+        min(len(values) - 1, math.ceil(middle + reach))
+    ]
+
+
+def _request(file: Path, threads: int) -> Any:
+    config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    config["INFERENCE_NUM_THREADS"] = str(threads)
+    return openvino.Core().compile_model(file, "CPU", config).create_infer_request()
+
+
+def _save_probe(path: Path) -> Path:
+    program = torch.export.export(probe(), (torch.zeros(1, 3, HEIGHT, WIDTH),))
+    openvino.save_model(openvino.convert_model(program), path, compress_to_fp16=False)
+    return path
+
+
+def _export(precision: str, weights: str, folder: str) -> Path:
+    made = restorect_edge.export(
+        weights,
+        target="openvino",
+        precision=precision,
+        shapes=[(HEIGHT, WIDTH)],
+        output_dir=folder,
+        progress=lambda line: print(line, file=sys.stderr),
+    )
+    return made.path / made.manifest.graphs[0].file
+
+
+def _parser() -> argparse.ArgumentParser:
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", default="lowlight-small", help="name or file (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=60, help="rounds (%(default)s)")
+    parser.add_argument("-o", "--output", type=Path, default=result_path("probe"), help="result file")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
