@@ -1,5 +1,7 @@
 """One small artifact per target, each exported once a session and only if a test asks for it."""
 
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -66,3 +68,18 @@ def photo() -> np.ndarray:
 def repository() -> Path:
     """The folder that holds pyproject.toml."""
     return Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def program():
+    """Return the path of a program that a test needs; without it the test is skipped, but never in CI."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+        if path is None and os.environ.get("RESTORECT_EDGE_REQUIRE_ALL") == "1":
+            pytest.fail(f"'{name}' is not installed, and CI has to run every test")
+        if path is None:
+            pytest.skip(f"'{name}' is not installed (see .ci/packages.txt)")
+        return path
+
+    return find

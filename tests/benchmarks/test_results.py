@@ -32,7 +32,7 @@ def committed(name):
     return [path for path in COMMITTED if path.name.startswith(f"{name}--")]
 
 
-@pytest.mark.parametrize("path", [*committed("memory"), *committed("overhead")], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.name)
 def test_a_committed_result_is_whole(results, path):
     result = results.read(path)
     assert path.name == f"{result['name']}--host.json"
@@ -57,6 +57,21 @@ def test_the_wrapper_costs_little(results):
         (runtime, *size) for runtime in ("onnxruntime", "openvino") for size in ((600, 400), (1920, 1080))
     }
     assert all(row["overhead_percent"] <= 10 for row in rows)
+
+
+def test_int8_keeps_its_promises(results):
+    found = {name: results.read(*committed(name)) for name in ("drop", "agreement", "probe", "precision")}
+    drops = found["drop"]["rows"]
+    assert {(row["target"], row["execution"]) for row in drops} == {
+        *((target, "literal") for target in ("onnx", "openvino", "tensorrt", "coreml")),
+        *((target, "fused") for target in ("onnx", "openvino")),
+    }
+    assert all(row["drop_db"] <= 0.10 for row in drops)
+    assert len(found["agreement"]["rows"]) == 6
+    assert all(row["worst_db"] >= 48.0 for row in found["agreement"]["rows"])
+    assert all(row["high"] <= 0.60 for row in found["probe"]["rows"])
+    gains = [row["speed_up"] for row in found["precision"]["rows"] if row["target"] == "openvino"]
+    assert min(gains) >= 1.7
 
 
 @pytest.mark.parametrize(
