@@ -3,7 +3,7 @@
 import argparse
 import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +48,9 @@ def parser() -> Parser:
     p.add_argument("--data", type=Path, action="append", metavar="DIR", help="what to train on")
     p.add_argument("--validation", type=Path, metavar="DIR", help="folder of held-out pairs")
     p.add_argument("--teacher", type=Path, metavar="FILE", help="best.safetensors of a teacher; student only")
-    p.add_argument("--init", metavar="NAME|PATH", help="weights to begin with, of the same preset")
+    p.add_argument(
+        "--init", metavar="NAME|PATH", help="weights to begin with; of another preset, the prior alone"
+    )
     p.add_argument("-o", "--output-dir", type=Path, metavar="DIR", help="where the run is kept")
     p.add_argument(
         "--resume", action="store_true", help="go on from the last checkpoint in the output folder"
@@ -101,7 +103,7 @@ def _train(args: argparse.Namespace) -> int:
         _source(args, config),
         args.output_dir,
         validation=find_pairs(args.validation) if args.validation else (),
-        initial=_initial(args.init, config.preset),
+        initial=_initial(args.init, config.preset, stage.network.state_dict()),
         resume=args.resume,
         log=_say,
     )
@@ -144,18 +146,25 @@ def _source(args: argparse.Namespace, config: Training) -> "Source":
     return sources[0] if len(sources) == 1 else MixedSource(sources)
 
 
-def _initial(source: str | None, preset: str) -> "dict[str, Tensor] | None":
-    """Return the tensors of weights to begin with."""
+def _initial(source: str | None, preset: str, fresh: "Mapping[str, Tensor]") -> "Mapping[str, Tensor] | None":
+    """Return the tensors to begin with; of another preset the prior alone, where it is the same network."""
     if source is None:
         return None
     from restorect_edge.training import checkpoint
     from restorect_edge.weights import card, locate
 
     path = locate(source)
-    found = card(path).get("preset")
-    if found != preset:
-        raise UsageError(f"--init '{source}' is of preset '{found}', and this run trains '{preset}'")
-    return checkpoint.read(path)
+    found, tensors = card(path).get("preset"), checkpoint.read(path)
+    if found == preset:
+        return tensors
+    prior = {name: tensor for name, tensor in tensors.items() if name.startswith("prior.")}
+    if not prior or any(name not in fresh or fresh[name].shape != t.shape for name, t in prior.items()):
+        raise UsageError(
+            f"--init '{source}' is of preset '{found}', and this run trains '{preset}', whose prior is "
+            "another network; small and base share theirs"
+        )
+    _say(f"beginning with the prior of '{source}'; the body is of preset '{preset}' and begins anew")
+    return {**fresh, **prior}
 
 
 def _say(line: str) -> None:

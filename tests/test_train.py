@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors.torch import load_file
 
 from restorect_edge import train
 from restorect_edge.photos import photos
 from restorect_edge.training import checkpoint
+from restorect_edge.weights import locate
 
 SIZES = [
     *("--iterations", "2", "--batch", "2", "--patch", "32", "--validate-every", "2"),
@@ -48,6 +50,15 @@ def test_weights_to_begin_with_must_be_of_the_preset(pairs, tmp_path, capsys):
     arguments = ["student", "--preset", "nano", "--data", str(pairs), "-o", str(tmp_path), *SIZES]
     assert train.main([*arguments, "--init", "lowlight-small"]) == 1
     assert "is of preset 'small', and this run trains 'nano'" in capsys.readouterr().err
+
+
+def test_base_begins_with_the_prior_of_small(pairs, tmp_path, capsys):
+    shipped = checkpoint.read(locate("lowlight-small"))
+    arguments = ["student", "--preset", "base", "--data", str(pairs), "-o", str(tmp_path), *SIZES]
+    assert train.main([*arguments, "--init", "lowlight-small", "--prior-rate", "0"]) == 0
+    assert "beginning with the prior of 'lowlight-small'" in capsys.readouterr().err
+    trained = checkpoint.read(tmp_path / "best.safetensors")
+    assert all(torch.equal(trained[k], v) for k, v in shipped.items() if k.startswith("prior."))
 
 
 def test_clean_photographs_are_degraded(tmp_path, capsys):

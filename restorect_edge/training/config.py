@@ -105,6 +105,9 @@ class StudentTraining(Training):
     """Weight of the feature loss."""
     flex_every: int = 4
     """Steps between feature losses: the teacher's U-Net is dear on a CPU."""
+    prior_rate: float = 1.0
+    """Learning rate of the prior as a share of the body's; 0 keeps the prior as it is, for a run that goes on
+    from weights whose exposure is good already."""
 
 
 def documented(kind: type[Training]) -> Iterator[tuple["dataclasses.Field[Any]", str]]:

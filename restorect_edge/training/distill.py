@@ -57,6 +57,9 @@ class StudentStage(Stage):
         super().__init__()
         self.config = config
         self.network = build(config.preset, seed=config.seed)
+        self.frozen = config.prior_rate == 0 and isinstance(self.network, Student)
+        if self.frozen:
+            self.network.generator.requires_grad_(False)
         self.multiple = 8
         self.objective = Objective(config)
         self.teacher_facts = teacher_facts or {}
@@ -81,6 +84,10 @@ class StudentStage(Stage):
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
+    def rates(self) -> dict[str, float]:
+        """Return the prior's share of the learning rate."""
+        return {"network.prior.": self.config.prior_rate}
+
     def facts(self) -> dict[str, Any]:
         """Name the teacher."""
         return {"teacher": self.teacher_facts} if self.teacher_facts else {}
@@ -94,7 +101,8 @@ class StudentStage(Stage):
         conditions = generator.conditions(view)
         latents = self._rollout(conditions, STEPS[step % len(STEPS)])
         truth = None if teacher is None else _truth(teacher, view, clean_view)
-        parts: Parts = {} if truth is None else self._latent_losses(conditions, latents, truth, step)
+        learnt = None if self.frozen else truth
+        parts: Parts = {} if learnt is None else self._latent_losses(conditions, latents, learnt, step)
         apart = truth is not None and step < self.config.phase * self.config.iterations
         used = truth if apart and truth is not None else latents
         with self.autocast(step, batch.degraded.device):
@@ -103,7 +111,11 @@ class StudentStage(Stage):
             parts |= self._feature_loss(teacher, batch, truth, features, step)
         parts |= self.objective.image(restored.float(), batch.clean)
         parts |= self._exposure_loss(view, clean_view, latents)
-        return parts | self.objective.retinex(generator.decomposition, view, clean_view, step)
+        return (
+            parts
+            if self.frozen
+            else parts | self.objective.retinex(generator.decomposition, view, clean_view, step)
+        )
 
     def restorer(self, average: nn.Module) -> Restore:
         """Return the averaged student, fused, with its usual number of steps."""

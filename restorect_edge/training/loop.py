@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -50,11 +50,20 @@ class Trainer:
         self.average = copy.deepcopy(stage.network).eval()
         self.parameters = [p for p in stage.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(
-            self.parameters, lr=self.config.learning_rate, weight_decay=self.config.weight_decay
+            self._groups(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
         )
         self.step = 0
         self.best = -math.inf
         self.seconds = 0.0
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """Return the trained parameters by their share of the learning rate."""
+        rates, groups = self.stage.rates(), dict[float, list[Tensor]]()
+        for name, parameter in self.stage.named_parameters():
+            if parameter.requires_grad:
+                share = next((rate for part, rate in rates.items() if name.startswith(part)), 1.0)
+                groups.setdefault(share, []).append(parameter)
+        return [{"params": parameters, "share": share} for share, parameters in groups.items()]
 
     def sampling(self) -> Sampling:
         """Return how this process draws its batches."""
@@ -102,7 +111,7 @@ class Trainer:
         if not math.isfinite(norm):
             raise BackendError(f"the gradient's norm at step {self.step} is {norm}: lower --learning-rate")
         for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate()
+            group["lr"] = group["share"] * self.learning_rate()
         self.optimiser.step()
 
     @torch.no_grad()
@@ -156,7 +165,7 @@ def fit(
     output: Path,
     *,
     validation: Sequence[Pair] = (),
-    initial: dict[str, Tensor] | None = None,
+    initial: Mapping[str, Tensor] | None = None,
     resume: bool = False,
     log: Callable[[str], None] = lambda line: None,
 ) -> Path:

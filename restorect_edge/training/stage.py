@@ -45,6 +45,10 @@ class Stage(nn.Module):
     def restorer(self, average: nn.Module) -> Restore:
         """Return a function that restores with averaged weights, for validation."""
 
+    def rates(self) -> dict[str, float]:
+        """Return shares of the learning rate by the first part of parameters' names; the others have all."""
+        return {}
+
     def facts(self) -> dict[str, Any]:
         """Return what else a checkpoint and its card should say."""
         return {}

@@ -1,5 +1,6 @@
 """Stage 2: distillation into edge students and into the paper's."""
 
+import copy
 from contextlib import nullcontext
 
 import pytest
@@ -10,6 +11,7 @@ from restorect_edge.errors import IncompatibleError
 from restorect_edge.models.paper import PaperConfig, PaperStudent
 from restorect_edge.models.teacher import TEACHERS, Teacher, TeacherConfig
 from restorect_edge.training.distill import StudentStage
+from restorect_edge.training.loop import Trainer
 from restorect_edge.training.sampling import Sampling, draw
 from restorect_edge.training.sources import open_source
 
@@ -65,6 +67,32 @@ def test_features_train_the_flows_in_the_second_phase_and_not_in_the_first(stude
             assert (gradient(part.parameters()) > 0) is reaches
         assert gradient(body.decode1.parameters()) > 0
         assert gradient(stage.flex.parameters()) > 0
+
+
+def test_a_frozen_prior_keeps_its_weights_while_the_body_learns(student_options, batch, teacher):
+    stage = StudentStage(student_options(prior_rate=0.0, phase=0.0), teacher)
+    trainer = Trainer(stage)
+    before = copy.deepcopy(stage.network.state_dict())
+    assert trainer.advance(batch).keys() == {"pixel", "gt_mean", "structural", "exposure", "flex"}
+    changed = {
+        k.split(".")[0] for k, v in stage.network.state_dict().items() if not torch.equal(v, before[k])
+    }
+    assert changed == {"body"}
+
+
+def test_the_priors_share_of_the_learning_rate(student_options, batch):
+    steps = {}
+    for rate in (1.0, 0.1):
+        trainer = Trainer(StudentStage(student_options(prior_rate=rate)))
+        before = copy.deepcopy(trainer.stage.network.state_dict())
+        trainer.advance(batch)
+        after = trainer.stage.network.state_dict()
+        steps[rate] = {
+            part: max(float((after[k] - before[k]).abs().max()) for k in after if k.startswith(part))
+            for part in ("prior", "body")
+        }
+    assert steps[0.1]["prior"] == pytest.approx(0.1 * steps[1.0]["prior"], rel=0.01)
+    assert steps[0.1]["body"] == steps[1.0]["body"]
 
 
 def test_the_body_learns_with_the_teachers_latents_in_the_first_phase(student_options, batch, teacher):
