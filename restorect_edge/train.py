@@ -46,7 +46,7 @@ def parser() -> Parser:
     p = Parser("train", "Train a teacher, or an edge student with or without one.", EXAMPLES)
     p.add_argument("what", choices=list(KINDS))
     p.add_argument("--data", type=Path, action="append", metavar="DIR", help="what to train on")
-    p.add_argument("--validation", type=Path, metavar="DIR", help="folder of held-out pairs")
+    p.add_argument("--validation", type=Path, metavar="DIR", help="held-out pairs, or photos to make them of")
     p.add_argument("--teacher", type=Path, metavar="FILE", help="best.safetensors of a teacher; student only")
     p.add_argument(
         "--init", metavar="NAME|PATH", help="weights to begin with; of another preset, the prior alone"
@@ -94,15 +94,16 @@ def _train(args: argparse.Namespace) -> int:
     for library in ("torch", "safetensors"):
         if importlib.util.find_spec(library) is None:
             raise MissingDependencyError("training", "train", detail=f"no module '{library}'")
-    from restorect_edge.training.data import find_pairs
+    from restorect_edge.training.heldout import held_out
     from restorect_edge.training.loop import fit
 
     stage = _stage(args, config)
+    made = args.output_dir / "validation"
     best = fit(
         stage,
         _source(args, config),
         args.output_dir,
-        validation=find_pairs(args.validation) if args.validation else (),
+        validation=held_out(args.validation, task=config.task, made=made) if args.validation else (),
         initial=_initial(args.init, config.preset, stage.network.state_dict()),
         resume=args.resume,
         log=_say,

@@ -3,13 +3,19 @@
 from pathlib import Path
 
 from restorect_edge.errors import UsageError
-from restorect_edge.training.datasets import find_split, layout_pairs
+from restorect_edge.training.datasets import find_layout, find_split, layout_pairs
 from restorect_edge.training.pairs import Pair, images_in, matched, read_rgb
 
-__all__ = ["PAIR_FOLDERS", "Pair", "find_pairs", "list_pairs", "read_rgb"]
+__all__ = ["PAIR_FOLDERS", "Pair", "find_pairs", "has_pairs", "list_pairs", "read_rgb"]
 
 PAIR_FOLDERS = (("low", "high"), ("input", "target"))
 """Sub-folder names of degraded and clean images, tried in this order."""
+
+
+def has_pairs(folder: Path, split: str = "test") -> bool:
+    """Whether a folder holds pairs, as `find_pairs` takes them, rather than photographs of one kind."""
+    named = any((folder / first).is_dir() and (folder / second).is_dir() for first, second in PAIR_FOLDERS)
+    return named or find_split(folder, split) is not None or find_layout(folder) is not None
 
 
 def find_pairs(folder: Path, *, split: str = "test") -> list[Pair]:

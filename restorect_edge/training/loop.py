@@ -15,7 +15,7 @@ from tqdm import tqdm
 from restorect_edge.errors import BackendError, UsageError
 from restorect_edge.training import checkpoint, parallel
 from restorect_edge.training.card import write_card
-from restorect_edge.training.interruption import uninterrupted
+from restorect_edge.training.interruption import stoppable, uninterrupted
 from restorect_edge.training.journal import Journal
 from restorect_edge.training.objective import Parts
 from restorect_edge.training.pairs import Pair
@@ -200,7 +200,8 @@ def fit(
         output.mkdir(parents=True, exist_ok=True)
         run = _Run(trainer, output, validation, log)
         try:
-            run.train(source)
+            with stoppable():
+                run.train(source)
         except BackendError as error:
             raise BackendError(f"{error}{run.last_good()}") from error
         except KeyboardInterrupt:

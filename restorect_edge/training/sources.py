@@ -14,12 +14,11 @@ from tqdm import tqdm
 
 from restorect_edge.errors import UsageError
 from restorect_edge.photos import SUFFIXES, open_rgb
-from restorect_edge.training.data import PAIR_FOLDERS, list_pairs
-from restorect_edge.training.datasets import find_layout, find_split
+from restorect_edge.training.data import PAIR_FOLDERS, has_pairs, list_pairs
 from restorect_edge.training.degradations import DEGRADATIONS, Degradation, degradation
 from restorect_edge.training.pairs import Levels, Pair, images_in, without_faults
 
-__all__ = ["MixedSource", "PairSource", "PhotoSource", "Source", "open_source"]
+__all__ = ["MixedSource", "PairSource", "PhotoSource", "Source", "open_source", "open_upright"]
 
 BUDGET = 2 * 2**30
 """Bytes of decoded images that a source keeps in memory; more are decoded when they are drawn."""
@@ -132,7 +131,7 @@ class PhotoSource:
         fits = _bytes(photos, GREATEST_SIDE) <= budget
 
         def check(index: int) -> None:
-            image = _upright(photos[index])
+            image = open_upright(photos[index])
             _check_side(photos[index], image.shape[1::-1], window[0])
             if fits:
                 decoded[index] = image
@@ -146,7 +145,7 @@ class PhotoSource:
         chosen = [photos[index] for index in kept]
         self.names = tuple(path.stem for path in chosen)
         self.in_memory = fits
-        reads = [partial(_upright, path) for path in chosen]
+        reads = [partial(open_upright, path) for path in chosen]
         self._read = _reader([decoded[index] for index in kept] if fits else [], reads)
 
     def __len__(self) -> int:
@@ -219,8 +218,7 @@ def open_source(folder: Path, *, task: str, least: int, skip_bad: bool = False) 
     """
     if not folder.is_dir():
         raise UsageError(f"no training data at '{folder}': it must be a folder")
-    layout = find_layout(folder)
-    if _has_pair_folders(folder) or find_split(folder, "train") is not None or layout is not None:
+    if has_pairs(folder, "train"):
         pairs, notes = list_pairs(folder, split="train", skip_bad=skip_bad)
         source = PairSource(pairs, least=least, skip_bad=skip_bad)
         source.notes = notes + source.notes
@@ -230,10 +228,6 @@ def open_source(folder: Path, *, task: str, least: int, skip_bad: bool = False) 
         raise UsageError(_nothing(folder))
     window = (least, int(least * ENLARGED))
     return PhotoSource(photos, degradation(task), window, skip_bad=skip_bad)
-
-
-def _has_pair_folders(folder: Path) -> bool:
-    return any((folder / first).is_dir() and (folder / second).is_dir() for first, second in PAIR_FOLDERS)
 
 
 def _nothing(folder: Path) -> str:
@@ -289,9 +283,9 @@ def _check_side(path: Path, size: tuple[int, ...], least: int) -> None:
         )
 
 
-def _upright(path: Path) -> Levels:
-    """Decode a photograph, turned as its EXIF data says, with a long side of at most 1536 pixels."""
+def open_upright(path: Path, greatest_side: int = GREATEST_SIDE) -> Levels:
+    """Decode a photograph, turned as its EXIF data says, and reduced to a long side of so many pixels."""
     image = open_rgb(path)
     image = ImageOps.exif_transpose(image)
-    image.thumbnail((GREATEST_SIDE, GREATEST_SIDE), Image.Resampling.LANCZOS)
+    image.thumbnail((greatest_side, greatest_side), Image.Resampling.LANCZOS)
     return np.array(image)

@@ -2,15 +2,18 @@
 
 import errno
 import json
-import signal
+import subprocess
+import sys
 
 import pytest
 import torch
 
 from restorect_edge import load
+from restorect_edge._command import INTERRUPTED as INTERRUPTED_EXIT
 from restorect_edge.errors import BackendError, UsageError
 from restorect_edge.photos import photos
 from restorect_edge.training import checkpoint, loop
+from restorect_edge.training.config import to_toml
 from restorect_edge.training.data import find_pairs
 from restorect_edge.training.distill import StudentStage
 from restorect_edge.training.loop import BEST, LAST, Trainer, fit
@@ -84,32 +87,40 @@ def test_an_interrupted_run_keeps_its_step_and_goes_on(student_options, source, 
     assert checkpoint.metadata(tmp_path / LAST)["progress"]["step"] == 8
 
 
-@pytest.fixture
-def usual_ctrl_c():
-    """Python's own handling of Ctrl-C, which a run in the background has not."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+INTERRUPTED = """
+import signal, sys
+from restorect_edge import train
+from restorect_edge.training.loop import Trainer
+
+original, number = Trainer._optimise, getattr(signal, sys.argv[1])
+
+def interrupted(self):
+    if self.step == 1:
+        signal.raise_signal(number)
+    original(self)
+
+Trainer._optimise = interrupted
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background has it ignored
+sys.exit(train.main(sys.argv[2:]))
+"""
+"""A process of its own: libraries that other tests load change how signals are delivered."""
 
 
-@pytest.mark.usefixtures("usual_ctrl_c")
-def test_ctrl_c_within_a_step_waits_for_its_end(student_options, source, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_within_a_step_waits_for_its_end(student_options, source, pairs, tmp_path, name):
     torch.set_num_threads(1)
-    original = Trainer._optimise
-
-    def interrupted(self):
-        if self.step == 1:
-            signal.raise_signal(signal.SIGINT)
-        original(self)
-
-    monkeypatch.setattr(Trainer, "_optimise", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        fit(StudentStage(student_options(iterations=3)), source, tmp_path / "a")
-    monkeypatch.undo()
+    config = tmp_path / "run.toml"
+    config.write_text(to_toml(student_options(iterations=3)))
+    arguments = ["student", "--config", config, "--data", pairs, "-o", tmp_path / "a"]
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, name, *map(str, arguments)], capture_output=True, text=True
+    )
+    assert done.returncode == INTERRUPTED_EXIT, done.stderr
+    assert "stopped at step 2; go on with --resume" in done.stderr
     assert checkpoint.metadata(tmp_path / "a" / LAST)["progress"]["step"] == 2
     fit(StudentStage(student_options(iterations=3)), source, tmp_path / "a", resume=True)
     fit(StudentStage(student_options(iterations=3)), source, tmp_path / "b")
-    resumed, straight = (checkpoint.read(tmp_path / name / BEST) for name in "ab")
+    resumed, straight = (checkpoint.read(tmp_path / folder / BEST) for folder in "ab")
     assert all(torch.equal(resumed[key], straight[key]) for key in straight)
 
 
