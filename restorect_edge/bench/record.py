@@ -209,7 +209,8 @@ class Row:
             raise RecordError("a row that was not measured has no samples, and this has some")
         if self.model_ms and len(self.model_ms) != len(self.total_ms):
             raise RecordError(
-                f"model_ms and total_ms are of the same runs: got {len(self.model_ms)} and {len(self.total_ms)}"
+                "model_ms and total_ms are of the same runs, "
+                f"got {len(self.model_ms)} and {len(self.total_ms)}"
             )
 
 
