@@ -59,16 +59,16 @@ def save(pixels: np.ndarray, path: Path) -> None:
 
 
 def verification(source: Path, target: Path) -> None:
-    """Write one dark photograph per chosen number, and below `clean` what it was made from."""
+    """Write a dark photograph per chosen number below `lowlight`, and below `clean` what it was made from."""
     for number, exposure in CHOSEN.items():
         photo = kodak(source, number)
-        pixels = np.asarray(_middle(photo))
+        pixels = np.asarray(middle(photo))
         dark = darken(pixels, exposure, np.random.default_rng(int(number)))
-        save(dark, target / f"kodak{number}-dark.webp")
+        save(dark, target / "lowlight" / f"kodak{number}-dark.webp")
         save(pixels, target / "clean" / f"kodak{number}.webp")
 
 
-def _middle(photo: Image.Image) -> Image.Image:
+def middle(photo: Image.Image) -> Image.Image:
     """Cut `SIZE` from the middle; a portrait, which is too narrow for it, is scaled up first."""
     if photo.width < SIZE[0]:
         return ImageOps.fit(photo, SIZE, Image.Resampling.LANCZOS, centering=(0.5, 0.3))
@@ -78,18 +78,22 @@ def _middle(photo: Image.Image) -> Image.Image:
 
 def calibration(source: Path, target: Path) -> None:
     """Write `lowlight/` and its manifest `lowlight.json`."""
-    folder = target / "lowlight"
     entries = []
     for index, (stem, photo, origin) in enumerate(scenes(source)):
         for number, share in enumerate(VIEWS):
             seed = index * len(VIEWS) + number
-            path = folder / f"{stem}-{number}.webp"
+            path = target / "lowlight" / f"{stem}-{number}.webp"
             made = view(photo, share, seed, path)
             entries.append({"file": path.relative_to(target).as_posix(), **made, **origin})
-    head = json.dumps({"schema": 1, "task": "lowlight", "made": MADE}, indent=1).removesuffix("\n}")
+    write_manifest(target, "lowlight", MADE, entries)
+
+
+def write_manifest(target: Path, task: str, made: str, entries: list[dict[str, Any]]) -> None:
+    """Write ``<task>.json``, an image to a line."""
+    head = json.dumps({"schema": 1, "task": task, "made": made}, indent=1).removesuffix("\n}")
     lines = ",\n  ".join(json.dumps(entry, ensure_ascii=False) for entry in entries)
     text = f'{head},\n "images": [\n  {lines}\n ]\n}}\n'
-    (target / "lowlight.json").write_text(text, encoding="utf-8")
+    (target / f"{task}.json").write_text(text, encoding="utf-8")
 
 
 MADE = (
@@ -114,19 +118,27 @@ def scenes(source: Path) -> Iterator[tuple[str, Image.Image, dict[str, str]]]:
 def view(photo: Image.Image, share: float, seed: int, path: Path) -> dict[str, Any]:
     """Write a darkened part of a photograph and return how it was made."""
     rng = np.random.default_rng(seed)
+    part, crop = cut(photo, share, rng)
+    exposure = round(EXPOSURES[0] * (EXPOSURES[1] / EXPOSURES[0]) ** ((seed * GOLDEN) % 1.0) ** 1.5, 4)
+    save(darken(np.asarray(part), exposure, rng), path)
+    return {"sha256": file_hash(path), "exposure": exposure, "seed": seed, "crop": crop}
+
+
+def cut(
+    photo: Image.Image, share: float, rng: np.random.Generator, longest: int = SIDES[1]
+) -> tuple[Image.Image, list[int]]:
+    """Return a random part with `share` of the sides, at most `longest` pixels, and where it was."""
     share = min(1.0, max(share, SIDES[0] / max(photo.size)))
     width, height = (round(side * share) for side in photo.size)
     left, top = (int(rng.integers(a - b + 1)) for a, b in zip(photo.size, (width, height), strict=True))
     part = photo.crop((left, top, left + width, top + height))
-    part.thumbnail((SIDES[1], SIDES[1]), Image.Resampling.LANCZOS)
-    exposure = round(EXPOSURES[0] * (EXPOSURES[1] / EXPOSURES[0]) ** ((seed * GOLDEN) % 1.0) ** 1.5, 4)
-    save(darken(np.asarray(part), exposure, rng), path)
-    return {
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "exposure": exposure,
-        "seed": seed,
-        "crop": [left, top, width, height],
-    }
+    part.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    return part, [left, top, width, height]
+
+
+def file_hash(path: Path) -> str:
+    """Return the sha256 of a file in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def kodak(source: Path, number: str) -> Image.Image:

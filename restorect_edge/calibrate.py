@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from restorect_edge._command import Parser, run
 from restorect_edge._files import replacing
 from restorect_edge.calibration._missing import require_nncf
-from restorect_edge.calibration.dataset import CalibrationSet, calibration_images, tasks
+from restorect_edge.calibration.dataset import CalibrationSet, calibration_images
 from restorect_edge.calibration.options import MAX_PSNR_DROP, Calibration
 from restorect_edge.calibration.validation import validation_pairs
 from restorect_edge.errors import UsageError
@@ -70,7 +70,7 @@ def _calibrate(args: argparse.Namespace) -> int:
     path = _output(args, weights)
     recipe = _recipe_path(args, path)
     task = str(weights.card.get("task", "custom"))
-    chosen = photographs(weights.name, task, args.data, num=args.num, seed=args.seed)
+    chosen = calibration_images(args.data, num=args.num, seed=args.seed, task=task)
     for note in chosen.notes:
         _say(f"warning: {note}")
     wanted = Calibration(
@@ -126,20 +126,6 @@ def _writable(path: Path) -> Path:
     if path.is_dir() or not there.is_dir():
         raise UsageError(f"cannot write '{path}': '{path if path.is_dir() else there}' is in the way")
     return path
-
-
-def photographs(name: str, task: str, data: Path | None, *, num: int, seed: int) -> CalibrationSet:
-    """Choose photographs for a network: from `data`, or the shipped set of its task.
-
-    Raises:
-        UsageError, IncompatibleError: see `calibration_images`; or no set is shipped for the task.
-    """
-    if data is None and task not in tasks():
-        raise UsageError(
-            f"'{name}' is for the task '{task}', which no calibration set is shipped for "
-            f"(there is: {', '.join(tasks())}); give photographs with --data"
-        )
-    return calibration_images(data, num=num, seed=seed, task=task)
 
 
 def _made(weights: "Weights", wanted: Calibration) -> "Calibrated":

@@ -14,8 +14,8 @@ from tqdm import tqdm
 from restorect_edge._command import Parser, run
 from restorect_edge._files import replacing
 from restorect_edge.artifact import Artifact
-from restorect_edge.calibrate import photographs, student_weights
-from restorect_edge.calibration.dataset import CalibrationSet
+from restorect_edge.calibrate import student_weights
+from restorect_edge.calibration.dataset import CalibrationSet, calibration_images
 from restorect_edge.errors import MissingDependencyError, UsageError
 
 if TYPE_CHECKING:
@@ -131,9 +131,8 @@ def _from_weights(args: argparse.Namespace) -> Report:
     if args.weights is not None:
         raise UsageError("--weights is for artifacts; name the weights as the source")
     weights = student_weights(args.source)
-    chosen = photographs(
-        weights.name, str(weights.card.get("task", "custom")), args.data, num=args.num, seed=args.seed
-    )
+    task = str(weights.card.get("task", "custom"))
+    chosen = calibration_images(args.data, num=args.num, seed=args.seed, task=task)
     from restorect_edge.calibration.quantize import quantize_student
 
     for note in chosen.notes:
@@ -152,7 +151,7 @@ def _from_artifact(args: argparse.Namespace) -> Report:
             f"'{artifact.path}' is {manifest.precision}; drift is between float32 and int8: "
             "export with --precision int8, or name the weights"
         )
-    chosen = photographs(manifest.name, manifest.task, args.data, num=args.num, seed=args.seed)
+    chosen = calibration_images(args.data, num=args.num, seed=args.seed, task=manifest.task)
     student, quantised = _rebuilt(artifact, args.weights)
     return _measured(artifact.path.name, "rebuilt from its plan", student, quantised, chosen)
 

@@ -165,7 +165,7 @@ def test_the_doctor_says_what_each_back_end_needs(python):
 def test_a_missing_extra_is_named_with_exit_code_3(
     python, repository, artifact_onnx, tmp_path, arguments, extra
 ):
-    photo = repository / "restorect_edge" / "photos" / "kodak04-dark.webp"
+    photo = repository / "restorect_edge" / "photos" / "lowlight" / "kodak04-dark.webp"
     for folder in ("low", "high"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.webp").symlink_to(photo)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from restorect_edge.artifact import file_hash
-from restorect_edge.errors import IncompatibleError, UsageError, unknown_name
+from restorect_edge.errors import IncompatibleError, UsageError
 from restorect_edge.photos import photo_paths
 from restorect_edge.runtimes.images import unwrap
 from restorect_edge.training.data import PAIR_FOLDERS
@@ -123,7 +123,10 @@ def _folder() -> Path:
 
 def _shipped(task: str) -> _Source:
     if task not in tasks():
-        raise unknown_name("calibration set", task, tasks())
+        raise UsageError(
+            f"no calibration set is shipped for the task '{task}' (there are: {', '.join(tasks())}); give "
+            "photographs of your own: --data, for an export --calib-data"
+        )
     return _manifest(_folder() / f"{task}.json", task, f"shipped set '{task}'")
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from restorect_edge.calibration.dataset import GREATEST_SIDE
 from restorect_edge.errors import UsageError
-from restorect_edge.photos import TASK, clean, photos
+from restorect_edge.photos import TASKS, clean, of_task, photos
 from restorect_edge.training.data import find_pairs
 
 __all__ = ["Validation", "validation_pairs"]
@@ -58,11 +58,11 @@ def validation_pairs(folder: Path | None, task: str) -> Validation | None:
     if folder is not None:
         pairs = [pair.read() for pair in find_pairs(folder)]
         return Validation.of(pairs, f"pairs '{folder.name}'")
-    if task != TASK:
+    if task not in TASKS:
         return None
-    targets = clean()
+    degraded, targets = photos(folder=of_task(task)), clean(task=task)
     return Validation.of(
-        ((dark, targets[name]) for name, dark in photos().items()), f"shipped photographs for '{task}'"
+        ((image, targets[name]) for name, image in degraded.items()), f"shipped photographs for '{task}'"
     )
 
 

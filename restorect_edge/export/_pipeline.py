@@ -23,7 +23,7 @@ from restorect_edge.export._source import Source
 from restorect_edge.export._staging import check_free, staged
 from restorect_edge.export._targets import Target, converter
 from restorect_edge.export.verify import Verification, check, run_reference
-from restorect_edge.photos import photos
+from restorect_edge.photos import of_task, photos
 
 __all__ = ["Traced", "artifact_path", "make", "make_one", "trace"]
 
@@ -215,7 +215,7 @@ def _write_golden(source: Source, partial: Path, graphs: Sequence[Graph]) -> Non
     size = next((g.shape for g in graphs if g.shape), None)
     bare = Artifact(partial, _bare_manifest(source))
     run = reference.of_network(source.network)
-    for name, photo in list(photos(size).items())[:GOLDEN_IMAGES]:
+    for name, photo in list(photos(size, of_task(source.task)).items())[:GOLDEN_IMAGES]:
         expected = run_reference(run, photo.astype(np.float32) / np.float32(255), bare)
         golden.write(partial, name, photo, np.rint(expected * 255).astype(np.uint8))
 

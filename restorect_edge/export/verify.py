@@ -13,7 +13,7 @@ from restorect_edge.errors import MissingDependencyError, QualityError, Restorec
 from restorect_edge.export import golden
 from restorect_edge.export._targets import TARGETS
 from restorect_edge.metrics import psnr
-from restorect_edge.photos import FOLDER, TASK, clean, photos
+from restorect_edge.photos import TASKS, clean, of_task, photos
 from restorect_edge.runtimes import Runtime, backend_class
 
 __all__ = [
@@ -211,10 +211,11 @@ def _expected(reference: Reference, image: NDArray[np.float32], artifact: Artifa
 
 
 def _targets(artifact: Artifact) -> dict[str, Levels]:
-    """Return what a low-light network in 8 bits should make of the shipped photographs."""
-    if artifact.manifest.precision not in ("int8", "w8") or artifact.manifest.task != TASK:
+    """Return what a network in 8 bits should make of the photographs that are shipped for its task."""
+    task = artifact.manifest.task
+    if artifact.manifest.precision not in ("int8", "w8") or task not in TASKS:
         return {}
-    return _at_sizes(artifact, clean)
+    return _at_sizes(artifact, lambda size: clean(size, task))
 
 
 def _at_sizes(artifact: Artifact, find: Callable[[Shape | None], dict[str, Levels]]) -> dict[str, Levels]:
@@ -232,9 +233,10 @@ def photographs(artifact: Artifact, folder: Path | None) -> dict[str, Levels]:
 
     Args:
         artifact: what must take them.
-        folder: where they are; None for the shipped ones.
+        folder: where they are; None for those that are shipped for its task.
     """
-    found = _at_sizes(artifact, lambda size: photos(size, folder or FOLDER))
+    chosen = folder or of_task(artifact.manifest.task)
+    found = _at_sizes(artifact, lambda size: photos(size, chosen))
     if any(g.shape for g in artifact.manifest.graphs):
         return found
     name, first = next(iter(found.items()))

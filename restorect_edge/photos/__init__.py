@@ -1,4 +1,4 @@
-"""Dark photographs that every export is verified on (600×400, Kodak, darkened synthetically)."""
+"""Photographs that every export is verified on (600×400, Kodak, degraded synthetically, a set per task)."""
 
 from pathlib import Path
 
@@ -8,11 +8,12 @@ from PIL import Image, ImageOps
 
 from restorect_edge.errors import UsageError
 
-__all__ = ["SUFFIXES", "TASK", "clean", "open_rgb", "photo_paths", "photos"]
+__all__ = ["SUFFIXES", "TASKS", "clean", "of_task", "open_rgb", "photo_paths", "photos"]
 
-FOLDER = Path(__file__).parent
-TASK = "lowlight"
-"""What the shipped photographs, which have clean targets, are for."""
+TASKS = ("backlit", "lowlight", "underwater")
+"""Tasks that photographs with clean targets are shipped for."""
+HERE = Path(__file__).parent
+FOLDER = HERE / "lowlight"
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
@@ -31,20 +32,27 @@ def photos(size: tuple[int, int] | None = None, folder: Path = FOLDER) -> dict[s
 
     Args:
         size: (height, width) to cut and scale each to, keeping proportions; None leaves them as they are.
-        folder: where they are.
+        folder: where they are, such as `of_task` returns; by default the dark ones.
     """
     return {path.stem: _decode(path, size) for path in photo_paths(folder)}
 
 
-def clean(size: tuple[int, int] | None = None) -> dict[str, NDArray[np.uint8]]:
-    """Decode what the shipped dark photographs were made from, as (H, W, 3) uint8 RGB.
+def of_task(task: str) -> Path:
+    """Return the folder of the shipped photographs for a task; for one that has none, of the dark ones."""
+    return HERE / task if task in TASKS else FOLDER
+
+
+def clean(size: tuple[int, int] | None = None, task: str = "lowlight") -> dict[str, NDArray[np.uint8]]:
+    """Decode what the shipped photographs of a task were made from, as (H, W, 3) uint8 RGB.
 
     The names are those of `photos`, so that ``clean()[name]`` is the target of ``photos()[name]``.
 
     Args:
         size: as for `photos`.
+        task: of `TASKS`.
     """
-    return {f"{name}-dark": image for name, image in photos(size, FOLDER / "clean").items()}
+    names = (path.stem for path in photo_paths(of_task(task)))
+    return {name: _decode(HERE / "clean" / f"{name.split('-')[0]}.webp", size) for name in names}
 
 
 def open_rgb(path: Path) -> Image.Image:

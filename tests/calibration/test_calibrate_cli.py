@@ -152,9 +152,9 @@ def test_validation_pairs_of_ones_own_and_a_recipe_where_asked(weights, pairs, t
 
 
 def test_a_task_without_clean_photographs_is_not_passed_in_silence(weights, pairs, tmp_path, capsys):
-    shutil.copy(weights, tmp_path / "sea.safetensors")
-    (tmp_path / "sea.json").write_text('{"name": "sea", "preset": "nano", "task": "underwater"}')
-    arguments = ["-w", str(tmp_path / "sea.safetensors"), "--data", str(pairs), "--num", "2"]
+    shutil.copy(weights, tmp_path / "eye.safetensors")
+    (tmp_path / "eye.json").write_text('{"name": "eye", "preset": "nano", "task": "fundus"}')
+    arguments = ["-w", str(tmp_path / "eye.safetensors"), "--data", str(pairs), "--num", "2"]
     assert main([*arguments, "-o", str(tmp_path / "plan.json")]) == 0
     assert "quality drop not measured: there are no clean images; give pairs" in capsys.readouterr().out
     assert json.loads((tmp_path / "plan-recipe.json").read_text())["psnr_drop"] is None
@@ -191,11 +191,24 @@ def test_an_edited_set_is_incompatible(weights, tmp_path, capsys):
 
 
 def test_a_task_without_a_set_needs_data(weights, tmp_path, capsys):
-    shutil.copy(weights, tmp_path / "sea.safetensors")
-    (tmp_path / "sea.json").write_text('{"name": "sea", "preset": "nano", "task": "underwater"}')
-    code, err = refused(capsys, "-w", str(tmp_path / "sea.safetensors"))
+    shutil.copy(weights, tmp_path / "eye.safetensors")
+    (tmp_path / "eye.json").write_text('{"name": "eye", "preset": "nano", "task": "fundus"}')
+    code, err = refused(capsys, "-w", str(tmp_path / "eye.safetensors"))
     assert code == 1
-    assert "'underwater', which no calibration set is shipped for (there is: lowlight); give" in err
+    assert "no calibration set is shipped for the task 'fundus' (there are: backlit, lowlight" in err
+
+
+@pytest.mark.parametrize("task", ["backlit", "underwater"])
+def test_weights_are_calibrated_and_measured_on_pictures_of_their_task(weights, task, tmp_path, capsys):
+    shutil.copy(weights, tmp_path / "other.safetensors")
+    (tmp_path / "other.json").write_text(json.dumps({"name": "other", "preset": "nano", "task": task}))
+    arguments = ["-w", str(tmp_path / "other.safetensors"), "--num", "2", "--max-psnr-drop", "9"]
+    assert main([*arguments, "-o", str(tmp_path / "plan.json")]) == 0
+    plan, recipe = (json.loads((tmp_path / f"plan{end}.json").read_text()) for end in ("", "-recipe"))
+    assert plan["calibration_source"] == f"shipped set '{task}'"
+    assert plan["calibration_sha256"] == calibration_images(task=task, num=2).sha256
+    assert recipe["validation_source"] == f"shipped photographs for '{task}'"
+    capsys.readouterr()
 
 
 def test_only_students_are_quantised(monkeypatch, capsys):

@@ -265,6 +265,6 @@ def test_a_manifest_for_another_task_is_noted(manifest):
 
 
 def test_an_unknown_task_is_named():
-    assert tasks() == ["lowlight"]
-    with pytest.raises(UsageError, match=r"unknown calibration set 'low-light'.*did you mean 'lowlight'"):
+    assert tasks() == ["backlit", "lowlight", "underwater"]
+    with pytest.raises(UsageError, match=r"is shipped for the task 'low-light' \(there are: backlit, low"):
         calibration_images(task="low-light")

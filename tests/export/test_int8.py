@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, numpy_helper
+from safetensors.torch import save_file
 
 import restorect_edge
 from restorect_edge.artifact import Artifact
@@ -16,6 +17,7 @@ from restorect_edge.export import ExportRequest, prepare
 from restorect_edge.export.__main__ import main
 from restorect_edge.export.verify import AGREEMENT, GATES, check, find_reference, verify
 from restorect_edge.metrics import psnr
+from restorect_edge.models import build
 from restorect_edge.photos import photos
 from restorect_edge.runtimes import backend_class
 
@@ -79,6 +81,24 @@ def test_the_plan_is_in_the_artifact_and_hashed(artifacts, target):
     plan = json.loads(text)
     assert (plan["images"], plan["seed"]) == (4, 0)
     assert len(plan["calibration_sha256"]) == 64
+
+
+def test_pictures_are_those_of_the_task(tmp_path):
+    weights = tmp_path / "sea.safetensors"
+    save_file(build("nano").state_dict(), weights)
+    card = {"name": "sea", "preset": "nano", "task": "underwater"}
+    weights.with_suffix(".json").write_text(json.dumps(card))
+    options = {"precision": "int8", "num_calib": 2, "max_psnr_drop": 9.0, "steps": 1}
+    said: list[str] = []
+    artifact = restorect_edge.export(
+        weights, target="onnx", shapes=[SHAPE], output_dir=tmp_path, progress=said.append, **options
+    )
+    assert "calibrating INT8 on 2 photographs (shipped set 'underwater')" in said
+    assert artifact.manifest.verification["worst_image"].startswith("kodak")
+    assert "-underwater" in artifact.manifest.verification["worst_image"]
+    assert artifact.manifest.verification["psnr_drop"] is not None
+    golden = sorted(path.name for path in (artifact.path / "golden").glob("*-in.png"))
+    assert golden == ["kodak04-underwater-in.png", "kodak07-underwater-in.png"]
 
 
 @TARGETS
