@@ -51,9 +51,9 @@ def choose(
 ) -> list[Candidate]:
     """Decide which candidate to keep, and return all with their verdicts, the kept one marked.
 
-    Of those inside their gate and the budget, the most faithful is kept that no other is told to be faster
-    than: see `Timing.faster_than`. Where nothing was timed, the usual precision is
-    kept, or else the most faithful: INT8 has to prove that it is faster.
+    Of those inside their gate and the budget, the most faithful is kept that no other is measurably faster
+    than: see `Timing.faster_than`. Where nothing was timed, the usual precision is kept, or else the most
+    faithful: INT8 has to prove that it is faster.
 
     Args:
         tried: at least one.
@@ -72,22 +72,27 @@ def choose(
         told = "; ".join(f"{name}: {fault or untimed}" for name, fault in faults.items())
         raise QualityError(f"no precision can be kept: {told}")
     kept = _usual(sound, usual) if untimed else _measured(sound)
-    why = f"speed not measured: {untimed}" if untimed else ""
+    verdicts = {
+        c.precision: faults[c.precision]
+        or (_unmeasured(c, kept, usual) if untimed else _verdict(c, kept, sound))
+        for c in tried
+    }
     return [
-        replace(c, kept=c is kept, verdict=_verdict(c, kept, faults[c.precision], why, sound)) for c in tried
+        replace(c, kept=c is kept, verdict=f"{'kept' if c is kept else 'rejected'}: {verdicts[c.precision]}")
+        for c in tried
     ]
 
 
-def table(tried: Sequence[Candidate]) -> list[str]:
-    """Return the candidates as lines of text, with a heading."""
-    lines = [f"{'':10}{'size':>10}{'median, 95 %':>26}{'PSNR':>10}{'drop':>10}  verdict"]
+def table(tried: Sequence[Candidate], untimed: str = "") -> list[str]:
+    """Return the candidates as lines of text, with a heading, and at last why nothing was timed."""
+    lines = [f"{'':10}{'size':>10}{'median, 95 %':>26}{'PSNR':>10}{'drop':>11}  verdict"]
     for c in tried:
         size = f"{c.size / 1e6:.2f} MB" if c.size is not None else "-"
         speed = _speed(c.timing.ms) if c.timing else "-"
         psnr = f"{c.psnr:.1f} dB" if c.psnr is not None else "-"
-        drop = f"{c.psnr_drop:+.2f} dB" if c.psnr_drop is not None else "-"
-        lines.append(f"{c.precision:10}{size:>10}{speed:>26}{psnr:>10}{drop:>10}  {c.verdict}")
-    return lines
+        drop = f"{c.psnr_drop:+.3f} dB" if c.psnr_drop is not None else "-"
+        lines.append(f"{c.precision:10}{size:>10}{speed:>26}{psnr:>10}{drop:>11}  {c.verdict}")
+    return [*lines, f"speed not measured: {untimed}"] if untimed else lines
 
 
 def _fault(candidate: Candidate, max_psnr_drop: float) -> str:
@@ -100,7 +105,7 @@ def _fault(candidate: Candidate, max_psnr_drop: float) -> str:
 
 
 def _measured(sound: Sequence[Candidate]) -> Candidate:
-    """Return the most faithful that no other is told to be faster than; there is always one."""
+    """Return the most faithful that no other is measurably faster than; there is always one."""
     return next(c for c in sound if not any(_faster(other, c) for other in sound))
 
 
@@ -108,24 +113,29 @@ def _usual(sound: Sequence[Candidate], usual: str) -> Candidate:
     return next((c for c in sound if c.precision == usual), sound[0])
 
 
-def _verdict(
-    candidate: Candidate, kept: Candidate, fault: str, untimed: str, sound: Sequence[Candidate]
-) -> str:
-    if fault:
-        return f"rejected: {fault}"
+def _unmeasured(candidate: Candidate, kept: Candidate, usual: str) -> str:
+    merit = "what the target computes in" if kept.precision == usual else "more faithful"
     if candidate is kept:
-        return f"kept: {untimed or _merit(kept, sound[0])}"
-    if untimed:
-        return f"rejected: {untimed}"
+        reason = merit.replace("more", "the most")
+    elif candidate.precision == "int8":
+        reason = "INT8 has to prove that it is faster"
+    else:
+        reason = f"{kept.precision} is {merit}"
+    return f"{reason}; speed not measured"
+
+
+def _verdict(candidate: Candidate, kept: Candidate, sound: Sequence[Candidate]) -> str:
+    if candidate is kept:
+        return _merit(kept, sound[0])
     faster = [other.precision for other in sound if _faster(other, candidate)]
     if faster:
-        return f"rejected: slower than {faster[-1]}"
-    return f"rejected: not told to be faster than {kept.precision}, which is more faithful"
+        return f"slower than {faster[-1]}"
+    return f"not measurably faster than {kept.precision}, which is more faithful"
 
 
 def _merit(kept: Candidate, faithful: Candidate) -> str:
     if kept.timing is None or faithful.timing is None or kept is faithful:
-        return "the most faithful, and no other is told to be faster"
+        return "the most faithful, and no other is measurably faster"
     ratio = kept.timing.speed_up(faithful.timing)
     return f"{ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f}) times as fast as {faithful.precision}"
 

@@ -129,10 +129,10 @@ def _make_one(
             tried = _measured(tried, made, networks)
         budget = networks.calibration.max_psnr_drop
         decided = choose(tried, usual=target.precision, max_psnr_drop=budget, untimed=why)
-        for line in table(decided):
+        for line in table(decided, why):
             progress(f"{target.name}: {line}")
         kept = next(c.precision for c in decided if c.kept)
-        _hand_over(made[kept], folder, _report(decided, made[kept], budget))
+        _hand_over(made[kept], folder, _report(decided, made[kept], budget, why))
     return Artifact.open(path)
 
 
@@ -222,12 +222,12 @@ def _fitting(image: Levels, artifact: Artifact) -> Levels:
     return image[top : top + height, left : left + width]
 
 
-def _report(decided: Sequence[Candidate], kept: Artifact, budget: float) -> dict[str, Any]:
+def _report(decided: Sequence[Candidate], kept: Artifact, budget: float, why: str) -> dict[str, Any]:
     timed = any(candidate.timing for candidate in decided)
     height, width = _image(kept).shape[:2]
     conditions = {"cpu": cpu_name(), "height": height, "width": width, "order": "in turns"} if timed else None
     rows = [candidate.to_dict() for candidate in decided]
-    return {"candidates": rows, "timed_on": conditions, "max_psnr_drop": budget}
+    return {"candidates": rows, "timed_on": conditions, "not_timed": why or None, "max_psnr_drop": budget}
 
 
 def _hand_over(kept: Artifact, folder: Path, report: dict[str, Any]) -> None:

@@ -57,8 +57,8 @@ def test_what_is_slower_is_rejected():
 def test_overlapping_intervals_leave_the_more_faithful():
     kept, verdicts = decide(tried(int8=59.5))
     assert kept.precision == "fp32"
-    assert verdicts["fp32"] == "kept: the most faithful, and no other is told to be faster"
-    assert verdicts["int8"] == "rejected: not told to be faster than fp32, which is more faithful"
+    assert verdicts["fp32"] == "kept: the most faithful, and no other is measurably faster"
+    assert verdicts["int8"] == "rejected: not measurably faster than fp32, which is more faithful"
 
 
 def test_a_fast_one_over_its_budget_is_rejected_with_the_numbers():
@@ -83,7 +83,7 @@ def test_of_two_fast_ones_that_cannot_be_told_apart_the_more_faithful_is_kept():
     kept, verdicts = decide(tried(fp32=60.0, fp16=30.0, int8=29.7))
     assert kept.precision == "fp16"
     assert verdicts["fp32"].startswith("rejected: slower than ")
-    assert verdicts["int8"] == "rejected: not told to be faster than fp16, which is more faithful"
+    assert verdicts["int8"] == "rejected: not measurably faster than fp16, which is more faithful"
 
 
 def test_a_more_faithful_one_that_nothing_beats_is_kept_though_another_beats_the_most_faithful():
@@ -99,14 +99,18 @@ def test_a_more_faithful_one_that_nothing_beats_is_kept_though_another_beats_the
 def test_where_speed_is_not_measured_the_usual_precision_is_kept():
     kept, verdicts = decide(tried(None, None, None), untimed="no GPU here")
     assert kept.precision == "fp16"
-    assert verdicts["fp16"] == "kept: speed not measured: no GPU here"
-    assert verdicts["int8"] == verdicts["fp32"] == "rejected: speed not measured: no GPU here"
+    assert verdicts["fp16"] == "kept: what the target computes in; speed not measured"
+    assert verdicts["fp32"] == "rejected: fp16 is what the target computes in; speed not measured"
+    assert verdicts["int8"] == "rejected: INT8 has to prove that it is faster; speed not measured"
 
 
 def test_where_the_usual_one_fails_the_most_faithful_is_kept():
     rows = tried(None, None, None)
     rows[1] = Candidate(precision="fp16", failure="44 dB (gate 50 dB)")
-    assert decide(rows, untimed="no GPU here")[0].precision == "fp32"
+    kept, verdicts = decide(rows, untimed="no GPU here")
+    assert kept.precision == "fp32"
+    assert verdicts["fp32"] == "kept: the most faithful; speed not measured"
+    assert verdicts["fp16"] == "rejected: 44 dB (gate 50 dB)"
 
 
 def test_nothing_left_is_an_error_with_all_reasons():
@@ -127,6 +131,14 @@ def test_the_table_has_what_was_measured_and_dashes_where_nothing_was():
     assert "140.0 dB" in fp32
     assert int8.split()[:5] == ["int8", "-", "-", "-", "-"]
     assert int8.endswith("rejected: why")
+
+
+def test_the_table_says_once_why_nothing_was_timed():
+    rows = choose(tried(None, None, None), usual="fp16", max_psnr_drop=0.1, untimed="no GPU here")
+    *lines, last = table(rows, "no GPU here")
+    assert last == "speed not measured: no GPU here"
+    assert len(lines) == 4
+    assert not any("no GPU here" in line for line in lines)
 
 
 def test_json_has_no_estimate():
