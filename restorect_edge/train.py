@@ -49,7 +49,7 @@ def parser() -> Parser:
     p.add_argument("--validation", type=Path, metavar="DIR", help="held-out pairs, or photos to make them of")
     p.add_argument("--teacher", type=Path, metavar="FILE", help="best.safetensors of a teacher; student only")
     p.add_argument(
-        "--init", metavar="NAME|PATH", help="weights to begin with; of another preset, the prior alone"
+        "--init", metavar="NAME|PATH", help="weights to begin with; those of a narrower preset are widened"
     )
     p.add_argument("-o", "--output-dir", type=Path, metavar="DIR", help="where the run is kept")
     p.add_argument(
@@ -148,9 +148,10 @@ def _source(args: argparse.Namespace, config: Training) -> "Source":
 
 
 def _initial(source: str | None, preset: str, fresh: "Mapping[str, Tensor]") -> "Mapping[str, Tensor] | None":
-    """Return the tensors to begin with; of another preset the prior alone, where it is the same network."""
+    """Return the tensors to begin with; those of a narrower preset are widened."""
     if source is None:
         return None
+    from restorect_edge.models.widen import fits, widened
     from restorect_edge.training import checkpoint
     from restorect_edge.weights import card, locate
 
@@ -158,14 +159,13 @@ def _initial(source: str | None, preset: str, fresh: "Mapping[str, Tensor]") -> 
     found, tensors = card(path).get("preset"), checkpoint.read(path)
     if found == preset:
         return tensors
-    prior = {name: tensor for name, tensor in tensors.items() if name.startswith("prior.")}
-    if not prior or any(name not in fresh or fresh[name].shape != t.shape for name, t in prior.items()):
-        raise UsageError(
-            f"--init '{source}' is of preset '{found}', and this run trains '{preset}', whose prior is "
-            "another network; small and base share theirs"
-        )
-    _say(f"beginning with the prior of '{source}'; the body is of preset '{preset}' and begins anew")
-    return {**fresh, **prior}
+    if fits(tensors, fresh):
+        _say(f"beginning as '{source}', of preset '{found}': the same function, in a wider network")
+        return widened(tensors, fresh)
+    raise UsageError(
+        f"--init '{source}' is of preset '{found}', and this run trains '{preset}', which has other "
+        "layers, or narrower ones; base can begin as small"
+    )
 
 
 def _say(line: str) -> None:

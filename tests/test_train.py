@@ -52,11 +52,11 @@ def test_weights_to_begin_with_must_be_of_the_preset(pairs, tmp_path, capsys):
     assert "is of preset 'small', and this run trains 'nano'" in capsys.readouterr().err
 
 
-def test_base_begins_with_the_prior_of_small(pairs, tmp_path, capsys):
+def test_base_begins_as_small(pairs, tmp_path, capsys):
     shipped = checkpoint.read(locate("lowlight-small"))
     arguments = ["student", "--preset", "base", "--data", str(pairs), "-o", str(tmp_path), *SIZES]
     assert train.main([*arguments, "--init", "lowlight-small", "--prior-rate", "0"]) == 0
-    assert "beginning with the prior of 'lowlight-small'" in capsys.readouterr().err
+    assert "beginning as 'lowlight-small', of preset 'small'" in capsys.readouterr().err
     trained = checkpoint.read(tmp_path / "best.safetensors")
     assert all(torch.equal(trained[k], v) for k, v in shipped.items() if k.startswith("prior."))
 

@@ -50,12 +50,16 @@ class Training:
     """CPU threads; 0 lets torch choose."""
     mixup: float = 0.0
     """Share of the samples that are blended with another of the batch, input and target alike."""
+    jitter: float = 0.4
+    """Most that the exposure of an input varies, as a natural logarithm: 0.4 is 0.67 to 1.49 times."""
     workers: int = 0
     """Threads that prepare the next batches; 0 prepares each when it is needed."""
     pixel: float = 1.0
     """Weight of the absolute error."""
     gt_mean: float = 0.5
     """Weight of the absolute error after matching the mean brightness."""
+    psnr: float = 0.0
+    """Weight of the negative PSNR, in dB, after matching the mean brightness."""
     structural: float = 0.1
     """Weight of 1 − SSIM."""
     hvi: float = 0.0
@@ -72,6 +76,8 @@ class Training:
                 raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.patch % 16:
             raise UsageError(f"patch must be a multiple of 16 pixels, got {self.patch}")
+        if self.jitter < 0.0:
+            raise UsageError(f"jitter must be at least 0, got {self.jitter}")
         for name in ("ema", "amp", "mixup"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise UsageError(f"{name} must lie in [0, 1], got {getattr(self, name)}")

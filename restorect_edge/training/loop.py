@@ -74,6 +74,7 @@ class Trainer:
             patch=c.patch,
             thumbnail=self.stage.thumbnail,
             mixup=c.mixup,
+            jitter=c.jitter,
             rank=parallel.rank(),
         )
 

@@ -15,6 +15,7 @@ from restorect_edge.training.diffusion import AnisotropicDiffusion
 __all__ = [
     "decomposition",
     "gt_mean",
+    "gt_mean_psnr",
     "illumination_smoothness",
     "latent_distillation",
     "pixel",
@@ -90,8 +91,22 @@ def gt_mean(output: Tensor, target: Tensor) -> Tensor:
     gradient goes through λ too. So scaling an output changes nothing and the gradient is orthogonal to
     it: brightness is left to `pixel`, and this term sees structure and colour alone.
     """
-    wanted, got = _mean_grey(target), _mean_grey(output)
-    return F.l1_loss(output * (wanted / got.clamp_min(DARKEST)), target)
+    return F.l1_loss(_matched(output, target), target)
+
+
+def gt_mean_psnr(output: Tensor, target: Tensor) -> Tensor:
+    """Mean 10·log10(MSE + 10⁻⁴) of the images after matching the mean as in `gt_mean`: negative PSNR in dB.
+
+    PSNR as a loss: HINet (CVPRW 2021). An image counts alike however good it is already, as it does where
+    PSNR is averaged over images; 10⁻⁴ (40 dB) bounds the gradient of a perfect one.
+    """
+    error = (_matched(output, target) - target).square().mean((1, 2, 3))
+    return 10 * torch.log10(error + 1e-4).mean()
+
+
+def _matched(output: Tensor, target: Tensor) -> Tensor:
+    """Scale each output to the mean grey of its target."""
+    return output * (_mean_grey(target) / _mean_grey(output).clamp_min(DARKEST))
 
 
 def _mean_grey(image: Tensor) -> Tensor:

@@ -36,6 +36,8 @@ class Objective(nn.Module):
         parts = {"pixel": c.pixel * losses.pixel(output, clean)}
         if c.gt_mean:
             parts["gt_mean"] = c.gt_mean * losses.gt_mean(output, clean)
+        if c.psnr:
+            parts["psnr"] = c.psnr * losses.gt_mean_psnr(output, clean)
         if c.structural:
             parts["structural"] = c.structural * losses.structural(output, clean)
         if self.colour is not None:

@@ -49,6 +49,8 @@ class Sampling:
     """Side of the thumbnails in pixels."""
     mixup: float = 0.0
     """Share of the samples that are blended with another of the batch."""
+    jitter: float = 0.4
+    """Most that the exposure of an input varies, as a natural logarithm."""
     rank: int = 0
     """Of the process: each draws its own."""
 
@@ -56,7 +58,7 @@ class Sampling:
 def draw(source: Source, step: int, how: Sampling) -> Batch:
     """Draw the batch of a step."""
     rng = np.random.default_rng([how.seed, step, how.rank])
-    samples = [_sample(source, rng, how.patch, how.thumbnail) for _ in range(how.batch)]
+    samples = [_sample(source, rng, how) for _ in range(how.batch)]
     columns = (torch.stack(column) for column in zip(*samples, strict=True))
     weights = [float(rng.beta(1.2, 1.2)) if rng.random() < how.mixup else 1.0 for _ in samples]
     return Batch(*(_blend(column, weights) for column in columns))
@@ -82,14 +84,13 @@ def batches(source: Source, first: int, last: int, how: Sampling, *, workers: in
         yield from (future.result() for future in waiting)
 
 
-def _sample(
-    source: Source, rng: np.random.Generator, patch: int, thumbnail: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _sample(source: Source, rng: np.random.Generator, how: Sampling) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    patch = how.patch
     pair = source.draw(int(rng.integers(len(source))), rng)
     degraded, clean = (_tensor(_orient(image, code)) for code in [int(rng.integers(8))] for image in pair)
     degraded, clean = _window(degraded, clean, rng, patch)
-    degraded = _vary_exposure(degraded, clean, rng)
-    thumbs = [area_thumbnail(image[None], thumbnail)[0] for image in (degraded, clean)]
+    degraded = _vary_exposure(degraded, clean, rng, how.jitter)
+    thumbs = [area_thumbnail(image[None], how.thumbnail)[0] for image in (degraded, clean)]
     top = int(rng.integers(degraded.shape[1] - patch + 1))
     left = int(rng.integers(degraded.shape[2] - patch + 1))
     patches = [image[:, top : top + patch, left : left + patch] for image in (degraded, clean)]
@@ -118,7 +119,7 @@ def _window(degraded: Tensor, clean: Tensor, rng: np.random.Generator, patch: in
     return degraded[part], clean[part]
 
 
-def _vary_exposure(degraded: Tensor, clean: Tensor, rng: np.random.Generator) -> Tensor:
+def _vary_exposure(degraded: Tensor, clean: Tensor, rng: np.random.Generator, jitter: float) -> Tensor:
     """Mostly vary the exposure of the real input; sometimes give the clean image, dimmed or as it is."""
     kind = rng.random()
     if kind < 0.06:
@@ -126,5 +127,5 @@ def _vary_exposure(degraded: Tensor, clean: Tensor, rng: np.random.Generator) ->
     if kind < 0.12:
         return clean * float(rng.uniform(0.3, 1.0))
     if kind < 0.6:
-        return (degraded * float(np.exp(rng.uniform(-0.4, 0.4)))).clamp(max=1.0)
+        return (degraded * float(np.exp(rng.uniform(-jitter, jitter)))).clamp(max=1.0)
     return degraded

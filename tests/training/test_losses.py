@@ -213,6 +213,25 @@ def test_gt_mean_leaves_brightness_alone():
     assert torch.autograd.gradcheck(lambda x: losses.gt_mean(x, target), output)
 
 
+def test_gt_mean_psnr_is_the_metric_where_nothing_is_rounded_or_clipped():
+    rng = np.random.default_rng(0)
+    target = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    output = target[::-1, ::-1]
+    expected = metrics.psnr(metrics.gt_mean(output, target), target)
+    both = [
+        torch.from_numpy(image.astype(np.float32).transpose(2, 0, 1) / 255)[None]
+        for image in (output, target)
+    ]
+    assert -float(losses.gt_mean_psnr(*both)) == pytest.approx(expected, abs=0.01)
+    target = torch.rand(2, 3, 8, 8)
+    assert float(losses.gt_mean_psnr(3 * target, target)) == pytest.approx(-40.0, abs=1e-3)
+
+
+def test_gt_mean_psnr_gradient():
+    output, target = torch.rand(2, 2, 3, 4, 4).double()
+    assert torch.autograd.gradcheck(lambda x: losses.gt_mean_psnr(x, target), output.requires_grad_())
+
+
 def test_gt_mean_of_a_black_output_is_finite():
     output = torch.zeros(1, 3, 4, 4, requires_grad=True)
     loss = losses.gt_mean(output, torch.full((1, 3, 4, 4), 0.5))

@@ -50,6 +50,17 @@ def test_a_batch_depends_on_seed_step_and_process_only():
         assert not torch.equal(first.degraded, other.degraded)
 
 
+def test_without_jitter_inputs_are_the_source_or_its_clean_image():
+    exact = Listed([(np.full((64, 64, 3), 50, np.uint8), np.full((64, 64, 3), 200, np.uint8))])
+    levels = {
+        round(255 * float(image.mean()), 3)
+        for step in range(20)
+        for image in draw(exact, step, replace(HOW, jitter=0.0)).degraded
+    }
+    assert 50.0 in levels
+    assert not any(50.0 < level < 59.0 or 33.0 < level < 50.0 for level in levels)
+
+
 def test_shapes_and_range():
     batch = draw(source(), 0, HOW)
     assert batch.degraded.shape == batch.clean.shape == (4, 3, 32, 32)
