@@ -36,7 +36,8 @@ class ONNXRuntime(Runtime):
         offered = _library().get_available_providers()
         return tuple(name for name in ("cuda", "cpu", "tensorrt") if PROVIDERS[name] in offered)
 
-    def _open(self, path: Path) -> Any:
+    def _options(self) -> Any:
+        """Return the session's options."""
         ort = _library()
         options = ort.SessionOptions()
         options.log_severity_level = 3
@@ -46,9 +47,12 @@ class ONNXRuntime(Runtime):
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         if self.threads is not None:
             options.intra_op_num_threads = self.threads
+        return options
+
+    def _open(self, path: Path) -> Any:
         wanted = PROVIDERS[self.device]
         try:
-            session = ort.InferenceSession(path, options, providers=[wanted])
+            session = _library().InferenceSession(path, self._options(), providers=[wanted])
         except Exception as error:  # ONNX Runtime's own exception classes have no common base
             raise BackendError(f"ONNX Runtime cannot load '{path}': {error}") from error
         if wanted not in session.get_providers():

@@ -32,8 +32,8 @@ class OpenVINORuntime(Runtime):
         found = {device.split(".")[0].lower() for device in _library().Core().available_devices}
         return tuple(name for name in ("cpu", "gpu", "npu") if name in found)
 
-    def _open(self, path: Path) -> Any:
-        ov = _library()
+    def _config(self) -> dict[str, Any]:
+        """Return the properties that a graph is compiled with."""
         config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         if not self.fuses:
             config["LP_TRANSFORMS_MODE"] = "NO"
@@ -41,8 +41,12 @@ class OpenVINORuntime(Runtime):
             config["INFERENCE_PRECISION_HINT"] = "f32"
         if self.threads is not None and self.device == "cpu":
             config["INFERENCE_NUM_THREADS"] = self.threads
+        return config
+
+    def _open(self, path: Path) -> Any:
+        ov = _library()
         try:
-            compiled = ov.Core().compile_model(path, self.device.upper(), config)
+            compiled = ov.Core().compile_model(path, self.device.upper(), self._config())
         except RuntimeError as error:
             raise BackendError(f"OpenVINO cannot load '{path}' on {self.device}: {error}") from error
         return compiled.create_infer_request()
