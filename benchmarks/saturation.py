@@ -2,11 +2,11 @@
 
     python benchmarks/saturation.py [--weights NAME] [--size HxW] [-o FILE]      (Linux on x86, qemu-user)
 
-Each artifact restores the shipped dark photographs three times, in processes of their own: as it is written,
-fused on this CPU, and fused without VNNI: ONNX Runtime on a Haswell that QEMU emulates instruction by
-instruction, OpenVINO with oneDNN limited to AVX2, which gave the same bits as QEMU's Haswell and is fast. The
-loss is PSNR against the clean photographs, as written less fused. Exits with 2 where the `avx2` variant
-loses more than 0.10 dB or falls below 45 dB.
+Each artifact restores the shipped photographs of its task three times, in processes of their own: as it is
+written, fused on this CPU, and fused without VNNI: ONNX Runtime on a Haswell that QEMU emulates one
+instruction after another, OpenVINO with oneDNN limited to AVX2, which gave the same bits as QEMU's Haswell
+and is fast. The loss is PSNR against the clean photographs, as written less fused. Exits with 2 where the
+`avx2` variant loses more than 0.10 dB or falls below 45 dB.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from restorect_edge.artifact import Artifact
 from restorect_edge.export import ExportRequest, prepare
 from restorect_edge.export._options import CPUS
 from restorect_edge.metrics import psnr
-from restorect_edge.photos import clean, photos
+from restorect_edge.photos import clean, of_task, photos
 from restorect_edge.runtimes import backend_class, default_runtime, load
 
 TARGETS = ("onnx", "openvino")
@@ -93,7 +93,7 @@ def main() -> int:
 def measure(artifact: Artifact, bar: Any) -> Iterator[dict[str, Any]]:
     """Yield a row per way of running an artifact fused."""
     shape = artifact.manifest.graphs[0].shape
-    targets = clean(shape)
+    targets = clean(shape, artifact.manifest.task)
     written = _in_process(artifact, "as written", bar, HERE)
     for way in WAYS:
         if way.only not in ("", artifact.manifest.target):
@@ -121,7 +121,7 @@ def restored(artifact: Artifact, *, literal: bool) -> Outputs:
     else:
         runtime = load(artifact.path, threads=1)
     with runtime:
-        found = photos(artifact.manifest.graphs[0].shape)
+        found = photos(artifact.manifest.graphs[0].shape, of_task(artifact.manifest.task))
         return {name: runtime(photo) for name, photo in found.items()}
 
 

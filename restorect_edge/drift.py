@@ -39,7 +39,7 @@ BAR = 20
 HEADINGS = {
     "prior": "prior: float arithmetic, weights stored as int8 (3×3) or float16 (1×1)",
     "flow": "flow steps: the latent after each; float arithmetic, conditions that have drifted",
-    "body": "body: int8",
+    "body": "body: int8, but for what the plan leaves in float",
     "output": "restored image: of the body with the float z, and of the whole student",
 }
 
@@ -160,9 +160,16 @@ def _rebuilt(artifact: Artifact, weights: str | None) -> "tuple[Student, Quantiz
     try:
         from restorect_edge.calibration.plan import PLAN_FILE, QuantPlan
         from restorect_edge.calibration.rebuild import rebuild
+        from restorect_edge.calibration.recipe import RECIPE_FILE
         from restorect_edge.export.reference import weights_of
     except ImportError as error:
         raise MissingDependencyError("measuring drift", "export", detail=str(error)) from error
+    recipe = artifact.path / RECIPE_FILE
+    if recipe.is_file() and json.loads(recipe.read_text(encoding="utf-8"))["qat_steps"]:
+        raise UsageError(
+            f"'{artifact.path}' was fine-tuned with --qat, so it has other weights than those it was made "
+            "from, and cannot be rebuilt: measure an export without --qat, or name the weights"
+        )
     student = weights_of(artifact, weights).body_owner()
     return student, rebuild(student, QuantPlan.read(artifact.path / PLAN_FILE))
 

@@ -12,8 +12,9 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import restorect_edge
-from restorect_edge.artifact import Artifact
+from restorect_edge.artifact import Artifact, hash_files
 from restorect_edge.calibration.plan import PLAN_FILE
+from restorect_edge.calibration.recipe import RECIPE_FILE
 from restorect_edge.drift import main
 from restorect_edge.models import build
 from restorect_edge.photos import photos
@@ -179,6 +180,17 @@ def test_an_edited_plan(capsys, artifact, tmp_path):
     code, err = refused(capsys, copied)
     assert code == 4
     assert "was changed after the export" in err
+
+
+def test_a_fine_tuned_artifact_cannot_be_rebuilt_and_says_why(capsys, artifact, tmp_path):
+    copied = tmp_path / "copied"
+    shutil.copytree(artifact.path, copied)
+    recipe = json.loads((copied / RECIPE_FILE).read_text())
+    (copied / RECIPE_FILE).write_text(json.dumps({**recipe, "qat_steps": 5}))
+    (copied / "manifest.json").write_text(replace(artifact.manifest, files=hash_files(copied)).to_json())
+    code, err = refused(capsys, copied)
+    assert code == 1
+    assert "was fine-tuned with --qat, so it has other weights than those it was made from" in err
 
 
 def test_a_second_name_for_weights(capsys, weights):

@@ -22,7 +22,7 @@ INK, LINE = "#2b2b2b", "#e6e6e6"
 TITLES = {
     "prior": "prior: float, weights stored as int8 or float16",
     "flow": "flows: float, latent after each step",
-    "body": "body: int8",
+    "body": "body: int8, but for what the plan leaves in float",
 }
 KEY = "SNR in dB, more is closer. Bar: as it runs, on drifted inputs. Ring: on the float network's inputs."
 ROW, WIDTH, DPI = 0.18, 8.5, 120

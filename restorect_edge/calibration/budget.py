@@ -130,7 +130,7 @@ def bring_within(
     before = meter.drop(network.body)
     if before <= max_psnr_drop:
         return Decision(network=network, before=before, drop=before)
-    progress(f"INT8 loses {before:.3f} dB of {max_psnr_drop:.2f} allowed: ranking blocks")
+    progress(f"INT8 loses {before:.3f} dB of {max_psnr_drop:.3f} allowed: ranking blocks")
     ranking = rank(network, student, meter)
     done: list[BlockDrop] = []
     for row in ranking:
@@ -146,7 +146,7 @@ def bring_within(
             )
     raise QualityError(
         f"INT8 loses {before:.3f} dB of PSNR on {meter.validation.source} ({meter.validation.count} images), "
-        f"and {max_psnr_drop:.2f} dB are allowed. Returning blocks to float does not mend it: "
+        f"and {max_psnr_drop:.3f} dB are allowed. Returning blocks to float does not mend it: "
         f"{done[-1].psnr_drop:.3f} dB with all {len(done)} in float. Try --qat MINUTES, a larger "
         "--max-psnr-drop, or photographs to calibrate on that are more like these"
     )

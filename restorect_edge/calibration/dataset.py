@@ -255,7 +255,8 @@ def _notes(
     if different < len(hashes):
         yield f"{len(hashes) - different} of {len(hashes)} photographs are copies of others"
     if different < ADVISED:
-        yield f"calibrated on {different} different photographs; {ADVISED} or more are advised"
+        kinds = "1 photograph" if different == 1 else f"{different} different photographs"
+        yield f"calibrated on {kinds}; {ADVISED} or more are advised"
     if reduced:
         yield f"{reduced} of {len(images)} photographs were reduced to {GREATEST_SIDE} pixels"
 

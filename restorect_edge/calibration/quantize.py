@@ -12,6 +12,7 @@ import logging
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -91,10 +92,9 @@ def quantize_student(
     if not images:
         raise UsageError("INT8 calibration needs at least one photograph, got none")
     with one_thread(), torch.no_grad():
-        samples = [_sample(student, image) for image in images]
         graph = trace_body(student)
         excluded = left_out(graph.graph)
-        calibrated = _calibrated(graph, samples, list(excluded), saturation_safe)
+        calibrated = _calibrated(graph, student, images, list(excluded), saturation_safe)
         network = QuantizedStudent(student, clean(calibrated, student.body), excluded)
         return network.with_float(student, keep_float) if keep_float else network
 
@@ -133,7 +133,8 @@ def trace_body(student: Student) -> fx.GraphModule:
 
 def _calibrated(
     graph: fx.GraphModule,
-    samples: Sequence[tuple[Tensor, Tensor]],
+    student: Student,
+    images: Sequence[Levels],
     ignored: list[str],
     saturation_safe: bool,
 ) -> fx.GraphModule:
@@ -145,9 +146,9 @@ def _calibrated(
         try:
             module: fx.GraphModule = nncf.quantize(
                 graph,
-                nncf.Dataset(list(samples)),
+                nncf.Dataset(images, partial(_sample, student)),
                 preset=nncf.QuantizationPreset.PERFORMANCE,
-                subset_size=len(samples),
+                subset_size=len(images),
                 ignored_scope=nncf.IgnoredScope(names=ignored),
                 advanced_parameters=advanced.AdvancedQuantizationParameters(
                     overflow_fix=fix.ENABLE if saturation_safe else fix.DISABLE,
@@ -155,6 +156,8 @@ def _calibrated(
                     backend_params={"compress_weights": False},
                 ),
             )
+        except UsageError:
+            raise
         except Exception as error:  # NNCF's exceptions share no base, and torch's come through
             raise BackendError(f"NNCF cannot quantise this network: {error}") from error
     return module

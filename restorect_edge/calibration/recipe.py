@@ -101,6 +101,6 @@ class QuantRecipe:
         names = ", ".join(row.block for row in self.returned)
         kept = f"; {names} returned to float, {self.psnr_drop_before:+.3f} dB before" if names else ""
         return (
-            f"quality drop {self.psnr_drop:+.3f} dB of at most {self.max_psnr_drop:.2f}, "
+            f"quality drop {self.psnr_drop:+.3f} dB of at most {self.max_psnr_drop:.3f}, "
             f"{self.validation_images} images, {self.validation_source}{kept}"
         )

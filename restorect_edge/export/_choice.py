@@ -100,7 +100,7 @@ def _fault(candidate: Candidate, max_psnr_drop: float) -> str:
         return candidate.failure
     drop = candidate.psnr_drop
     if candidate.precision == "int8" and drop is not None and drop > max_psnr_drop:
-        return f"costs {drop:.3f} dB, {max_psnr_drop:.2f} dB are allowed"
+        return f"costs {drop:.3f} dB, {max_psnr_drop:.3f} dB are allowed"
     return ""
 
 

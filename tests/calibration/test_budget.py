@@ -126,7 +126,16 @@ def test_shipped_pairs_are_those_of_verification():
     for dark, wanted in zip(found.degraded, found.clean, strict=True):
         assert dark.shape == wanted.shape == (400, 600, 3)
         assert wanted.mean() > dark.mean()
-    assert validation_pairs(None, "underwater") is None
+    assert validation_pairs(None, "fundus") is None
+
+
+@pytest.mark.parametrize("task", ["backlit", "underwater"])
+def test_other_tasks_have_pairs_of_their_own_with_the_same_targets(task):
+    found, dark = validation_pairs(None, task), validation_pairs(None, "lowlight")
+    assert found.source == f"shipped photographs for '{task}'"
+    assert found.sha256 != dark.sha256
+    assert all(np.array_equal(a, b) for a, b in zip(found.clean, dark.clean, strict=True))
+    assert not any(np.array_equal(a, b) for a, b in zip(found.degraded, dark.degraded, strict=True))
 
 
 def test_large_pairs_are_cut_to_their_middle():
@@ -251,7 +260,7 @@ def test_a_budget_that_cannot_be_met_has_numbers_and_a_way_out(quantised_sensiti
         bring_within(quantised_sensitive, sensitive, worse, 0.1)
     message = str(caught.value)
     before, floor = worse.drop(quantised_sensitive.body), worse.drop(sensitive.body)
-    assert f"INT8 loses {before:.3f} dB of PSNR on four pairs (4 images), and 0.10 dB are allowed" in message
+    assert f"INT8 loses {before:.3f} dB of PSNR on four pairs (4 images), and 0.100 dB are allowed" in message
     assert f" dB with all {len(block_names(quantised_sensitive.body))} in float" in message
     assert 4.5 < floor < before
     assert "--qat MINUTES, a larger --max-psnr-drop" in message
@@ -271,7 +280,7 @@ def test_the_recipe_is_the_same_byte_for_byte_and_complete(sensitive, images, va
     again = calibrate(sensitive, wanted, weights="mine", weights_sha256="cd" * 32)
     assert made.recipe.to_json() == again.recipe.to_json()
     assert made.plan.to_json() == again.plan.to_json()
-    assert said == [f"INT8 loses {decision.before:.3f} dB of {BUDGET:.2f} allowed: ranking blocks"]
+    assert said == [f"INT8 loses {decision.before:.3f} dB of {BUDGET:.3f} allowed: ranking blocks"]
     recipe = json.loads(made.recipe.write(tmp_path).read_text())
     assert (tmp_path / RECIPE_FILE).name == "quantization-recipe.json"
     assert (recipe["weights"], recipe["weights_sha256"]) == ("mine", "cd" * 32)

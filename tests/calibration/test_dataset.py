@@ -204,7 +204,7 @@ def test_copies_and_few_images_are_noted(tmp_path):
         save(tmp_path / f"{number}.png")
     assert calibration_images(tmp_path).notes == (
         "19 of 20 photographs are copies of others",
-        "calibrated on 1 different photographs; 16 or more are advised",
+        "calibrated on 1 photograph; 16 or more are advised",
     )
 
 

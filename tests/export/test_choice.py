@@ -64,7 +64,7 @@ def test_overlapping_intervals_leave_the_more_faithful():
 def test_a_fast_one_over_its_budget_is_rejected_with_the_numbers():
     kept, verdicts = decide(tried(drop=0.12))
     assert kept.precision == "fp32"
-    assert verdicts["int8"] == "rejected: costs 0.120 dB, 0.10 dB are allowed"
+    assert verdicts["int8"] == "rejected: costs 0.120 dB, 0.100 dB are allowed"
     assert decide(tried(drop=0.12), max_psnr_drop=0.2)[0].precision == "int8"
 
 
@@ -118,7 +118,7 @@ def test_nothing_left_is_an_error_with_all_reasons():
         Candidate(precision="fp32", failure="70 dB (gate 80 dB)"),
         Candidate(precision="int8", psnr=40.0, psnr_drop=0.5, timing=around(10.0)),
     ]
-    with pytest.raises(QualityError, match=r"fp32: 70 dB \(gate 80 dB\); int8: costs 0.500 dB, 0.10 dB are"):
+    with pytest.raises(QualityError, match=r"fp32: 70 dB \(gate 80 dB\); int8: costs 0.500 dB, 0.100 dB are"):
         decide(rows)
 
 
