@@ -49,7 +49,7 @@ def parser() -> Parser:
         help=f"the most INT8 may cost, default {MAX_PSNR_DROP:.2f} dB",
     )
     p.add_argument(
-        "--validation", type=Path, metavar="DIR", help="pairs to measure it on; default: shipped ones"
+        "--validation", type=Path, metavar="DIR", help="pairs to measure it on; default: those of the task"
     )
     p.add_argument("--qat", type=float, metavar="MINUTES", help="fine-tune under quantisation first")
     p.add_argument(

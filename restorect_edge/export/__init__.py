@@ -65,11 +65,13 @@ def export(
         steps: Euler steps of the flow, 1, 2, 4 or 8.
         form: ``whole`` is one graph; ``split`` is prior and body, for images of any size by exact tiles.
         minimum_deployment_target: ``ios16``, ``ios17`` or ``ios18``; Core ML only.
-        calib_data: for INT8, a folder of photographs or pairs, or a manifest; by default the shipped set.
+        calib_data: for INT8, a folder of photographs or pairs, or a manifest; by default the set that is
+            shipped for the task.
         num_calib: for INT8, the most photographs to calibrate on; by default 128.
         calib_seed: for INT8, the seed of their choice; by default 0.
         max_psnr_drop: for INT8, the most dB it may cost against clean images; by default 0.10.
-        validation: for INT8, a folder of pairs that this is measured on; by default shipped photographs.
+        validation: for INT8, a folder of pairs that this is measured on; by default the photographs that
+            are shipped for the task.
         qat: for INT8, minutes of quantisation-aware fine-tuning before calibration.
         cpu: for INT8, ``vnni`` (default) or ``avx2``: the x86 it must be exact on.
         output_dir: where the artifact's directory is made.

@@ -18,6 +18,7 @@ EXAMPLES = """  python -m restorect_edge.export --target coreml
   python -m restorect_edge.export --target all --shapes 720x1280 -o out
   python -m restorect_edge.export --target onnx --form split --dynamic
   python -m restorect_edge.export --target openvino --precision int8
+  python -m restorect_edge.export --target all --precision auto
   python -m restorect_edge.export --recipe export/jetson-orin-nano.toml
   python -m restorect_edge.export --target openvino --weights mine.pt2 --halo 8 --multiple-of 4
 
@@ -46,7 +47,8 @@ def parser() -> Parser:
     p.add_argument(
         "--precision",
         choices=(*PRECISIONS, AUTO),
-        help="default fp32, tensorrt and coreml fp16; int8 is calibrated",
+        help="default fp32, tensorrt and coreml fp16; int8 is calibrated; w8: weights alone, Core ML; "
+        "auto: measured and chosen",
     )
     p.add_argument("--shapes", metavar="HxW[,HxW]", help="fixed image sizes, height first; default 400x600")
     p.add_argument(
@@ -60,7 +62,9 @@ def parser() -> Parser:
         "--minimum-deployment-target", metavar="IOS", help="Core ML: ios16, ios17 (default), ios18"
     )
     p.add_argument(
-        "--calib-data", metavar="DIR", help="int8: photographs or pairs to calibrate on; default shipped ones"
+        "--calib-data",
+        metavar="DIR|MANIFEST",
+        help="int8: photographs or pairs to calibrate on; default the shipped set of the task",
     )
     p.add_argument("--num-calib", type=int, metavar="N", help="int8: the most photographs; default 128")
     p.add_argument("--calib-seed", type=int, metavar="N", help="int8: seed of their choice; default 0")
@@ -68,7 +72,9 @@ def parser() -> Parser:
         "--max-psnr-drop", type=float, metavar="DB", help="int8: the most it may cost; default 0.10 dB"
     )
     p.add_argument(
-        "--validation", metavar="DIR", help="int8: pairs that the cost is measured on; default shipped ones"
+        "--validation",
+        metavar="DIR",
+        help="int8: pairs that the cost is measured on; default those of the task",
     )
     p.add_argument("--qat", type=float, metavar="MINUTES", help="int8: fine-tune under quantisation first")
     p.add_argument("--cpu", choices=CPUS, help="int8: vnni (default), or avx2 for x86 CPUs without VNNI")

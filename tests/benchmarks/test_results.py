@@ -69,6 +69,9 @@ def test_int8_keeps_its_promises(results):
     assert all(row["drop_db"] <= 0.10 for row in drops)
     assert len(found["agreement"]["rows"]) == 6
     assert all(row["worst_db"] >= 48.0 for row in found["agreement"]["rows"])
+    sizes = found["agreement"]["conditions"]["sizes"]
+    assert sizes.keys() == {"onnx", "openvino", "tensorrt", "coreml"}
+    assert all(size["share"] <= 0.35 for size in sizes.values())
     assert all(row["high"] <= 0.60 for row in found["probe"]["rows"])
     gains = [row["speed_up"] for row in found["precision"]["rows"] if row["target"] == "openvino"]
     assert min(gains) >= 1.7
