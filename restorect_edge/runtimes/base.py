@@ -3,7 +3,7 @@
 import time
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -16,12 +16,14 @@ from restorect_edge._cpu import cpu_name, has_vnni
 from restorect_edge.artifact import GraphFile, Manifest
 from restorect_edge.errors import BackendError, IncompatibleError, SaturationWarning, UsageError
 from restorect_edge.runtimes.images import ImageLike, from_planes, to_planes, unwrap
+from restorect_edge.runtimes.stream import FrameRestorer, Stream
 from restorect_edge.runtimes.tiling import Size, Span, Window, best_window, cut, plan, thumbnail
 
 __all__ = ["Runtime"]
 
 R = TypeVar("R", bound="Runtime")
 Feeds = dict[str, NDArray[np.float32]]
+Latent = Callable[[NDArray[Any], Size], Feeds]
 
 LARGEST_WINDOW = 2 << 20
 """Pixels that a network with free sides and local context is given at a time, unless the caller says."""
@@ -123,19 +125,50 @@ class Runtime(ABC):
             UsageError: not such an image, or a tile that does not fit.
             IncompatibleError: the artifact's fixed sides cannot take an image of this size.
         """
+        return self._call(image, tile, self._latent)
+
+    def stream(
+        self,
+        frames: Iterable[ImageLike],
+        *,
+        prior_every: int = 1,
+        smooth: float = 0.0,
+        live: bool = False,
+        tile: int | None = None,
+    ) -> Stream:
+        """Restore the frames of a video or camera, one after the other.
+
+        Args:
+            frames: what `__call__` takes, all of one scene after the other.
+            prior_every: run the prior every so many frames; a cut is seen as late at most.
+            smooth: share of the latent kept from one frame to the next, from 0 (none) to below 1.
+            live: read `frames` in a thread of its own and drop the oldest of those that wait, where
+                they come faster than they are restored.
+            tile: as in `__call__`.
+
+        Returns:
+            An iterator of restored frames in kind and in order, which says how many were `dropped`.
+
+        Raises:
+            UsageError: a number out of range, or one that needs an artifact made with ``--form split``.
+        """
+        restore = FrameRestorer(self, prior_every=prior_every, smooth=smooth, tile=tile)
+        return Stream(frames, restore, live=live)
+
+    def _call(self, image: ImageLike, tile: int | None, latent: Latent) -> Any:
         started = time.perf_counter()
         self.timings = dict.fromkeys(("prepare", "prior", "model", "finish"), 0.0)
         pixels, rewrap = unwrap(image)
-        result = rewrap(self._restore(pixels, tile))
+        result = rewrap(self._restore(pixels, tile, latent))
         self.timings["total"] = 1e3 * (time.perf_counter() - started)
         return result
 
-    def _restore(self, pixels: NDArray[Any], tile: int | None) -> NDArray[Any]:
+    def _restore(self, pixels: NDArray[Any], tile: int | None, latent: Latent) -> NDArray[Any]:
         scale = self.info.spec.scale
         height, width = pixels.shape[:2]
         padded = self.info.spec.size.padded(height, width)
         graph, window = self._fit(padded, tile)
-        z = self._latent(pixels, padded)
+        z = latent(pixels, padded)
         result = np.empty((height * scale, width * scale, 3), pixels.dtype)
         if graph.shape is not None:
             padded = max(padded[0], window[0]), max(padded[1], window[1])
@@ -206,13 +239,20 @@ class Runtime(ABC):
 
     def _latent(self, pixels: NDArray[Any], padded: Size) -> Feeds:
         """Run the prior of a split artifact; nothing for a whole one."""
-        prior = self.info.prior
-        if prior is None:
+        if self.info.prior is None:
             return {}
-        graph = next(g for g in self.info.graphs if g.role == "prior")
         with self._stage("prior"):
-            seen = thumbnail(pixels, padded, prior.thumbnail, prior.pool)
-            return {"z": self._run(self._session(graph), {"thumbnail": seen}).copy()}
+            return {"z": self._z(self._thumbnail(pixels, padded))}
+
+    def _thumbnail(self, pixels: NDArray[Any], padded: Size) -> NDArray[np.float32]:
+        prior = self.info.prior
+        assert prior is not None
+        return thumbnail(pixels, padded, prior.thumbnail, prior.pool)
+
+    def _z(self, seen: NDArray[np.float32]) -> NDArray[np.float32]:
+        graph = next(g for g in self.info.graphs if g.role == "prior")
+        z: NDArray[np.float32] = self._run(self._session(graph), {"thumbnail": seen}).copy()
+        return z
 
     def _session(self, graph: GraphFile) -> Any:
         session = self._sessions.get(graph)

@@ -1,18 +1,23 @@
-"""Images as callers hold them, and as networks take them."""
+"""Images as callers hold them, and as networks take them.
+
+Arrays need numpy alone: the benchmark kit runs on boards without Pillow.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
 from restorect_edge.errors import BackendError, UsageError
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 __all__ = ["ImageLike", "from_planes", "is_16_bit", "mode_words", "to_planes", "unwrap"]
 
-ImageLike: TypeAlias = NDArray[Any] | Image.Image | str | Path
+ImageLike: TypeAlias = "NDArray[Any] | Image.Image | str | Path"
 """(H, W, 3) RGB as uint8 or as floating point in [0, 1], a PIL image of mode RGB, or a path to one."""
 
 Rewrap = Callable[[NDArray[Any]], Any]
@@ -30,16 +35,20 @@ def unwrap(image: ImageLike) -> tuple[NDArray[Any], Rewrap]:
     Raises:
         UsageError: not an RGB image with values in range; the message says how to mend it.
     """
+    if isinstance(image, np.ndarray):
+        return _checked(image), lambda result: result.astype(image.dtype, copy=False)
+    from PIL import Image
+
     if isinstance(image, (str, Path)):
         return _from_pil(_open(Path(image)), str(image))
     if isinstance(image, Image.Image):
         return _from_pil(image, "image")
-    if not isinstance(image, np.ndarray):
-        raise UsageError(f"an image is an array, a PIL image or a path, got {type(image).__name__}")
-    return _checked(image), lambda result: result.astype(image.dtype, copy=False)
+    raise UsageError(f"an image is an array, a PIL image or a path, got {type(image).__name__}")
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: Path) -> "Image.Image":
+    from PIL import Image, ImageOps
+
     try:
         image: Image.Image = Image.open(path)
         with image:
@@ -53,12 +62,12 @@ def _open(path: Path) -> Image.Image:
         raise UsageError(f"cannot read '{path}' as an image: {error}") from error
 
 
-def is_16_bit(image: Image.Image) -> bool:
+def is_16_bit(image: "Image.Image") -> bool:
     """Whether a file that is open but not decoded yet has 16-bit RGB, of which PIL would keep 8 bits."""
     return any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
 
 
-def _refuse_16_bit(image: Image.Image, name: str) -> None:
+def _refuse_16_bit(image: "Image.Image", name: str) -> None:
     if is_16_bit(image):
         raise UsageError(
             f"'{name}' has 16 bits per channel, of which a PIL image keeps 8: use restorect-edge run, "
@@ -66,13 +75,15 @@ def _refuse_16_bit(image: Image.Image, name: str) -> None:
         )
 
 
-def _from_pil(image: Image.Image, name: str) -> tuple[NDArray[Any], Rewrap]:
+def _from_pil(image: "Image.Image", name: str) -> tuple[NDArray[Any], Rewrap]:
     _refuse_16_bit(image, name)
     if image.mode != "RGB":
         raise UsageError(
             f"'{name}' has mode {image.mode} ({mode_words(image.mode)}); only RGB is restored: "
             'pass image.convert("RGB")'
         )
+
+    from PIL import Image
 
     def rewrap(result: NDArray[Any]) -> Image.Image:
         restored = Image.fromarray(result)

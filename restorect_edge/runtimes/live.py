@@ -1,0 +1,105 @@
+"""A queue between a camera and a network that is slower than it: the oldest frame is dropped."""
+
+import threading
+import weakref
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar
+
+__all__ = ["QUEUE", "Latest"]
+
+T = TypeVar("T")
+
+QUEUE = 2
+"""Frames that wait at most: one would leave the network idle between two frames of the camera."""
+
+
+class _Queue(Generic[T]):
+    """What both threads know; the reading thread must not keep the `Latest` itself alive."""
+
+    def __init__(self, length: int) -> None:
+        self.items: deque[T] = deque()
+        self.length = length
+        self.dropped = 0
+        self.error: BaseException | None = None
+        self.ended = self.stopped = False
+        self.changed = threading.Condition()
+
+    def put(self, item: T) -> None:
+        with self.changed:
+            if len(self.items) == self.length:
+                self.items.popleft()
+                self.dropped += 1
+            self.items.append(item)
+            self.changed.notify()
+
+    def end(self, error: BaseException | None) -> None:
+        with self.changed:
+            self.ended, self.error = True, error
+            self.changed.notify()
+
+    def stop(self) -> None:
+        with self.changed:
+            self.stopped = True
+            self.items.clear()
+            self.changed.notify()
+
+
+class Latest(Generic[T], Iterator[T]):
+    """Iterate over `items` from a thread of their own, in order, skipping what comes too fast.
+
+    Use it as a context manager, or `close` it; it closes itself at the end of the items and on errors. An
+    exception of the items is raised here, after the items before it.
+
+    Args:
+        items: such as the frames of a camera. They are asked for in the other thread.
+        length: how many wait at most; one more drops the oldest.
+    """
+
+    def __init__(self, items: Iterable[T], *, length: int = QUEUE) -> None:
+        self._queue: _Queue[T] = _Queue(length)
+        self._thread = threading.Thread(
+            target=_fill, args=(self._queue, items), name="restorect-frames", daemon=True
+        )
+        weakref.finalize(self, self._queue.stop)
+        self._thread.start()
+
+    @property
+    def dropped(self) -> int:
+        """How many items were dropped so far."""
+        return self._queue.dropped
+
+    def __next__(self) -> T:
+        queue = self._queue
+        with queue.changed:
+            queue.changed.wait_for(lambda: queue.items or queue.ended or queue.stopped)
+            if queue.items:
+                return queue.items.popleft()
+        self.close()
+        error, queue.error = queue.error, None
+        if error is not None:
+            raise error
+        raise StopIteration
+
+    def close(self) -> None:
+        """Stop the thread and wait for it: until the source gives its next item, at the longest."""
+        self._queue.stop()
+        self._thread.join()
+
+    def __enter__(self) -> "Latest[T]":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _fill(queue: _Queue[T], items: Iterable[T]) -> None:
+    error = None
+    try:
+        for item in items:
+            if queue.stopped:
+                break
+            queue.put(item)
+    except BaseException as raised:  # it belongs to whoever iterates
+        error = raised
+    queue.end(error)
