@@ -105,6 +105,11 @@ class Shell:
             if process.poll() is None:
                 process.kill()
             process.wait()
+            sender.join()
+            for stream in (process.stdin, process.stdout, process.stderr):
+                with suppress(OSError):  # what it was still to be sent
+                    if stream is not None:
+                        stream.close()
 
     @staticmethod
     def _attend(process: subprocess.Popen[bytes], hear: Callable[[str], None]) -> tuple[int, str]:

@@ -7,6 +7,7 @@ that there is one implementation of each. Engines are not in it: they are built 
 import ast
 import gzip
 import hashlib
+import importlib.metadata
 import io
 import json
 import tarfile
@@ -43,6 +44,7 @@ RUN_THERE = (
     "restorect_edge",
     "restorect_edge.bench.protocol",
     "restorect_edge.bench.record",
+    "restorect_edge.bench.statistics",
     "restorect_edge.errors",
     "restorect_edge.export.build_engine",
     "restorect_edge.metrics",
@@ -90,7 +92,14 @@ def bundle(artifacts: Sequence[Path | str], output: Path, *, shapes: Sequence[Sh
     files = dict(sorted(_content(dict(zip(names, opened, strict=True)), shapes)))
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     kit_id = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
-    files["kit.json"] = _json({"schema_version": SCHEMA_VERSION, "id": kit_id, "files": hashes})
+    files["kit.json"] = _json(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "id": kit_id,
+            "toolkit_version": importlib.metadata.version("restorect-edge"),
+            "files": hashes,
+        }
+    )
     archive = _archive(files)
     if len(archive) > LARGEST_BYTES:
         raise UsageError(
@@ -185,6 +194,7 @@ def _entry(name: str, artifact: Artifact, pairs: list[str], shapes: list[Shape])
         "name": name,
         "precision": artifact.manifest.precision,
         "golden": pairs,
+        "quality": {},
         "least_psnr": min(GATES[artifact.manifest.precision], ROUNDING_PSNR),
         "shapes": shapes,
     }

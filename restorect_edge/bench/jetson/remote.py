@@ -192,23 +192,32 @@ class _Board:
         return code, table, (errors or lines or ["it gives no reason"])[-1]
 
     def _fetch(self, results: str, output_dir: Path) -> Report | None:
-        """Copy the results folder, if there is one, and return its report."""
+        """Copy the report and the telemetry, as far as they are there, and return the report."""
         packed = self.shell.raw(
-            f"cd {FOLDER}/{results} 2>/dev/null && tar -cf - report.json telemetry || true"
+            f"cd {FOLDER}/{results} 2>/dev/null || exit 0; set --; "
+            f'for name in {REPORT} telemetry; do [ -e $name ] && set -- "$@" $name; done; '
+            '[ $# -eq 0 ] || tar -cf - "$@"'
         )
-        if not packed:
+        if not packed or REPORT not in _unpack(packed, output_dir):
             return None
-        with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-            for member in tar:
-                path = PurePosixPath(member.name)
-                stream = tar.extractfile(member) if member.isfile() else None
-                if stream is not None and not path.is_absolute() and ".." not in path.parts:
-                    with replacing(output_dir / path) as file:
-                        file.write(stream.read())
         try:
             return Report.open(output_dir / REPORT)
-        except (RecordError, OSError) as error:
+        except RecordError as error:
             raise BackendError(f"{self.shell.host} sent a report that cannot be read: {error}") from error
+
+
+def _unpack(packed: bytes, folder: Path) -> list[str]:
+    """Write the files of a tar archive below a folder and return their names; none lands outside."""
+    names = []
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        for member in tar:
+            path = PurePosixPath(member.name)
+            content = tar.extractfile(member) if member.isfile() else None
+            if content is not None and not path.is_absolute() and ".." not in path.parts:
+                with replacing(folder / path) as file:
+                    file.write(content.read())
+                names.append(member.name)
+    return names
 
 
 def _error(code: int, message: str) -> RestorectError:
