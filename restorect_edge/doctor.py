@@ -27,6 +27,7 @@ The exit code is 0 whatever is found.
 
 LIBRARIES = {
     "coreml": ("coremltools",),
+    "litert": ("ai_edge_litert",),
     "mil": ("coremltools",),
     "tensorrt": ("tensorrt", "tensorrt_rtx_bindings"),
 }

@@ -51,6 +51,13 @@ def artifact_tensorrt(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def artifact_litert(tmp_path_factory):
+    """LiteRT, float32, 64x96."""
+    pytest.importorskip("litert_torch")
+    return _export(tmp_path_factory, "litert", shapes=[SHAPE])
+
+
+@pytest.fixture(scope="session")
 def artifact_split(tmp_path_factory):
     """ONNX, float32, prior and body with free sides."""
     return _export(tmp_path_factory, "onnx", form="split", dynamic=True)

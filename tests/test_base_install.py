@@ -23,6 +23,8 @@ BACK_ENDS = {
     "onnxruntime",
     "openvino",
     "coremltools",
+    "ai_edge_litert",
+    "litert_torch",
     "tensorrt",
     "tensorrt_rtx_bindings",
 }
@@ -144,6 +146,7 @@ def test_the_doctor_says_what_each_back_end_needs(python):
         "pip install 'restorect-edge[export,openvino]'",
         "pip install 'restorect-edge[export,tensorrt]'",
         "pip install 'restorect-edge[export,coreml]'",
+        "pip install 'restorect-edge[export,litert]'",
     ]
     assert found["weights"]
 

@@ -55,7 +55,7 @@ def export(
     Args:
         source: weights by name or ``.safetensors`` file; any torch module image → image; or a ``.pt2``
             file that `torch.export.save` wrote.
-        target: ``onnx``, ``openvino``, ``tensorrt`` or ``coreml``.
+        target: ``onnx``, ``openvino``, ``tensorrt``, ``coreml`` or ``litert``.
         spec: the contract of a module or program of one's own; by default any size, scale 1.
         name: what to call a module of one's own.
         precision: ``fp32``, ``fp16``, ``int8`` or ``auto`` for students, ``w8`` for Core ML; by default the
@@ -174,6 +174,11 @@ def _check_offered(row: Target, request: ExportRequest) -> None:
         raise UsageError(
             f"--precision {request.precision} is for --target {having}; "
             f"{row.name} has {', '.join(row.precisions)} and {AUTO}"
+        )
+    if request.dynamic and not row.free_sides:
+        raise UsageError(
+            f"files for {row.name} have fixed sides: give --shapes instead of --dynamic; "
+            "with --form split, one shape restores photographs of any size by exact tiles"
         )
     if request.precision == "w8" and request.minimum_deployment_target.lower() == "ios16":
         raise UsageError("coremltools writes INT8 weights for --minimum-deployment-target ios17 or later")

@@ -137,8 +137,9 @@ def _plan(args: argparse.Namespace, options: dict[str, Any]) -> Plan:
         spec = ImageSpec(scale=args.scale, size=size, halo=args.halo)
     elif args.scale != 1 or args.multiple_of != 1 or args.halo is not None:
         raise UsageError("--scale, --multiple-of and --halo describe a .pt2 network of your own")
-    targets = list(TARGETS) if target == "all" else [target]
-    return prepare(weights, targets, ExportRequest(spec=spec, output_dir=args.output_dir, **options))
+    request = ExportRequest(spec=spec, output_dir=args.output_dir, **options)
+    every = [name for name, row in TARGETS.items() if row.free_sides or not request.dynamic]
+    return prepare(weights, every if target == "all" else [target], request)
 
 
 def _planned(plan: Plan, index: int) -> dict[str, Any]:

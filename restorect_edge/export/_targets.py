@@ -24,6 +24,8 @@ class Target:
     leaves_open: str = ""
     """What that verification cannot show, said with every verdict."""
     precisions: tuple[str, ...] = ("fp32", "fp16", "int8")
+    free_sides: bool = True
+    """Whether its files may leave height and width free."""
     x86: bool = False
     """Whether its INT8 artifacts run on x86 CPUs, with VNNI or without."""
     eight_bit: bool = False
@@ -72,6 +74,15 @@ TARGETS: dict[str, Target] = {
             precisions=("fp32", "fp16", "int8", "w8"),
             eight_bit=True,
             summary="Core ML .mlpackage, images in and out, iOS 17",
+        ),
+        Target(
+            name="litert",
+            precision="fp32",
+            verified_by="litert",
+            leaves_open="not run on device",
+            needs=(("litert_torch", "litert"), ("ai_edge_litert", "litert")),
+            free_sides=False,
+            summary="LiteRT .tflite for Android, fixed sides",
         ),
     )
 }

@@ -37,6 +37,7 @@ RUNTIMES: dict[str, Backend] = {
         "restorect_edge.runtimes.tensorrt", "TensorRTRuntime", ("tensorrt", "onnx"), "tensorrt"
     ),
     "coreml": Backend("restorect_edge.runtimes.coreml", "CoreMLRuntime", ("coreml",), "coreml"),
+    "litert": Backend("restorect_edge.runtimes.litert", "LiteRTRuntime", ("litert",), "litert"),
     "mil": Backend("restorect_edge.runtimes.mil", "MilRuntime", ("coreml",), "coreml"),
 }
 

@@ -21,11 +21,11 @@ from restorect_edge.models import build
 from restorect_edge.photos import photos
 from restorect_edge.runtimes import backend_class
 
-for library in ("nncf", "torchao", "openvino", "coremltools", "tensorrt_rtx_bindings"):
+for library in ("nncf", "torchao", "openvino", "coremltools", "tensorrt_rtx_bindings", "litert_torch"):
     pytest.importorskip(library)
 
 SHAPE = (64, 96)
-LARGEST = {"onnx": 0.35, "tensorrt": 0.35, "openvino": 0.40, "coreml": 0.36}
+LARGEST = {"onnx": 0.35, "tensorrt": 0.35, "openvino": 0.40, "coreml": 0.36, "litert": 0.36}
 """Most bytes of native files, as a share of the float32 weights; IR and ML Program spell graphs at length."""
 
 
@@ -34,7 +34,7 @@ def artifacts(tmp_path_factory):
     """One INT8 artifact per target, from one calibration on four photographs, with one Euler step."""
     plan = prepare(
         "lowlight-small",
-        ["onnx", "openvino", "tensorrt", "coreml"],
+        ["onnx", "openvino", "tensorrt", "coreml", "litert"],
         ExportRequest(
             precision="int8",
             shapes=[SHAPE],
@@ -56,7 +56,7 @@ def float_bytes(artifact):
     return 4 * sum(p.numel() for p in network.parameters())
 
 
-TARGETS = pytest.mark.parametrize("target", ["onnx", "openvino", "tensorrt", "coreml"])
+TARGETS = pytest.mark.parametrize("target", ["onnx", "openvino", "tensorrt", "coreml", "litert"])
 
 
 @TARGETS

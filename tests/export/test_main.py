@@ -38,7 +38,7 @@ def test_dry_run_writes_nothing(tmp_path, capsys):
     folder = tmp_path / "out"
     assert main(["--target", "all", "--dry-run", "-o", str(folder), "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["artifacts"]
-    assert [row["target"] for row in rows] == ["onnx", "openvino", "tensorrt", "coreml"]
+    assert [row["target"] for row in rows] == ["onnx", "openvino", "tensorrt", "coreml", "litert"]
     assert {row["verification"]["status"] for row in rows} == {"not-run"}
     assert not folder.exists()
 
