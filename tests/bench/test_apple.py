@@ -1,4 +1,4 @@
-"""Core ML's plans and thermal states, on plain structures of the shape that coremltools documents."""
+"""Core ML's plans and thermal states, on made-up plans of the right shape; none is recorded on a Mac."""
 
 import ctypes
 import sys
@@ -15,7 +15,7 @@ SUBJECT = Subject(name="lowlight-small", target="coreml", precision="fp16", form
 MLCPUComputeDevice = type("MLCPUComputeDevice", (), {})
 MLNeuralEngineComputeDevice = type("MLNeuralEngineComputeDevice", (), {})
 DEVICES = {"cpu": MLCPUComputeDevice, "neuralEngine": MLNeuralEngineComputeDevice}
-RECORDED = [
+PLANNED = [
     ("const", None, None),
     ("conv", "neuralEngine", 0.6),
     ("relu", "neuralEngine", 0.1),
@@ -26,8 +26,8 @@ RECORDED = [
 class Plan:
     """Device and estimated cost by operation, as an `MLComputePlan` gives them."""
 
-    def __init__(self, recorded, *, nested=()):
-        self.operations = [self.operation(*row) for row in recorded]
+    def __init__(self, planned, *, nested=()):
+        self.operations = [self.operation(*row) for row in planned]
         for row in nested:
             self.operations[-1].blocks.append(SimpleNamespace(operations=[self.operation(*row)]))
         block = SimpleNamespace(operations=self.operations)
@@ -47,7 +47,7 @@ class Plan:
 
 
 def test_shares_of_operations_and_cost():
-    found = placement(Plan(RECORDED))
+    found = placement(Plan(PLANNED))
     assert found.operations == {"neuralEngine": 2, "cpu": 1}
     assert found.cost == pytest.approx({"neuralEngine": 0.7, "cpu": 0.3})
     assert found.summary() == (
@@ -57,7 +57,7 @@ def test_shares_of_operations_and_cost():
 
 
 def test_operations_inside_of_others_count():
-    found = placement(Plan(RECORDED, nested=[("add", "cpu", 0.0)]))
+    found = placement(Plan(PLANNED, nested=[("add", "cpu", 0.0)]))
     assert found.operations == {"neuralEngine": 2, "cpu": 2}
 
 

@@ -114,7 +114,7 @@ def test_the_parts_make_the_whole(pieces):
     ],
 )
 def test_layers_of_tensorrt(artifact_onnx, layer, module):
-    """Names as its documentation gives them; TensorRT itself does not run here."""
+    """Names made up in the style of its layers, none recorded: TensorRT itself does not run here."""
     graph = artifact_onnx.path / artifact_onnx.manifest.graphs[0].file
     source = source_of(onnx_operations(graph), "whole", {})
     names = {op.name for op in source.placement.operations}
