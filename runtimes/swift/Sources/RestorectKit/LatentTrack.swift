@@ -1,0 +1,80 @@
+/// `changed` from which a thumbnail shows another scene.
+let cut: Float = 0.5
+
+/// How different two thumbnails are: mean absolute difference over mean level, 0 to 2.
+func changed(_ before: [Float], _ after: [Float]) -> Float {
+    var level: Float = 0
+    var off: Float = 0
+    for (old, new) in zip(before, after) {
+        level += old + new
+        off += abs(new - old)
+    }
+    let count = Float(after.count)
+    return off / count / max(level / (2 * count), 1 / 255)
+}
+
+/// The latent of a video, frame by frame; the same rule as `restorect_edge/runtimes/stream.py`.
+///
+/// Every `priorEvery` frames the prior gives a target. The latent goes towards it on every frame,
+/// `z ← smooth·z + (1 − smooth)·target`, and is set to it at once at the start and after a cut.
+final class LatentTrack {
+    let priorEvery: Int
+    let smooth: Float
+    /// How often the prior ran.
+    private(set) var priors = 0
+    /// How many cuts were seen.
+    private(set) var cuts = 0
+    private var since = 0
+    private var seen: [Float]?
+    private var target: [Float]?
+    private var z: [Float]?
+
+    init(priorEvery: Int, smooth: Float) throws {
+        guard priorEvery >= 1 else {
+            throw RestorectError.usage("priorEvery is at least 1 frame, got \(priorEvery)")
+        }
+        guard smooth >= 0, smooth < 1 else {
+            throw RestorectError.usage("smooth is from 0 to below 1, got \(smooth); 0 switches it off")
+        }
+        self.priorEvery = priorEvery
+        self.smooth = smooth
+    }
+
+    /// The latent of the next frame; `thumbnail` and `prior` are called when it is the prior's turn only.
+    func step(thumbnail: () throws -> [Float], prior: ([Float]) throws -> [Float]) throws -> [Float] {
+        var current = target
+        if current == nil || since == priorEvery {
+            current = try update(try thumbnail(), prior)
+        }
+        let goal = current ?? []
+        since += 1
+        let next: [Float]
+        if let z {
+            next = zip(z, goal).map { smooth * $0 + (1 - smooth) * $1 }
+        } else {
+            next = goal
+        }
+        z = next
+        return next
+    }
+
+    /// Forget the scene, so that the next frame's own latent counts.
+    func reset() {
+        seen = nil
+        target = nil
+        z = nil
+    }
+
+    private func update(_ now: [Float], _ prior: ([Float]) throws -> [Float]) throws -> [Float] {
+        if let seen, changed(seen, now) >= cut {
+            cuts += 1
+            z = nil
+        }
+        let found = try prior(now)
+        seen = now
+        target = found
+        since = 0
+        priors += 1
+        return found
+    }
+}

@@ -1,0 +1,163 @@
+"""The Swift package, which cannot be compiled here: it parses, and what it shares with Python is equal."""
+
+import json
+import re
+import shlex
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import tree_sitter_swift
+from tree_sitter import Language, Parser
+
+from restorect_edge import artifact
+from restorect_edge.bench import record
+from restorect_edge.export.__main__ import main
+from restorect_edge.frames import MATRICES, RANGES, SHIFT, _forward, coefficients
+from restorect_edge.runtimes import stream, tiling
+from restorect_edge.spec import ImageSpec, SizeRequirements
+
+PACKAGE = Path(__file__).parents[2] / "runtimes" / "swift"
+FILES = sorted(f for f in PACKAGE.rglob("*.swift") if ".build" not in f.parts)
+KIT, TESTS = PACKAGE / "Sources" / "RestorectKit", PACKAGE / "Tests" / "RestorectKitTests"
+
+
+def faults(source: bytes) -> list[str]:
+    """What the grammar cannot read, or misses, with its line."""
+    waiting, found = [Parser(Language(tree_sitter_swift.language())).parse(source).root_node], []
+    while waiting:
+        node = waiting.pop()
+        if node.is_error or node.is_missing:
+            found.append(f"line {node.start_point.row + 1}: {node.type}")
+        waiting += node.children
+    return found
+
+
+def text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def number(source: str, name: str) -> float:
+    match = re.search(rf"let {name}(?:: \w+)? = ([\d.]+)", source)
+    assert match, name
+    return float(match[1])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_it_parses(path):
+    assert faults(path.read_bytes()) == []
+
+
+def test_the_grammar_finds_faults():
+    assert faults(b"func f() { let x = (1 + }")
+    assert faults(b"func f( -> Int { return 1 }")
+
+
+def test_there_is_a_package():
+    assert {"Package.swift", "Restorer.swift", "VideoRestorer.swift", "GoldenTests.swift"} <= {
+        f.name for f in FILES
+    }
+
+
+def test_it_says_that_it_is_not_compiled_here(repository):
+    assert "**Not compiled here.**" in text(PACKAGE / "README.md")
+    assert "not compiled here" in text(repository / "runtimes" / "README.md")
+
+
+@pytest.mark.parametrize("matrix", MATRICES)
+@pytest.mark.parametrize("range_", RANGES)
+def test_conversion_coefficients(matrix, range_):
+    source = text(KIT / "YCbCr.swift")
+    entry = re.search(rf"let {matrix}{range_.title()} = YCbCr\((.*?)\n    \)", source, re.S)
+    black, to_rgb, from_rgb = re.findall(r": (\d+|\[.*?\])", entry[1], re.S)
+    assert int(black) == (16 if range_ == "limited" else 0)
+    assert tuple(json.loads(to_rgb)) == coefficients(matrix, range_)
+    assert json.loads(from_rgb) == [value for row in _forward(matrix, range_) for value in row]
+    assert number(source, "shift") == SHIFT
+
+
+def test_constants():
+    assert number(text(KIT / "Manifest.swift"), "newestSchema") == artifact.SCHEMA_VERSION
+    assert number(text(KIT / "LatentTrack.swift"), "cut") == stream.CUT
+    benchmark = text(TESTS / "BenchmarkTests.swift")
+    assert f'"schema_version": {record.SCHEMA_VERSION},' in benchmark
+
+
+@pytest.mark.parametrize(
+    ("struct", "dataclass"),
+    [
+        ("Manifest", artifact.Manifest),
+        ("ImageSpec", ImageSpec),
+        ("SizeRequirements", SizeRequirements),
+        ("GraphFile", artifact.GraphFile),
+        ("PriorSpec", artifact.PriorSpec),
+    ],
+)
+def test_keys_of_the_manifest(struct, dataclass):
+    source = text(KIT / "Manifest.swift")
+    body = re.search(rf"^public struct {struct}: Codable {{(.*?)^}}", source, re.S | re.M)[1]
+    body = re.sub(r"^    public struct .*?^    }", "", body, flags=re.S | re.M)
+    named = dict(re.findall(r'case (\w+) = "(\w+)"', body))
+    stored = re.findall(r"^    public let (\w+): ", body, re.M)
+    assert stored
+    assert {named.get(name, name) for name in stored} <= {field.name for field in fields(dataclass)}
+    assert not named or set(named) == set(stored)
+
+
+def test_spans_of_its_unit_test_are_those_of_python():
+    source = text(TESTS / "UnitTests.swift")
+    length, window, halo = map(int, re.search(r"length: (\d+), window: (\d+), halo: (\d+)", source).groups())
+    written = re.findall(r"Span\(start: (\d+), stop: (\d+), keepFrom: (\d+), keepTo: (\d+)\)", source)
+    found = [part.columns for part in tiling.plan((8, length), (8, window), halo)]
+    assert [tuple(map(int, span)) for span in written] == [
+        (span.start, span.stop, span.keep_from, span.keep_to) for span in found
+    ]
+
+
+def test_names_and_kinds_of_the_packages_inputs(artifact_coreml):
+    import coremltools as ct
+
+    (graph,) = artifact_coreml.manifest.graphs
+    spec = ct.models.MLModel(str(artifact_coreml.path / graph.file), skip_model_load=True).get_spec()
+    source = text(KIT / "Restorer.swift")
+    for feature in (*spec.description.input, *spec.description.output):
+        assert feature.type.WhichOneof("Type") == "imageType"
+        assert f'"{feature.name}"' in source
+
+
+def test_the_readme_makes_the_artifacts_that_the_tests_read(tmp_path, capsys):
+    golden = text(TESTS / "Golden.swift")
+    commands = re.findall(r"^python -m restorect_edge\.export (.*)$", text(PACKAGE / "README.md"), re.M)
+    names = dict(re.findall(r'static let (whole|split) = "(.*)"', golden))
+    made = []
+    for command in commands:
+        arguments = shlex.split(command)
+        assert arguments[-2:] == ["-o", "runtimes/swift/artifacts"]
+        assert main([*arguments[:-1], str(tmp_path), "--dry-run", "--json"]) == 0
+        made += [Path(row["path"]).name for row in json.loads(capsys.readouterr().out)["artifacts"]]
+    assert made == [names["whole"], names["split"]]
+
+
+def test_the_golden_vectors_have_the_keys_it_reads(repository):
+    golden = json.loads(text(repository / "runtimes" / "golden" / "golden.json"))
+    (vector, *_) = golden["vectors"]
+    source = text(TESTS / "Golden.swift")
+    for struct, data in (("Vector", vector), ("Frame", vector["frame"]), ("Entry", vector["input"])):
+        body = re.search(rf"    struct {struct}: Decodable {{(.*?)\n    }}", source, re.S)[1]
+        keys = re.findall(r"let (\w+): ", body)
+        assert keys
+        assert set(keys) <= data.keys()
+    assert {"fp16", "z"} <= golden["tolerance"].keys()
+    assert set(re.findall(r'case "(\w+)":', source)) <= {v["frame"]["layout"] for v in golden["vectors"]}
+
+
+def test_the_benchmark_writes_keys_of_the_schema():
+    schema = record.json_schema()
+    row = schema["properties"]["rows"]["items"]
+    parts = [schema, schema["properties"]["device"], schema["properties"]["protocol"], row]
+    parts += [row["properties"]["subject"]]
+    optional = [row["properties"][name]["anyOf"][0] for name in ("cold", "warm_up")]
+    written = set(re.findall(r'"(\w+)":', text(TESTS / "BenchmarkTests.swift")))
+    needed = {key for part in [*parts, *optional] for key in part["required"]}
+    assert needed <= written
+    assert written <= {key for part in [*parts, *optional] for key in part["properties"]}
