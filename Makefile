@@ -2,13 +2,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-aarch64 lint clean
 
 demo: $(STAMP)  ## export lowlight-small to all targets, verify, restore a dark photograph
 	$(BIN)/python examples/demo.py -o out/demo
 
 test: $(STAMP)  ## all tests, warnings as errors
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90
+
+test-aarch64: $(STAMP)  ## emulated arm64 against x86 (qemu-user-static debootstrap gcc-aarch64-linux-gnu); no timing
+	$(BIN)/python tests/aarch64/run.py
 
 lint: $(STAMP)  ## style, formatting, types
 	$(BIN)/ruff check
