@@ -13,8 +13,8 @@ public final class Restorer {
     public private(set) var timings: [String: Double] = [:]
     private let models: [String: MLModel]
 
-    /// Sides of the network's window for artifacts with free sides, in pixels that each tile contributes.
-    public static let freeTile = 1024
+    /// Side of what each tile contributes, in pixels, where the artifact's sides are free.
+    public var freeTile = 1024
 
     /// Check an artifact's files, compile its packages on this device and load them.
     ///
@@ -85,7 +85,7 @@ public final class Restorer {
         let graphs = manifest.graphs.filter { $0.role != "prior" }
         if let free = graphs.first(where: { $0.shape == nil }) {
             guard manifest.spec.halo != nil else { return (free, padded) }
-            let side = Restorer.freeTile + 2 * manifest.spec.alignedHalo
+            let side = freeTile + 2 * manifest.spec.alignedHalo
             let window = manifest.spec.padded(Size(height: side, width: side))
             return (free, Size(height: min(window.height, padded.height), width: min(window.width, padded.width)))
         }

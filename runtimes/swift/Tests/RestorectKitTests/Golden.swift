@@ -23,6 +23,7 @@ struct Golden: Decodable {
         let name: String
         let form: String
         let frame: Frame
+        let tile: Int?
         let input: Entry
         let rgb: Entry
         let output: Entry?
@@ -70,7 +71,7 @@ struct Golden: Decodable {
     }
 
     static let whole = "lowlight-small-coreml-fp16-48x64_64x96_120x232"
-    static let split = "lowlight-small-coreml-fp16-split-48x64_64x96_120x192"
+    static let split = "lowlight-small-coreml-fp16-split-dynamic"
 }
 
 extension Golden.Vector {

@@ -44,6 +44,7 @@ final class GoldenTests: XCTestCase {
         var compared = 0
         for vector in golden.vectors where forms.contains(vector.form) {
             guard let buffer = try vector.buffer(), let entry = vector.output else { continue }
+            restorer.freeTile = vector.tile ?? 1024
             let picture = try Picture(try restorer.restore(bgra(buffer)))
             let expected = try Golden.bytes(entry)
             let beyond = zip(rgb(picture), expected).filter {
