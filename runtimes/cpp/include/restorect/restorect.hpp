@@ -1,0 +1,108 @@
+// Restore images and video with an artifact made by restorect_edge.export.
+//
+//   restorect::Runtime restore("out/lowlight-small-openvino-fp32-split-dynamic");
+//   restore({format, pixels.data(), pixels.size()}, {format, result.data(), result.size()});
+//
+// The contract is that of restorect_edge.load: the same checks, sizes, tiles and results.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "restorect/error.hpp"
+#include "restorect/export.h"
+#include "restorect/frame.hpp"
+
+namespace restorect {
+
+struct Options {
+  /// `auto` for the back end's first choice; OpenVINO has cpu, gpu and npu, TensorRT cuda.
+  std::string device = "auto";
+  /// CPU threads; 0 leaves it to the back end.
+  int threads = 0;
+};
+
+/// What an artifact's manifest says of it.
+struct Info {
+  std::string name, task, target, precision, form;
+  /// Output side over input side.
+  int scale = 1;
+  /// Whether restoring by tiles equals restoring the whole image.
+  bool tileable = false;
+};
+
+/// Milliseconds of each stage of the last call.
+struct Timings {
+  double prepare = 0, prior = 0, model = 0, finish = 0, total = 0;
+};
+
+class Restorer;
+
+/// A network ready to run. Not safe for several threads at once.
+class RESTORECT_API Runtime {
+ public:
+  /// Read and check an artifact directory: manifest, schema version and the sha256 of every file.
+  ///
+  /// Throws UsageError: no such directory. IncompatibleError: a damaged, edited or newer artifact, or one for
+  /// another back end. BackendError: the device is absent (those present are listed), or the back end failed.
+  explicit Runtime(const std::filesystem::path& artifact, const Options& options = {});
+
+  /// Restore a frame of any size that the artifact takes.
+  ///
+  /// `to` is `scale` times as large as `from`, in any layout, and does not overlap it. `tile` is the side of
+  /// what each tile contributes, in pixels, for artifacts that tile and whose sides are free; 0 tiles large
+  /// frames only.
+  ///
+  /// Throws UsageError: a frame or tile that does not fit. IncompatibleError: fixed sides that cannot take
+  /// it.
+  void operator()(const Frame& from, const FrameBuffer& to, int tile = 0);
+
+  /// What the prior gives for a frame; empty where it is part of the one graph.
+  std::vector<float> latent(const Frame& frame);
+
+  const Info& info() const;
+  const Timings& timings() const;
+  /// What really runs: library, version and device.
+  std::string provider() const;
+  /// Why results may be poor here, such as INT8 that can saturate on this CPU; empty where there is no
+  /// reason.
+  std::string warning() const;
+
+ private:
+  friend class Stream;
+  std::shared_ptr<Restorer> restorer_;
+};
+
+struct StreamOptions {
+  /// Frames from one run of the prior to the next, so also how long a cut may go unseen.
+  int prior_every = 1;
+  /// Share of the latent kept from the frame before, from 0 (none) to below 1.
+  double smooth = 0;
+  int tile = 0;
+};
+
+/// The frames of one video, restored in order: the prior now and then, its latent smoothed in time, the body
+/// on every frame. It keeps the runtime alive and shares it, so is not safe for several threads either.
+class RESTORECT_API Stream {
+ public:
+  /// Throws UsageError: a number out of range, or one that needs an artifact made with --form split.
+  Stream(const Runtime& runtime, const StreamOptions& options);
+  Stream(Stream&&) noexcept;
+  Stream& operator=(Stream&&) noexcept;
+  ~Stream();
+
+  /// Restore the next frame; takes and throws what Runtime does.
+  void operator()(const Frame& from, const FrameBuffer& to);
+
+  /// How often the prior ran, and how many cuts between scenes were seen.
+  int priors() const;
+  int cuts() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace restorect

@@ -1,0 +1,37 @@
+// The latent of a video, as LatentTrack of restorect_edge/runtimes/stream.py.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+namespace restorect {
+
+/// Every `prior_every` frames the prior gives a target. The latent goes towards it on every frame,
+/// z ← smooth·z + (1 − smooth)·target, and is set to it at once at the start and after a cut.
+class LatentTrack {
+ public:
+  /// Throws UsageError: values out of range.
+  LatentTrack(int prior_every, double smooth);
+
+  /// Return the next frame's latent. `thumbnail` is called when it is the prior's turn only, `prior` on what
+  /// it gives. Where either throws, the next frame tries again.
+  const std::vector<float>& step(const std::function<std::vector<float>()>& thumbnail,
+                                 const std::function<std::vector<float>(const std::vector<float>&)>& prior);
+
+  /// Forget the scene, so that the next frame's own latent counts.
+  void reset();
+
+  int priors() const { return priors_; }
+  int cuts() const { return cuts_; }
+
+ private:
+  int prior_every_;
+  float smooth_;
+  int since_ = 0, priors_ = 0, cuts_ = 0;
+  std::vector<float> seen_, target_, z_;
+};
+
+/// How different two thumbnails are: mean absolute difference over mean level, 0 to 2.
+double changed(const std::vector<float>& before, const std::vector<float>& after);
+
+}  // namespace restorect

@@ -1,0 +1,41 @@
+// From 8-bit RGB to what networks take, and back.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "tiling.hpp"
+
+namespace restorect {
+
+/// 8-bit RGB to read, rows `stride` bytes apart.
+struct Pixels {
+  const std::uint8_t* data;
+  std::size_t stride;
+  Size size;
+  const std::uint8_t* row(std::int64_t y) const { return data + static_cast<std::size_t>(y) * stride; }
+};
+
+/// 8-bit RGB to write.
+struct PixelBuffer {
+  std::uint8_t* data;
+  std::size_t stride;
+  Size size;
+  std::uint8_t* row(std::int64_t y) const { return data + static_cast<std::size_t>(y) * stride; }
+};
+
+/// Write a window of the padded image into `planes` (3, H, W), in [0, 1].
+void to_planes(const Pixels& image, const Window& window, float* planes);
+
+/// Write the kept part of `planes` (3, H·scale, W·scale), limited to [0, 1] and rounded, where it belongs in
+/// `out`.
+///
+/// Throws BackendError: a value is not a number.
+void from_planes(const float* planes, const Window& window, int scale, const PixelBuffer& out);
+
+/// Return what the prior looks at, (3, side, side) in [0, 1]: means of blocks of `pool` pixels of the padded
+/// image, then exact area resampling.
+std::vector<float> thumbnail(const Pixels& image, Size padded, int side, int pool);
+
+}  // namespace restorect

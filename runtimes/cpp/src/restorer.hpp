@@ -1,0 +1,61 @@
+// Restoration of RGB pixels by windows, as Runtime of restorect_edge/runtimes/base.py.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend.hpp"
+#include "manifest.hpp"
+#include "planes.hpp"
+#include "restorect/restorect.hpp"
+
+namespace restorect {
+
+class Restorer {
+ public:
+  Restorer(const std::filesystem::path& artifact, const Options& options);
+
+  /// Gives the latent of an image padded to a size; empty where the prior is part of the graph.
+  using Latent = std::function<std::vector<float>(const Pixels&, Size)>;
+
+  /// Convert, restore and convert back.
+  void restore(const Frame& from, const FrameBuffer& to, int tile, const Latent& latent);
+
+  /// The prior's thumbnail, and what the prior makes of it.
+  std::vector<float> seen(const Pixels& image, Size padded) const;
+  std::vector<float> prior(const std::vector<float>& thumbnail);
+  std::vector<float> latent(const Pixels& image, Size padded);
+
+  bool has_prior() const { return manifest_.prior.has_value(); }
+  Size padded(Size size) const { return manifest_.padded(size); }
+  const Info& info() const { return info_; }
+  const Timings& timings() const { return timings_; }
+  std::string provider() const { return sessions_.front()->provider(); }
+  std::string warning() const;
+
+ private:
+  struct Fit {
+    std::size_t graph;
+    Size window;
+  };
+
+  Fit fit(Size padded, int tile) const;
+  Size free_window(Size padded, int tile) const;
+  std::string shapes() const;
+  void restore_pixels(const Pixels& image, const PixelBuffer& result, int tile, const Latent& latent);
+  void restore_window(std::size_t graph, const Pixels& image, const Window& window,
+                      const std::vector<float>& z, const PixelBuffer& result);
+
+  Manifest manifest_;
+  Info info_;
+  std::unique_ptr<Backend> backend_;
+  std::vector<std::unique_ptr<Session>> sessions_;  // one for each graph of the manifest
+  Shape latent_shape_;
+  std::vector<float> planes_;
+  std::vector<std::uint8_t> source_, result_;
+  Timings timings_;
+};
+
+}  // namespace restorect

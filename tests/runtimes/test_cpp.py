@@ -1,0 +1,202 @@
+"""The C++ runtime: built twice, with sanitizers and for speed, and run on artifacts exported here."""
+
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import restorect_edge
+from restorect_edge.frames import LAYOUTS, MATRICES, RANGES, FrameFormat, from_rgb, to_rgb
+
+SOURCE = Path(__file__).parents[2] / "runtimes" / "cpp"
+GOLDEN = SOURCE.parent / "golden"
+CODE = sorted(path for path in SOURCE.rglob("*") if path.suffix in {".c", ".cpp", ".h", ".hpp"})
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+    "TBB_ENABLE_SANITIZERS": "1",  # TBB loads libtbbbind with RTLD_DEEPBIND, which AddressSanitizer refuses
+}
+
+
+@pytest.fixture(scope="module")
+def built(program, tmp_path_factory):
+    """`built(kind, *targets)` returns the folder of a build, ``sanitized`` or ``fast``."""
+    cmake, ninja = program("cmake"), program("ninja")
+    openvino = pytest.importorskip("openvino")
+    wheel = Path(openvino.__file__).parent / "cmake"
+    root = tmp_path_factory.mktemp("cpp")
+
+    def build(kind: str, *targets: str) -> Path:
+        folder = root / kind
+        if not folder.is_dir():
+            sanitize = "ON" if kind == "sanitized" else "OFF"
+            options = f"-DOpenVINO_DIR={wheel}", f"-DRESTORECT_SANITIZE={sanitize}"
+            run(cmake, "-G", "Ninja", "-S", SOURCE, "-B", folder, *options)
+        run(ninja, "-C", folder, *targets)
+        return folder
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def artifacts(artifact_openvino, tmp_path_factory):
+    """Artifacts by what they are: split with free sides in both precisions, and whole, 64x96."""
+    folder, how = (
+        tmp_path_factory.mktemp("artifacts"),
+        {"target": "openvino", "form": "split", "dynamic": True},
+    )
+    split = restorect_edge.export("lowlight-small", output_dir=folder, **how)
+    verb = [sys.executable, "-m", "restorect_edge.export", "--target", "openvino", "--precision", "int8"]
+    run(*verb, "--form", "split", "--dynamic", "--num-calib", "4", "-o", folder)
+    (int8,) = folder.glob("*int8*")
+    return {"split": split.path, "whole": artifact_openvino.path, "int8": int8}
+
+
+@pytest.fixture(scope="module")
+def library(built):
+    """The C interface, through ctypes as the example has it."""
+    sys.path.insert(0, str(SOURCE / "examples"))
+    try:
+        module = importlib.import_module("restorect_ctypes")
+    finally:
+        sys.path.remove(str(SOURCE / "examples"))
+    return module, module.Library(built("fast", "restorect", "restorect-soak") / "librestorect.so")
+
+
+def run(*command, code: int = 0, **environment: str) -> subprocess.CompletedProcess:
+    done = subprocess.run(
+        [str(part) for part in command],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert done.returncode == code, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    return done
+
+
+def test_the_unit_tests_and_the_c_program_pass_under_sanitizers(built, artifacts, program):
+    named = {"RESTORECT_SPLIT": str(artifacts["split"]), "RESTORECT_WHOLE": str(artifacts["whole"])}
+    folder = built("sanitized")
+    run(folder / "restorect-tests", **SANITIZERS, **named)
+    assert run(folder / "restorect-c-test", artifacts["split"], **SANITIZERS).stdout == "ok\n"
+
+
+def test_the_golden_vectors_pass_under_sanitizers(built, artifacts):
+    runner = built("sanitized") / "restorect-golden"
+    lines = [
+        json.loads(line)
+        for line in run(runner, GOLDEN, *artifacts.values(), **SANITIZERS).stdout.splitlines()
+    ]
+    assert all(line["passed"] == line["vectors"] > 0 for line in lines)
+    assert {line["precision"] for line in lines} == {"fp32", "int8", None}
+    assert {line["form"] for line in lines} == {"whole", "split", "tiled", "convert"}
+    assert {line["format"] for line in lines} == set(LAYOUTS)
+    assert max(line["max_difference"] for line in lines if line["precision"] != "int8") <= 1
+
+
+def test_the_golden_runner_tells_vectors_that_fail(built, artifacts, tmp_path):
+    spoilt = tmp_path / "golden"
+    shutil.copytree(GOLDEN, spoilt)
+    manifest = json.loads((spoilt / "golden.json").read_text())
+    manifest["tolerance"]["fp32"] = {"levels": -1, "share_beyond": 0.0}
+    (spoilt / "golden.json").write_text(json.dumps(manifest))
+    runner = built("sanitized") / "restorect-golden"
+    assert '"passed":0' in run(runner, spoilt, artifacts["whole"], code=2, **SANITIZERS).stdout
+    manifest["vectors"][0]["input"]["sha256"] = "0" * 64
+    (spoilt / "golden.json").write_text(json.dumps(manifest))
+    assert "was changed" in run(runner, spoilt, artifacts["whole"], code=4, **SANITIZERS).stderr
+
+
+def test_the_sanitizers_of_the_build_do_report(program, tmp_path):
+    """Otherwise their silence above would mean nothing."""
+    (tmp_path / "bad.cpp").write_text("int main(int n, char**) { int* p = new int[n]; return p[n + 1]; }\n")
+    run(program("g++"), "-fsanitize=address,undefined", tmp_path / "bad.cpp", "-o", tmp_path / "bad")
+    assert "heap-buffer-overflow" in run(tmp_path / "bad", code=1, **SANITIZERS).stderr
+
+
+def test_ten_thousand_frames_leave_memory_as_it_was(built, artifacts):
+    said = run(built("fast", "restorect-soak") / "restorect-soak", artifacts["split"], "10000").stdout
+    assert said.startswith("10000 frames, 1250 priors")
+
+
+def test_the_c_interface_gives_the_picture_of_python(library, artifacts, photo):
+    _, restorect = library
+    with (
+        restorect.open(artifacts["split"]) as ours,
+        restorect_edge.load(artifacts["split"]) as theirs,
+    ):
+        for tile in (None, 16):
+            off = np.abs(ours(photo, tile=tile or 0).astype(int) - theirs(photo, tile=tile))
+            assert off.max() <= 1
+        assert "OpenVINO" in ours.provider
+
+
+def test_a_stream_gives_the_frames_of_python(library, artifacts, photo):
+    _, restorect = library
+    frames = [photo, photo + 3, photo + 9, photo // 2, 200 - photo, photo]
+    with (
+        restorect.open(artifacts["split"]) as ours,
+        restorect_edge.load(artifacts["split"]) as theirs,
+        theirs.stream(frames, prior_every=2, smooth=0.6) as expected,
+    ):
+        restore = ours.stream(prior_every=2, smooth=0.6)
+        for frame, picture in zip(frames, expected, strict=True):
+            assert np.abs(restore(frame).astype(int) - picture).max() <= 1
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("matrix", MATRICES)
+@pytest.mark.parametrize("levels", RANGES)
+def test_frames_are_converted_as_python_does(library, layout, matrix, levels):
+    module, restorect = library
+    rgb = np.random.default_rng(7).integers(0, 256, (46, 62, 3), dtype=np.uint8)
+    colours = {"matrix": matrix, "range": levels}
+    ours = FrameFormat(layout=layout, width=62, height=46, stride=260, **colours)
+    theirs = module.Format.of(layout, 62, 46, stride=260, **colours)
+    straight = module.Format.of("rgb", 62, 46)
+    expected = from_rgb(rgb, ours)
+    made = np.zeros(len(expected), np.uint8)
+    restorect.call("convert", module.frame(rgb, straight), module.frame(made, theirs))
+    assert made.tobytes() == expected
+    assert (restorect.convert(made, theirs, straight).reshape(rgb.shape) == to_rgb(expected, ours)).all()
+
+
+def test_errors_have_the_codes_and_texts_of_the_command_line(library, artifacts, tmp_path, photo):
+    module, restorect = library
+    spoilt = tmp_path / "spoilt"
+    shutil.copytree(artifacts["split"], spoilt)
+    (spoilt / "body.bin").write_bytes(b"")
+    for path, code, text in (
+        (tmp_path / "none", 1, "no artifact at"),
+        (spoilt, 4, "body.bin' was changed after the export"),
+        (tmp_path, 4, "has no manifest.json"),
+    ):
+        with pytest.raises(module.Code, match=text) as raised:
+            restorect.open(path)
+        assert raised.value.code == code
+    with pytest.raises(module.Code, match="device 'tpu' is not available") as raised:
+        restorect.open(artifacts["split"], device="tpu")
+    assert raised.value.code == 5
+    with (
+        restorect.open(artifacts["whole"]) as restore,
+        pytest.raises(module.Code, match="cannot be chosen") as raised,
+    ):
+        restore(photo, tile=8)
+    assert raised.value.code == 1
+
+
+def test_everything_is_formatted():
+    formatter = Path(sys.executable).with_name("clang-format")
+    run(formatter, "--dry-run", "--Werror", *CODE)
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: path.name)
+def test_files_are_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 250
