@@ -80,7 +80,7 @@ class ProfiledONNXRuntime(ONNXRuntime, Profiler):
         self._skipped = self._runs.copy()
 
     def finish(self) -> list[Timed]:
-        found = []
+        found: list[Timed] = []
         for index, (graph, session) in enumerate(self._sessions.items()):
             trace = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
             executed = onnx_operations(Path(self._folder.name, f"graph-{index}.onnx"))
@@ -119,7 +119,7 @@ class ProfiledOpenVINORuntime(OpenVINORuntime, Profiler):
     def finish(self) -> list[Timed]:
         import openvino
 
-        found = []
+        found: list[Timed] = []
         for graph, session in self._sessions.items():
             executed = openvino_operations(session.get_compiled_model().get_runtime_model())
             written = openvino.Core().read_model(self._root / graph.file)

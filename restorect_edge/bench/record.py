@@ -146,8 +146,10 @@ class Work:
     macs: int
     """Multiply-adds."""
     bytes_moved: int
-    """Weights, and every tensor between operations written and read once: nothing fused."""
+    """Of each layer that multiplies and adds: its input, weights and output once, all else fused into it."""
     weight_bytes: int
+    int8_macs: int = 0
+    """Those of `macs` whose factors have 8 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

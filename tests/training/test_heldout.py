@@ -14,7 +14,7 @@ from restorect_edge.training.heldout import GREATEST_SIDE, VIEWS, held_out
 def clean(tmp_path):
     folder = tmp_path / "clean"
     folder.mkdir()
-    for path in sorted((photo_paths()[0].parent / "clean").iterdir())[:2]:
+    for path in sorted((photo_paths()[0].parents[1] / "clean").iterdir())[:2]:
         shutil.copy(path, folder / path.name)
     return folder
 

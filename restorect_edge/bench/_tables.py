@@ -1,0 +1,285 @@
+"""The tables of a report, as text cells that Markdown and HTML both show."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from restorect_edge.bench._words import ABSENT, UNKNOWN, Shown, bytes_, interval, ms, shape
+from restorect_edge.bench.record import Device, Report
+from restorect_edge.bench.statistics import FEWEST_FOR_P99, retention
+
+__all__ = ["Table", "conditions", "latency", "modules", "resources", "roofs", "stages", "sustained"]
+
+WORK = (
+    "MACs and bytes are counted from the graph: input, weights and output of each layer that multiplies and "
+    "adds. The roofline is the least time they can take with these peaks, measured in the "
+    "same session: {peaks}."
+)
+STAGES = ("prepare", "prior", "model", "finish")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Cells of plain text; the first column names the row."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    numbers: bool = True
+    """Whether all columns but the first hold numbers, which are set flush right."""
+
+
+def conditions(reports: Sequence[Report]) -> Table:
+    """What it ran on and in which state, one column per report; what nobody told is `UNKNOWN`."""
+    facts = [_facts(report) for report in reports]
+    return Table(
+        title="Conditions",
+        headings=("", *(report.device.name for report in reports)),
+        rows=tuple((name, *(fact[name] for fact in facts)) for name in facts[0]),
+        note="Recorded before the start; nothing was changed unless the clocks row says so.",
+        numbers=False,
+    )
+
+
+def latency(rows: Sequence[Shown]) -> Table:
+    """End-to-end and model time of every row, measured or not."""
+    confidence = {row.report.protocol.confidence for row in rows} or {0.95}
+    percent = " or ".join(f"{100 * value:g}" for value in sorted(confidence))
+    return Table(
+        title="Latency",
+        headings=(
+            "",
+            "image",
+            "p50 in ms (interval)",
+            "p90",
+            "p95",
+            "p99",
+            "mean",
+            "variation",
+            "model p50",
+            "per megapixel",
+            "runs",
+            "status",
+        ),
+        rows=tuple(_latency_row(row) for row in rows),
+        note=f"End to end, 8-bit image in and out. The interval of p50 is a {percent} % moving-block "
+        f"bootstrap of all samples; p99 is given from {FEWEST_FOR_P99} runs on; variation is deviation over "
+        "mean.",
+    )
+
+
+def stages(rows: Sequence[Shown]) -> Table | None:
+    """Median time by stage, None where no row has stages."""
+    found = [row for row in rows if row.row.stages_ms]
+    names = dict.fromkeys(s for s in STAGES if any(s in row.row.stages_ms for row in found))
+    names |= dict.fromkeys(s for row in found for s in row.row.stages_ms if s != "total")
+    if not found:
+        return None
+    return Table(
+        title="Stages",
+        headings=("", "image", *(f"{name} in ms" for name in names)),
+        rows=tuple(
+            (r.series, shape(r.row), *(ms(r.row.stages_ms.get(name)) for name in names)) for r in found
+        ),
+        note="Medians. prepare: 8-bit to planes; prior: thumbnail and z of a split artifact; "
+        "model: the back end; finish: planes to 8-bit.",
+    )
+
+
+def resources(rows: Sequence[Shown]) -> Table | None:
+    """Start, memory, energy, size and quality of the rows that were measured."""
+    found = [row for row in rows if row.total]
+    if not found:
+        return None
+    return Table(
+        title="Start, memory, energy, quality",
+        headings=(
+            "",
+            "image",
+            "load in ms",
+            "build",
+            "first image",
+            "peak memory",
+            "energy in mJ",
+            "files",
+            *_metrics(found),
+        ),
+        rows=tuple(_resource_row(row, _metrics(found)) for row in found),
+        note="Energy only where the board measures its rails. Quality is of the very files that were timed.",
+    )
+
+
+def roofs(rows: Sequence[Shown], share: Callable[[Shown], float | None]) -> Table | None:
+    """Work and the share of what the machine can do at best; None where no graph was counted."""
+    found = [row for row in rows if row.row.work and row.total]
+    if not found:
+        return None
+    return Table(
+        title="Share of the machine's peak",
+        headings=("", "image", "GMACs", "moved", "MACs per byte", "GMAC/s", "share of roofline"),
+        rows=tuple(_roof_row(row, share(row)) for row in found),
+        note=WORK.format(peaks="; ".join(_peak(r.report) for r in {id(r.report): r for r in found}.values())),
+    )
+
+
+def sustained(rows: Sequence[Shown]) -> Table | None:
+    """How much of its throughput each sustained run kept; None where there was none."""
+    found = [row for row in rows if row.row.sustained]
+    if not found:
+        return None
+    return Table(
+        title="Sustained",
+        headings=("", "image", "seconds", "kept of the throughput", "temperature in °C", "clock in MHz"),
+        rows=tuple(_sustained_row(row) for row in found),
+        note="Kept: throughput of the last 30 s over that of the first 30 s.",
+    )
+
+
+def modules(row: Shown, most: int = 15) -> Table:
+    """The modules that take the longest."""
+    times = row.row.modules_ms
+    whole = sum(times.values())
+    ordered = sorted(times.items(), key=lambda item: -item[1])
+    listed = [(name, f"{t:.3f}", f"{100 * t / whole:.1f} %") for name, t in ordered[:most]]
+    rest = ordered[most:]
+    if rest:
+        t = sum(value for _, value in rest)
+        listed.append((f"{len(rest)} more", f"{t:.3f}", f"{100 * t / whole:.1f} %"))
+    return Table(title=row.name, headings=("module", "ms", "share"), rows=tuple(listed))
+
+
+def _facts(report: Report) -> dict[str, str]:
+    device, protocol = report.device, report.protocol
+    memory = bytes_(device.memory_bytes, UNKNOWN)
+    return {
+        "kind": device.kind,
+        "processor": _joined(device.soc, device.cpu, device.cores and f"{device.cores} cores"),
+        "memory": memory + (f", {bytes_(device.memory_free_bytes)} free" if device.memory_free_bytes else ""),
+        "system": _joined(device.os, device.kernel),
+        "L4T, JetPack, driver": _joined(device.l4t, device.jetpack, device.driver),
+        "power mode": _told(device.power_mode),
+        "power source": _told(device.power_source),
+        "clocks": _clocks(device),
+        "governor": _told(device.governor),
+        "temperatures": _numbers(device.temperatures_c, "°C"),
+        "load": UNKNOWN if device.load is None else f"{device.load:.2f}",
+        "versions": ", ".join(
+            f"{k} {v}" for k, v in {"Python": device.python or UNKNOWN, **device.libraries}.items()
+        ),
+        "threads": "as the back end likes" if protocol.threads is None else str(protocol.threads),
+        "protocol": f"at least {protocol.least_runs} runs and {protocol.duration_s:g} s, "
+        f"after {protocol.least_warm_up_s:g} s and until stable within {100 * protocol.stable_within:g} %; "
+        f"{1e3 * protocol.pause_s:g} ms of rest before each run",
+        "images": UNKNOWN
+        if protocol.images is None
+        else f"{protocol.images.count}, sha256 {protocol.images.sha256[:12]}",
+        "made": f"{report.created}, restorect_edge {report.toolkit_version}",
+    }
+
+
+def _clocks(device: Device) -> str:
+    state = {True: "locked, ", False: "not locked, ", None: ""}[device.clocks_locked]
+    return state + _numbers(device.clocks_mhz, "MHz")
+
+
+def _numbers(values: Any, unit: str) -> str:
+    return ", ".join(f"{name} {value:.4g} {unit}" for name, value in values.items()) or UNKNOWN
+
+
+def _joined(*words: Any) -> str:
+    return ", ".join(str(word) for word in words if word) or UNKNOWN
+
+
+def _told(value: str | None) -> str:
+    return value or UNKNOWN
+
+
+def _latency_row(row: Shown) -> tuple[str, ...]:
+    recorded, total = row.row, row.total
+    first = (row.series, shape(recorded))
+    status = f"{recorded.status}: {recorded.reason}" if recorded.reason else recorded.status
+    if total is None:
+        return (*first, recorded.status, *["–"] * 8, status)
+    if recorded.warm_up is not None and not recorded.warm_up.stable:
+        status += "; not stable after the warm-up"
+    return (
+        *first,
+        interval(total.p50),
+        ms(total.p90),
+        ms(total.p95),
+        ms(total.p99),
+        ms(total.mean),
+        f"{100 * total.variation:.1f} %",
+        ms(row.model.p50.value if row.model else None),
+        ms(total.p50.value / row.megapixels),
+        str(total.count),
+        status,
+    )
+
+
+def _metrics(rows: Sequence[Shown]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row.row.quality))
+
+
+def _resource_row(row: Shown, metrics: Sequence[str]) -> tuple[str, ...]:
+    recorded, cold = row.row, row.row.cold
+    energy = ABSENT if recorded.energy_mj is None else f"{recorded.energy_mj:.1f}"
+    quality = [f"{recorded.quality[name]:.4g}" if name in recorded.quality else ABSENT for name in metrics]
+    return (
+        row.series,
+        shape(recorded),
+        ms(cold.load_ms if cold else None),
+        ms(cold.build_ms if cold else None),
+        ms(cold.first_ms if cold else None),
+        bytes_(recorded.memory_peak_bytes, ABSENT),
+        energy,
+        bytes_(recorded.subject.bytes),
+        *quality,
+    )
+
+
+def _roof_row(row: Shown, share: float | None) -> tuple[str, ...]:
+    work, total = row.row.work, row.model or row.total
+    if work is None or total is None:
+        return (row.series, shape(row.row), *["–"] * 5)
+    return (
+        row.series,
+        shape(row.row),
+        f"{work.macs / 1e9:.2f}",
+        bytes_(work.bytes_moved),
+        f"{work.macs / work.bytes_moved:.1f}" if work.bytes_moved else "–",
+        f"{work.macs / total.p50.value / 1e6:.1f}",
+        ABSENT if share is None else f"{100 * share:.0f} %",
+    )
+
+
+def _peak(report: Report) -> str:
+    peak = report.peak
+    if peak is None:
+        return f"{report.device.name}: {ABSENT}"
+    parts = [
+        ("float32", peak.fp32_gmacs_per_s, "GMAC/s"),
+        ("int8", peak.int8_gmacs_per_s, "GMAC/s"),
+        ("memory", peak.bandwidth_gb_per_s, "GB/s"),
+    ]
+    found = ", ".join(f"{name} {value:.1f} {unit}" for name, value, unit in parts if value is not None)
+    return f"{report.device.name}, {peak.threads} threads: {found or ABSENT}"
+
+
+def _sustained_row(row: Shown) -> tuple[str, ...]:
+    moments = row.row.sustained
+    kept = retention([m.seconds for m in moments], [m.ms for m in moments])
+    return (
+        row.series,
+        shape(row.row),
+        f"{moments[-1].seconds:.0f}",
+        f"{100 * kept:.1f} %" if kept is not None else "too short to tell",
+        _course([m.temperature_c for m in moments]),
+        _course([m.clock_mhz for m in moments]),
+    )
+
+
+def _course(values: Sequence[float | None]) -> str:
+    told = [value for value in values if value is not None]
+    return f"{told[0]:.0f} → {told[-1]:.0f}, most {max(told):.0f}" if told else UNKNOWN
