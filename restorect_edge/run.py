@@ -10,16 +10,22 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from restorect_edge import imagefiles
+from restorect_edge import imagefiles, video
 from restorect_edge._command import Parser, run
 from restorect_edge.errors import RestorectError, UsageError
 from restorect_edge.runtimes import RUNTIMES, Runtime, load
+from restorect_edge.runtimes.stream import FrameRestorer
 
 EXAMPLES = """  python -m restorect_edge.run lowlight-small dark.jpg -o bright.jpg
   python -m restorect_edge.run out/lowlight-small-openvino-fp32-400x600 photos -o restored
   python -m restorect_edge.run out/lowlight-small-onnx-fp32-split-dynamic big.png -o big-bright.png --tile 512
+  python -m restorect_edge.run out/lowlight-small-onnx-fp32-split-dynamic dark.mp4 -o out.mp4 --prior-every 8
+  python -m restorect_edge.run lowlight-nano --camera /dev/video0 -o bright.mp4
 
 OUT is a file for one input file and a folder for anything else; folders keep their structure and names.
+Videos (.mp4, .m4v, .mov, .mkv) are written with H.264, their audio copied; Ctrl-C ends a camera's recording,
+and leaves no file of a video.
+
 Reads and writes 8-bit JPEG, PNG, TIFF and WebP and 16-bit PNG. EXIF data with its orientation, colour
 profile and resolution are kept. A file that cannot be restored is reported, the others go on, and the
 exit code is 1.
@@ -40,7 +46,10 @@ def parser() -> Parser:
     p.add_argument(
         "artifact", metavar="ARTIFACT", help="directory that an export made; or weights, by name or file"
     )
-    p.add_argument("inputs", metavar="INPUT", nargs="+", type=Path, help="image files and folders")
+    p.add_argument("inputs", metavar="INPUT", nargs="*", type=Path, help="images and folders, or a video")
+    p.add_argument("--camera", metavar="DEVICE", help="record from a camera, such as /dev/video0")
+    p.add_argument("--prior-every", type=int, default=1, metavar="K", help="run the prior every K frames")
+    p.add_argument("--smooth", type=float, default=0.0, metavar="A", help="share of the latent kept, 0 to 1")
     p.add_argument("-o", "--output", metavar="OUT", required=True, help="file or folder")
     p.add_argument("--tile", type=int, metavar="N", help="side of what each tile contributes, in pixels")
     p.add_argument("--device", default="auto", metavar="D", help="such as cpu, gpu, cuda; default auto")
@@ -64,6 +73,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     if not 1 <= args.quality <= 100:
         raise UsageError(f"--quality is 1 to 100, got {args.quality}")
+    if args.camera or any(path.suffix.lower() in video.SUFFIXES for path in args.inputs):
+        return _run_video(args)
+    if not args.inputs:
+        raise UsageError("give an INPUT to restore, or --camera DEVICE; see: restorect-edge run --help")
+    if args.prior_every != 1 or args.smooth:
+        raise UsageError("--prior-every and --smooth are for videos and cameras; leave them out for images")
     jobs = plan(args.inputs, args.output)
     check_outputs(jobs, overwrite=args.overwrite)
     with load(args.artifact, device=args.device, threads=args.threads, runtime=args.runtime) as restore:
@@ -72,6 +87,27 @@ def _run(args: argparse.Namespace) -> int:
     if failed:
         raise UsageError(f"{failed} of {len(jobs)} images were not restored; the messages above say why")
     print(args.output)
+    return 0
+
+
+def _run_video(args: argparse.Namespace) -> int:
+    """Restore one video or camera into one file."""
+    if len(args.inputs) + bool(args.camera) != 1:
+        raise UsageError("one video or one --camera at a time, and no images beside it")
+    if args.inputs and not args.inputs[0].is_file():
+        raise UsageError(f"no video at '{args.inputs[0]}'")
+    out = Path(args.output)
+    if args.inputs and out.exists() and out.samefile(args.inputs[0]):
+        raise UsageError(f"'{out}' is the input itself; choose another -o")
+    check_outputs([Job(out, out)], overwrite=args.overwrite)
+    with load(args.artifact, device=args.device, threads=args.threads, runtime=args.runtime) as runtime:
+        restore = FrameRestorer(runtime, prior_every=args.prior_every, smooth=args.smooth, tile=args.tile)
+        if args.camera:
+            frames, dropped = video.restore_camera(args.camera, out, restore)
+            _say(f"{frames} frames, {dropped} dropped, {runtime.provider}")
+        else:
+            _say(f"{video.restore_video(args.inputs[0], out, restore)} frames, {runtime.provider}")
+    print(out)
     return 0
 
 
