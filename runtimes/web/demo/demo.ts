@@ -1,0 +1,144 @@
+/** The demo page: chooses what is shown, and says how it went. */
+
+import { type Backend, load, RestorectError, type Restorer, type Timings } from "restorect-edge-web";
+
+import { CameraMode } from "./camera.js";
+import { element, milliseconds, saveFile, show } from "./page.js";
+import { PhotoMode } from "./photo.js";
+
+const network = element("network", HTMLSelectElement);
+const backend = element("backend", HTMLSelectElement);
+const modes = { photo: new PhotoMode(shell()), live: new CameraMode(shell()) };
+let mode: keyof typeof modes = "photo";
+let restorer: Promise<Restorer> | null = null;
+
+/** An artifact that the server has. */
+interface Listed {
+  readonly folder: string;
+  readonly name: string;
+  readonly task: string;
+  readonly precision: string;
+}
+
+/** What both modes may ask of the page. */
+export interface Shell {
+  /** The network that is chosen, loaded once. */
+  restorer(): Promise<Restorer>;
+  fail(error: unknown): void;
+  say(text: string): void;
+  times(timings: Timings | null): void;
+  save(blob: Blob, name: string): void;
+}
+
+function shell(): Shell {
+  return { restorer: loaded, fail, say, times, save: saveFile };
+}
+
+function loaded(): Promise<Restorer> {
+  restorer ??= opened();
+  return restorer;
+}
+
+async function opened(): Promise<Restorer> {
+  if (network.value === "") throw new Error("no network is here: export one with make demo-web");
+  const opening = await load(`artifacts/${network.value}/`, { backend: backend.value as Backend | "auto" });
+  const { name, notes } = opening.provider;
+  element("provider").textContent = `${opening.manifest.name}, ${opening.manifest.precision} · ${name}`;
+  element("notes").replaceChildren(...notes.map((note) => Object.assign(document.createElement("li"), { textContent: note })));
+  return opening;
+}
+
+async function reload(): Promise<void> {
+  await modes.live.stop();
+  const old = restorer;
+  restorer = null;
+  await old?.then((each) => each.close()).catch(() => undefined);
+  await attempt(() => modes[mode].enter());
+}
+
+async function choose(next: keyof typeof modes): Promise<void> {
+  if (next === mode) return;
+  mode = next;
+  for (const each of ["photo", "live"] as const) {
+    element(`${each}-mode`).setAttribute("aria-pressed", String(each === mode));
+    show(`${each}-views`, each === mode);
+    show(`${each}-actions`, each === mode);
+  }
+  show("error", false);
+  times(null);
+  await attempt(async () => {
+    await modes.live.stop();
+    await modes[mode].enter();
+  });
+}
+
+async function attempt(act: () => Promise<void>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    fail(error);
+  }
+}
+
+function fail(error: unknown): void {
+  show("wait", false);
+  if (error instanceof RestorectError && error.code === "cancelled") return say("Cancelled.");
+  const message = error instanceof Error ? error.message : String(error);
+  element("error").textContent = message.charAt(0).toUpperCase() + message.slice(1);
+  show("error", true);
+  say("");
+}
+
+function say(text: string): void {
+  const facts = element("facts");
+  if (facts.textContent !== text) facts.textContent = text;
+}
+
+function times(timings: Timings | null): void {
+  for (const stage of ["prepare", "prior", "model", "finish", "total"] as const) {
+    element(stage).textContent = timings ? milliseconds(timings[stage]) : "–";
+  }
+}
+
+/** Move the line between before and after. */
+function wireSplit(): void {
+  const split = element("split", HTMLInputElement);
+  const follow = () => element("frame").style.setProperty("--split", `${split.value}%`);
+  split.addEventListener("input", follow);
+  follow();
+}
+
+function wireTheme(): void {
+  const root = document.documentElement;
+  root.dataset["theme"] = localStorage.getItem("theme") ?? "";
+  element("theme").addEventListener("click", () => {
+    const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+    const next = (root.dataset["theme"] || system) === "dark" ? "light" : "dark";
+    root.dataset["theme"] = next;
+    localStorage.setItem("theme", next);
+  });
+}
+
+async function listNetworks(): Promise<void> {
+  const answer = await fetch("artifacts/index.json").catch(() => null);
+  const found = answer?.ok ? ((await answer.json()) as Listed[]) : [];
+  const options = found.map(({ folder, name, task, precision }) => {
+    const option = new Option(`${name}, ${precision}`, folder);
+    option.dataset["task"] = task;
+    return option;
+  });
+  network.replaceChildren(...options);
+}
+
+async function begin(): Promise<void> {
+  wireSplit();
+  wireTheme();
+  element("photo-mode").addEventListener("click", () => void choose("photo"));
+  element("live-mode").addEventListener("click", () => void choose("live"));
+  for (const select of [network, backend]) select.addEventListener("change", () => void reload());
+  if ("serviceWorker" in navigator) await navigator.serviceWorker.register("sw.js").catch(() => undefined);
+  await listNetworks();
+  await attempt(() => modes.photo.enter());
+}
+
+void begin();

@@ -1,0 +1,54 @@
+/** Small things that every part of the page does. */
+
+/**
+ * Return the element of an id.
+ *
+ * @throws Error: the page has none, or of another kind.
+ */
+export function element<E extends HTMLElement = HTMLElement>(id: string, kind?: new () => E): E {
+  const found = document.getElementById(id);
+  if (found === null || (kind && !(found instanceof kind))) throw new Error(`the page has no ${id}`);
+  return found as E;
+}
+
+/** Show or hide the element of an id. */
+export function show(id: string, shown: boolean): void {
+  element(id).hidden = !shown;
+}
+
+/** Say how long something took. */
+export function milliseconds(value: number): string {
+  return value >= 1000 ? `${(value / 1000).toFixed(1)} s` : `${value.toFixed(value < 10 ? 1 : 0)} ms`;
+}
+
+/** Fit the stage to a picture's sides. */
+export function fit(width: number, height: number): void {
+  const frame = element("frame");
+  frame.classList.add("filled");
+  frame.style.setProperty("--ratio", String(width / height));
+  const stage = element("stage");
+  frame.style.setProperty("--shown", `${Math.min(stage.clientWidth, (stage.clientHeight * width) / height)}px`);
+  frame.dataset["sides"] = `${width}×${height}`;
+}
+
+/** Let the browser save a file. */
+export function saveFile(blob: Blob, name: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/** Cover the stage while something goes on, or uncover it. */
+export function wait(text: string | null): void {
+  show("wait", text !== null);
+  show("progress", false);
+  show("cancel", false);
+  element("wait-text").textContent = text ?? "";
+}
+
+window.addEventListener("resize", () => {
+  const sides = element("frame").dataset["sides"]?.split("×").map(Number);
+  if (sides) fit(sides[0]!, sides[1]!);
+});

@@ -1,0 +1,205 @@
+/** An artifact ready to run, in the thread that calls it. The page uses it through the worker. */
+
+import { RestorectError } from "./errors.js";
+import { LatentTrack } from "./latent.js";
+import { fetchArtifact, type Artifact, type GraphFile, type Manifest, type Size } from "./manifest.js";
+import { blank, fromPlanes, toPlanes, type Pixels } from "./pixels.js";
+import type { Runner, Session } from "./session.js";
+import { thumbnail } from "./thumbnail.js";
+import { alignedHalo, bestWindow, padded, plan, type Window } from "./tiling.js";
+
+type Floats = Float32Array<ArrayBufferLike>;
+
+/** Pixels that a network with free sides and local context is given at a time, unless the caller says. */
+const LARGEST_WINDOW = 1 << 20;
+
+/** Milliseconds of each stage of a call. */
+export interface Timings {
+  /** The source to planes of numbers: decoding, conversion, cutting. */
+  prepare: number;
+  prior: number;
+  model: number;
+  /** Planes of numbers to pixels. */
+  finish: number;
+  total: number;
+}
+
+/** What a call may say and hear while it runs. */
+export interface Call {
+  /** Side of what each tile contributes. */
+  readonly tile?: number | undefined;
+  /** Parts done and to do. */
+  readonly progress?: (done: number, total: number) => void;
+  /** Asked between tiles. */
+  readonly cancelled?: () => boolean;
+  /** Latent of a video; its own where absent. */
+  readonly track?: LatentTrack | undefined;
+}
+
+/** A network with its files checked and its sessions open. One call at a time. */
+export class Engine {
+  private readonly sessions = new Map<GraphFile, Session>();
+  private planes = new Float32Array(0);
+  private latentShape: readonly number[] = [];
+
+  private constructor(
+    readonly manifest: Manifest,
+    readonly runner: Runner,
+  ) {}
+
+  /**
+   * Fetch, check and open an artifact.
+   *
+   * @throws RestorectError `missing`, `corrupt`, `schema`, `backend`.
+   */
+  static async open(url: string, runner: () => Promise<Runner>): Promise<Engine> {
+    const artifact = await fetchArtifact(url);
+    const engine = new Engine(artifact.manifest, await runner());
+    await engine.fill(artifact);
+    return engine;
+  }
+
+  private async fill({ manifest, content }: Artifact): Promise<void> {
+    for (const graph of manifest.graphs) {
+      this.sessions.set(graph, await this.runner.open(content.get(graph.file)!, graph.file));
+    }
+  }
+
+  /** Start a video: see `LatentTrack`. @throws RestorectError `input`: values out of range, or no prior. */
+  track(priorEvery: number, smooth: number): LatentTrack {
+    const track = new LatentTrack(priorEvery, smooth);
+    if (this.manifest.prior === null && (priorEvery > 1 || smooth > 0)) {
+      throw new RestorectError(
+        "input",
+        `priorEvery = ${priorEvery} and smooth = ${smooth} need a prior of its own, and '${this.manifest.name}' ` +
+          "is one graph here; export it with --form split",
+      );
+    }
+    return track;
+  }
+
+  /**
+   * Restore a picture of any size that the artifact takes.
+   *
+   * @param timings has the stages' milliseconds added.
+   * @throws RestorectError `size`, `input`, `backend`, `cancelled`.
+   */
+  async restore(image: Pixels, timings: Timings, call: Call = {}): Promise<Pixels> {
+    const { spec } = this.manifest;
+    let sides = padded(spec, [image.height, image.width]);
+    const { graph, window } = this.fit(sides, call.tile);
+    const z = await this.latent(image, sides, timings, call.track);
+    if (graph.shape) sides = [Math.max(sides[0], window[0]), Math.max(sides[1], window[1])];
+    const result = blank(image.width * spec.scale, image.height * spec.scale);
+    const parts = plan(sides, window, alignedHalo(spec));
+    for (const [index, part] of parts.entries()) {
+      if (call.cancelled?.()) throw new RestorectError("cancelled", "the restoration was cancelled");
+      await this.part(graph, image, part, z, result, timings);
+      call.progress?.(index + 1, parts.length);
+    }
+    return result;
+  }
+
+  private async part(
+    graph: GraphFile,
+    image: Pixels,
+    part: Window,
+    z: Floats | null,
+    result: Pixels,
+    timings: Timings,
+  ): Promise<void> {
+    const { scale } = this.manifest.spec;
+    const size: Size = [part.rows.stop - part.rows.start, part.columns.stop - part.columns.start];
+    const begun = performance.now();
+    const length = 3 * size[0] * size[1];
+    if (this.planes.length !== length) this.planes = new Float32Array(length);
+    toPlanes(image, part, this.planes);
+    const prepared = performance.now();
+    const latent = z && { z: { values: z, shape: this.latentShape } };
+    const { values, shape } = await this.session(graph).run({ image: { planes: this.planes, size }, ...latent });
+    const ran = performance.now();
+    const expected = [1, 3, size[0] * scale, size[1] * scale];
+    if (shape.join() !== expected.join()) {
+      throw new RestorectError("backend", `the network gave ${shape.join("×")} values, expected ${expected.join("×")}`);
+    }
+    fromPlanes(values, size, part, scale, result);
+    timings.prepare += prepared - begun;
+    timings.model += ran - prepared;
+    timings.finish += performance.now() - ran;
+  }
+
+  private async latent(image: Pixels, sides: Size, timings: Timings, track?: LatentTrack): Promise<Floats | null> {
+    const { prior } = this.manifest;
+    if (prior === null) return null;
+    const begun = performance.now();
+    const seen = () => thumbnail(image, sides, prior.thumbnail, prior.pool);
+    const z = track ? await track.step(seen, (planes) => this.prior(planes)) : await this.prior(seen());
+    timings.prior += performance.now() - begun;
+    return z;
+  }
+
+  private async prior(planes: Floats): Promise<Floats> {
+    const graph = this.manifest.graphs.find(({ role }) => role === "prior")!;
+    const side = this.manifest.prior!.thumbnail;
+    const { values, shape } = await this.session(graph).run({ thumbnail: { planes, size: [side, side] } });
+    this.latentShape = shape;
+    return values.slice();
+  }
+
+  /** Choose the graph and the window that it is given. */
+  private fit(sides: Size, tile?: number): { graph: GraphFile; window: Size } {
+    const graphs = this.manifest.graphs.filter(({ role }) => role !== "prior");
+    const free = graphs.find(({ shape }) => shape === null);
+    if (free) return { graph: free, window: this.freeWindow(sides, tile) };
+    const fixed = [...graphs].sort((a, b) => area(a.shape!) - area(b.shape!));
+    const shapes = fixed.map(({ shape }) => `${shape![1]}×${shape![0]}`).join(", ");
+    if (tile !== undefined) {
+      throw new RestorectError("input", `this artifact's sides are fixed at ${shapes}, so a tile cannot be chosen`);
+    }
+    const holds = fixed.find(({ shape }) => shape![0] >= sides[0] && shape![1] >= sides[1]);
+    const graph = holds ?? fixed[fixed.length - 1]!;
+    if (!holds && this.manifest.spec.halo === null) {
+      throw new RestorectError(
+        "size",
+        `a ${sides[1]}×${sides[0]} picture does not fit: this artifact takes up to ${shapes} pixels; export with ` +
+          "--form split --dynamic for any size",
+      );
+    }
+    return { graph, window: graph.shape! };
+  }
+
+  private freeWindow(sides: Size, tile?: number): Size {
+    const { spec } = this.manifest;
+    if (tile !== undefined && !(Number.isInteger(tile) && tile >= 1)) {
+      throw new RestorectError("input", `a tile is a whole number of pixels from 1, got ${tile}`);
+    }
+    if (spec.halo === null) {
+      if (tile === undefined) return sides;
+      throw new RestorectError("input", "this network looks at the whole image, so tiles would change the result");
+    }
+    const halo = alignedHalo(spec);
+    const wanted =
+      tile === undefined
+        ? bestWindow(sides, LARGEST_WINDOW, halo, spec.size.multiple_of)
+        : ([tile + 2 * halo, tile + 2 * halo] as const);
+    const window = padded(spec, wanted);
+    return [Math.min(window[0], sides[0]), Math.min(window[1], sides[1])];
+  }
+
+  private session(graph: GraphFile): Session {
+    const session = this.sessions.get(graph);
+    if (!session) throw new RestorectError("closed", `'${this.manifest.name}' is closed; load it again`);
+    return session;
+  }
+
+  /** Let go of the sessions. */
+  async close(): Promise<void> {
+    const open = [...this.sessions.values()];
+    this.sessions.clear();
+    await Promise.all(open.map((session) => session.close()));
+  }
+}
+
+function area(size: Size): number {
+  return size[0] * size[1];
+}

@@ -1,0 +1,21 @@
+/** Runs restorect_edge artifacts in the browser: `load(url)`, then `restore(picture)`. */
+
+export type { Timings } from "./engine.js";
+export { type ErrorCode, RestorectError } from "./errors.js";
+export type { Layout, Matrix, Range, RawFrame } from "./frames.js";
+export { toImageData } from "./frames.js";
+export { type LiveOptions, type LiveStats, LiveView, openCamera } from "./live.js";
+export type { GraphFile, Manifest, Size } from "./manifest.js";
+export type { FileType } from "./protocol.js";
+export {
+  load,
+  type LoadOptions,
+  type Picture,
+  type Restored,
+  type RestoreOptions,
+  Restorer,
+  Stream,
+  type StreamFrame,
+  type StreamOptions,
+} from "./restorer.js";
+export type { Backend, Provider } from "./session.js";

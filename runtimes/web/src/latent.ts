@@ -1,0 +1,81 @@
+/** The latent of a video, frame by frame; the same as `restorect_edge/runtimes/stream.py`. */
+
+import { RestorectError } from "./errors.js";
+
+type Floats = Float32Array<ArrayBufferLike>;
+
+/** `changed` from which a thumbnail shows another scene. */
+export const CUT = 0.5;
+
+/** Return how different two thumbnails are: mean absolute difference over mean level, 0 to 2. */
+export function changed(before: Floats, after: Floats): number {
+  let [level, off] = [0, 0];
+  for (let at = 0; at < after.length; at++) {
+    level += before[at]! + after[at]!;
+    off += Math.abs(after[at]! - before[at]!);
+  }
+  return off / after.length / Math.max(level / (2 * after.length), 1 / 255);
+}
+
+/**
+ * Every `priorEvery` frames the prior gives a target. The latent goes towards it on every frame,
+ * `z ← smooth·z + (1 − smooth)·target`, and is set to it at once at the start and after a cut.
+ */
+export class LatentTrack {
+  /** How often the prior ran. */
+  priors = 0;
+  /** How many cuts between scenes were seen. */
+  cuts = 0;
+  private since = 0;
+  private seen: Floats | null = null;
+  private target: Floats | null = null;
+  private z: Floats | null = null;
+
+  /**
+   * @param priorEvery frames from one run of the prior to the next, so also how long a cut may go unseen.
+   * @param smooth share of the latent kept from the frame before, from 0 (none) to below 1.
+   * @throws RestorectError `input`: values out of range.
+   */
+  constructor(
+    readonly priorEvery: number,
+    readonly smooth: number,
+  ) {
+    if (!(Number.isInteger(priorEvery) && priorEvery >= 1)) {
+      throw new RestorectError("input", `priorEvery is a whole number of frames from 1, got ${priorEvery}`);
+    }
+    if (!(smooth >= 0 && smooth < 1)) {
+      throw new RestorectError("input", `smooth is from 0 to below 1, got ${smooth}; 0 switches it off`);
+    }
+  }
+
+  /**
+   * Return the latent of the next frame.
+   *
+   * @param thumbnail computes what the prior looks at; called when it is the prior's turn only.
+   * @param prior runs the prior on it.
+   */
+  async step(thumbnail: () => Floats, prior: (seen: Floats) => Promise<Floats>): Promise<Floats> {
+    let target = this.target;
+    if (target === null || this.since === this.priorEvery) target = await this.update(thumbnail(), prior);
+    this.since++;
+    const { z, smooth } = this;
+    this.z = z === null ? target : z.map((value, index) => smooth * value + (1 - smooth) * target[index]!);
+    return this.z;
+  }
+
+  /** Forget the scene, so that the next frame's own latent counts. */
+  reset(): void {
+    this.seen = this.target = this.z = null;
+  }
+
+  private async update(seen: Floats, prior: (seen: Floats) => Promise<Floats>): Promise<Floats> {
+    if (this.seen !== null && changed(this.seen, seen) >= CUT) {
+      this.cuts++;
+      this.z = null;
+    }
+    const target = await prior(seen);
+    [this.seen, this.target, this.since] = [seen, target, 0];
+    this.priors++;
+    return target;
+  }
+}

@@ -1,0 +1,140 @@
+/** ONNX Runtime Web: which build of it, on what, and how it is called. */
+
+import type { InferenceSession, Tensor } from "onnxruntime-web/wasm";
+
+import { asRestorectError, RestorectError } from "./errors.js";
+import type { Size } from "./manifest.js";
+
+/** Where a network can run: on the CPU (WASM with SIMD and threads), or on the GPU. */
+export type Backend = "wasm" | "webgpu";
+
+type Floats = Float32Array<ArrayBufferLike>;
+type Ort = typeof import("onnxruntime-web/wasm");
+
+/** Threads beyond which small networks gain nothing. */
+const MOST_THREADS = 4;
+
+/** What runs, and what a person should know about it. */
+export interface Provider {
+  readonly backend: Backend;
+  /** Threads on the CPU. */
+  readonly threads: number;
+  /** What really runs, with its version. */
+  readonly name: string;
+  /** What was asked for or expected and is not so here, and how to mend it. */
+  readonly notes: readonly string[];
+}
+
+/** Feeds: a picture's or thumbnail's 3 planes with their sides, and a latent. */
+export interface Feeds {
+  readonly image?: { readonly planes: Floats; readonly size: Size };
+  readonly thumbnail?: { readonly planes: Floats; readonly size: Size };
+  readonly z?: { readonly values: Floats; readonly shape: readonly number[] };
+}
+
+/** Opens sessions on one backend. */
+export class Runner {
+  private constructor(
+    private readonly ort: Ort,
+    readonly provider: Provider,
+  ) {}
+
+  /**
+   * Choose the backend and load its build of ONNX Runtime.
+   *
+   * @param wanted `auto`: WebGPU where there is an adapter that is no software emulation, else WASM.
+   * @param threads on the CPU; null: half of the logical processors, 2 to 4.
+   * @param folder URL of ONNX Runtime's files.
+   * @throws RestorectError `unsupported`: WebGPU was asked for and is not there; `input`: bad threads.
+   */
+  static async choose(wanted: Backend | "auto", threads: number | null, folder: string): Promise<Runner> {
+    const notes: string[] = [];
+    const missing = wanted === "wasm" ? "" : await whyNoGpu(wanted === "auto");
+    if (wanted === "webgpu" && missing) throw new RestorectError("unsupported", `WebGPU was asked for, but ${missing}`);
+    if (wanted === "auto" && missing) notes.push(`On the CPU: ${missing}`);
+    const backend = missing || wanted === "wasm" ? "wasm" : "webgpu";
+    const ort = await library(backend);
+    ort.env.wasm.numThreads = threadsHere(threads, backend, notes);
+    const build = backend === "wasm" ? "ort-wasm-simd-threaded" : "ort-wasm-simd-threaded.asyncify";
+    ort.env.wasm.wasmPaths = { mjs: `${folder}${build}.mjs`, wasm: `${folder}${build}.wasm` };
+    ort.env.logLevel = "error";
+    const count = ort.env.wasm.numThreads;
+    const on = backend === "webgpu" ? "WebGPU" : `WASM SIMD, ${count} thread${count > 1 ? "s" : ""}`;
+    return new Runner(ort, { backend, threads: count, name: `ONNX Runtime Web ${ort.env.versions.web ?? ""}, ${on}`, notes });
+  }
+
+  /** @throws RestorectError `backend`: ONNX Runtime cannot load the file. */
+  async open(model: Uint8Array, file: string): Promise<Session> {
+    try {
+      const session = await this.ort.InferenceSession.create(model, {
+        executionProviders: [this.provider.backend],
+        graphOptimizationLevel: "all",
+      });
+      return new Session(this.ort, session);
+    } catch (error) {
+      throw new RestorectError("backend", `ONNX Runtime cannot load ${file}: ${asRestorectError(error, "backend").message}`);
+    }
+  }
+}
+
+/** One graph, ready to run. */
+export class Session {
+  constructor(
+    private readonly ort: Ort,
+    private readonly session: InferenceSession,
+  ) {}
+
+  /**
+   * Run the graph and return its one output with its shape.
+   *
+   * @throws RestorectError `backend`.
+   */
+  async run(feeds: Feeds): Promise<{ values: Floats; shape: readonly number[] }> {
+    const inputs: Record<string, Tensor> = {};
+    const tensor = (values: Floats, shape: readonly number[]) => new this.ort.Tensor("float32", values, shape);
+    for (const name of ["image", "thumbnail"] as const) {
+      const feed = feeds[name];
+      if (feed) inputs[name] = tensor(feed.planes, [1, 3, ...feed.size]);
+    }
+    if (feeds.z) inputs["z"] = tensor(feeds.z.values, feeds.z.shape);
+    try {
+      const outputs = await this.session.run(inputs);
+      const output = outputs[this.session.outputNames[0]!]!;
+      return { values: output.data as Floats, shape: output.dims };
+    } catch (error) {
+      throw new RestorectError("backend", `ONNX Runtime failed: ${asRestorectError(error, "backend").message}`);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.session.release();
+  }
+}
+
+async function library(backend: Backend): Promise<Ort> {
+  return backend === "wasm" ? import("onnxruntime-web/wasm") : ((await import("onnxruntime-web/webgpu")) as Ort);
+}
+
+/** Say why WebGPU cannot be used, or nothing where it can. */
+async function whyNoGpu(real: boolean): Promise<string> {
+  const gpu = navigator.gpu as GPU | undefined;
+  if (gpu === undefined) return "this browser has no WebGPU.";
+  const adapter = await gpu.requestAdapter().catch(() => null);
+  if (adapter === null) return "WebGPU finds no graphics processor.";
+  return real && adapter.info.isFallbackAdapter ? "WebGPU is only emulated in software." : "";
+}
+
+function threadsHere(wanted: number | null, backend: Backend, notes: string[]): number {
+  if (wanted !== null && !(Number.isInteger(wanted) && wanted >= 1)) {
+    throw new RestorectError("input", `threads is a whole number from 1, got ${wanted}`);
+  }
+  if (backend === "webgpu") return 1;
+  const here = navigator.hardwareConcurrency || 1;
+  const best = wanted ?? Math.min(MOST_THREADS, here, Math.max(2, Math.ceil(here / 2)));
+  if (globalThis.crossOriginIsolated || best === 1) return best;
+  notes.push(
+    "One thread only: the page is not cross-origin isolated. Serve it with " +
+      "Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp.",
+  );
+  return 1;
+}
