@@ -23,8 +23,8 @@ EXAMPLES = """  python -m restorect_edge.run lowlight-small dark.jpg -o bright.j
   python -m restorect_edge.run lowlight-nano --camera /dev/video0 -o bright.mp4
 
 OUT is a file for one input file and a folder for anything else; folders keep their structure and names.
-Videos (.mp4, .m4v, .mov, .mkv) are written with H.264, their audio copied; Ctrl-C ends a camera's recording,
-and leaves no file of a video.
+Videos are written with H.264 (.mp4, .m4v, .mov, .mkv), their audio copied; Ctrl-C ends a camera's recording,
+and leaves no file of a video. They need the extra 'video'.
 
 Reads and writes 8-bit JPEG, PNG, TIFF and WebP and 16-bit PNG. EXIF data with its orientation, colour
 profile and resolution are kept. A file that cannot be restored is reported, the others go on, and the
@@ -42,14 +42,22 @@ class Job:
 
 def parser() -> Parser:
     """Return the parser."""
-    p = Parser("run", "Restore photographs, one or whole folders of them.", EXAMPLES)
+    p = Parser("run", "Restore photographs, whole folders of them, videos and cameras.", EXAMPLES)
     p.add_argument(
         "artifact", metavar="ARTIFACT", help="directory that an export made; or weights, by name or file"
     )
     p.add_argument("inputs", metavar="INPUT", nargs="*", type=Path, help="images and folders, or a video")
     p.add_argument("--camera", metavar="DEVICE", help="record from a camera, such as /dev/video0")
-    p.add_argument("--prior-every", type=int, default=1, metavar="K", help="run the prior every K frames")
-    p.add_argument("--smooth", type=float, default=0.0, metavar="A", help="share of the latent kept, 0 to 1")
+    p.add_argument(
+        "--prior-every", type=int, default=1, metavar="K", help="run the prior every K frames; default 1"
+    )
+    p.add_argument(
+        "--smooth",
+        type=float,
+        default=0.0,
+        metavar="A",
+        help="share of the latent kept from frame to frame, 0 to below 1; default 0",
+    )
     p.add_argument("-o", "--output", metavar="OUT", required=True, help="file or folder")
     p.add_argument("--tile", type=int, metavar="N", help="side of what each tile contributes, in pixels")
     p.add_argument("--device", default="auto", metavar="D", help="such as cpu, gpu, cuda; default auto")
@@ -73,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     if not 1 <= args.quality <= 100:
         raise UsageError(f"--quality is 1 to 100, got {args.quality}")
-    if args.camera or any(path.suffix.lower() in video.SUFFIXES for path in args.inputs):
+    if args.camera or any(path.suffix.lower() in video.READABLE for path in args.inputs):
         return _run_video(args)
     if not args.inputs:
         raise UsageError("give an INPUT to restore, or --camera DEVICE; see: restorect-edge run --help")
@@ -99,6 +107,7 @@ def _run_video(args: argparse.Namespace) -> int:
     out = Path(args.output)
     if args.inputs and out.exists() and out.samefile(args.inputs[0]):
         raise UsageError(f"'{out}' is the input itself; choose another -o")
+    video.check_destination(out)
     check_outputs([Job(out, out)], overwrite=args.overwrite)
     with load(args.artifact, device=args.device, threads=args.threads, runtime=args.runtime) as runtime:
         restore = FrameRestorer(runtime, prior_every=args.prior_every, smooth=args.smooth, tile=args.tile)

@@ -7,7 +7,7 @@ not even; a rotation becomes part of the pictures; audio is copied as it is.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,14 @@ from restorect_edge.errors import BackendError, MissingDependencyError, UsageErr
 from restorect_edge.frames import FrameFormat, from_rgb, to_rgb
 from restorect_edge.runtimes.live import Latest
 
-__all__ = ["SUFFIXES", "restore_camera", "restore_video"]
+__all__ = ["READABLE", "SUFFIXES", "check_destination", "restore_camera", "restore_video"]
 
 SUFFIXES = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """Of files that can be written, with FFmpeg's name of the container."""
+READABLE = {*SUFFIXES, ".avi", ".mpg", ".mts", ".ts", ".webm", ".y4m"}
+"""Of files that are taken for videos; what is inside is found out by FFmpeg."""
+CAMERAS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
+"""FFmpeg's name of the system's cameras, by `sys.platform`."""
 HD = 720
 """Rows from which a stream that names no matrix is BT.709."""
 MATRICES = {1: "bt709", 5: "bt601", 6: "bt601"}
@@ -35,6 +39,22 @@ CRF = "18"
 """Of H.264: visually lossless, as its makers call it."""
 
 Restore = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
+
+class _CameraLostError(Exception):
+    """A camera failed while it was recorded."""
+
+
+def check_destination(path: Path) -> None:
+    """Raise before any work if no video can be written to `path`.
+
+    Raises:
+        UsageError: it has no suffix of `SUFFIXES`.
+        MissingDependencyError: PyAV is not installed.
+    """
+    _av()
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"cannot write a video to '{path}'; possible: {', '.join(sorted(SUFFIXES))}")
 
 
 def restore_video(source: Path, destination: Path, restore: Restore) -> int:
@@ -56,11 +76,11 @@ def restore_video(source: Path, destination: Path, restore: Restore) -> int:
         packets = container.demux([video, *container.streams.audio[:1]])
         total = video.frames or None
         with tqdm(total=total, unit="frame", file=sys.stderr, disable=None) as bar:
-            for packet in _guarded(packets, source):
+            for packet in _guarded(lambda: packets, source):
                 if packet.stream is not video:
                     writer.copy(packet)
                     continue
-                for frame in _guarded(iter(packet.decode()), source):
+                for frame in _guarded(packet.decode, source):
                     writer.write(frame, restore)
                     bar.update()
         if not writer.count:
@@ -76,17 +96,17 @@ def restore_camera(device: str, destination: Path, restore: Restore) -> tuple[in
         Frames written and frames dropped. The file is complete after Ctrl-C too.
 
     Raises:
-        BackendError: no such camera.
+        BackendError: no such camera, or it was lost while recording; what came before is in the file.
         UsageError: a destination that is no video file.
         MissingDependencyError: PyAV is not installed.
     """
-    formats = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
-    with _opened(device, format=formats.get(sys.platform), camera=True) as container:
+    lost: BaseException | None = None
+    with _opened(device, format=CAMERAS.get(sys.platform), camera=True) as container:
         video = container.streams.video[0]
         with _writing(destination) as output:
-            writer = _Writer(output, video, [])
+            writer = _Writer(output, video, [], from_zero=True)
             with (
-                Latest(container.decode(video)) as frames,
+                Latest(_camera_frames(container, video)) as frames,
                 tqdm(unit="frame", file=sys.stderr, disable=None) as bar,
             ):
                 try:
@@ -95,22 +115,44 @@ def restore_camera(device: str, destination: Path, restore: Restore) -> tuple[in
                         bar.update()
                 except KeyboardInterrupt:  # it is how one ends a recording
                     pass
+                except _CameraLostError as error:
+                    lost = error.__cause__
             if not writer.count:
-                raise BackendError(f"camera '{device}' gave no frame")
+                raise BackendError(f"camera '{device}' gave no frame" + (f": {lost}" if lost else ""))
             writer.close()
+    if lost:
+        kept = "frame before is" if writer.count == 1 else "frames before are"
+        raise BackendError(
+            f"camera '{device}' was lost ({lost}); the {writer.count} {kept} in '{destination}'"
+        )
     return writer.count, frames.dropped
 
 
-class _Writer:
-    """An output container whose video stream is opened with the first frame."""
+def _camera_frames(container: Any, video: Any) -> Iterator[Any]:
+    try:
+        yield from container.decode(video)
+    except _av().FFmpegError as error:
+        raise _CameraLostError from error
 
-    def __init__(self, output: Any, video: Any, audio: Any) -> None:
+
+class _Writer:
+    """An output container whose video stream is opened with the first frame.
+
+    Args:
+        output: the container.
+        video: the stream that frames come from.
+        audio: streams to copy.
+        from_zero: start at time 0, as cameras count from when the machine was started.
+    """
+
+    def __init__(self, output: Any, video: Any, audio: Any, *, from_zero: bool = False) -> None:
         self.count = 0
         self._output, self._source = output, video
         self._stream: Any = None
         self._rate = video.average_rate or video.guessed_rate or 30
         self._copies = {stream: output.add_stream_from_template(stream) for stream in audio}
         self._waiting: list[Any] = []
+        self._start: int | None = None if from_zero else 0
 
     def write(self, frame: Any, restore: Restore) -> None:
         rgb, matrix, levels = _rgb(frame)
@@ -120,7 +162,8 @@ class _Writer:
             for packet in self._waiting:
                 self._output.mux(packet)
         made = _frame(restored, matrix, levels)
-        made.pts, made.time_base = frame.pts, frame.time_base
+        self._start = frame.pts if self._start is None else self._start
+        made.pts, made.time_base = frame.pts - self._start, frame.time_base
         self._output.mux(self._stream.encode(made))
         self.count += 1
 
@@ -157,7 +200,9 @@ def _rgb(frame: Any) -> tuple[NDArray[np.uint8], str, str]:
     layout = LAYOUTS.get(frame.format.name)
     even = frame.width % 2 == 0 and frame.height % 2 == 0
     if layout is None or not even:
-        rgb = frame.to_ndarray(format="rgb24")
+        rgb = frame.to_ndarray(
+            format="rgb24", src_colorspace=NUMBERS[matrix], src_color_range=2 if full else 1
+        )
     else:
         shape = FrameFormat(
             layout=layout, width=frame.width, height=frame.height, matrix=matrix, range=levels
@@ -209,8 +254,7 @@ def _opened(name: str, *, format: str | None = None, camera: bool = False) -> It
 
 @contextmanager
 def _writing(path: Path) -> Iterator[Any]:
-    if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"cannot write a video to '{path}'; possible: {', '.join(sorted(SUFFIXES))}")
+    check_destination(path)
     with (
         replacing(path) as stream,
         _av().open(stream, "w", format=SUFFIXES[path.suffix.lower()]) as container,
@@ -218,10 +262,10 @@ def _writing(path: Path) -> Iterator[Any]:
         yield container
 
 
-def _guarded(items: Iterator[Any], source: Path) -> Iterator[Any]:
-    """Iterate; an error of FFmpeg becomes one of ours."""
+def _guarded(items: Callable[[], Iterable[Any]], source: Path) -> Iterator[Any]:
+    """Iterate over what is made; an error of FFmpeg becomes one of ours."""
     try:
-        yield from items
+        yield from items()
     except _av().FFmpegError as error:
         raise UsageError(f"'{source}' is damaged: {error}") from error
 
