@@ -6,13 +6,18 @@ from pathlib import Path
 __all__ = ["CPUINFO", "cpu_name", "has_vnni"]
 
 CPUINFO = Path("/proc/cpuinfo")
+MODEL = "proc/device-tree/model"
 VNNI = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 """Linux's names of instructions that add 8-bit products into 32 bits; AVX2's vpmaddubsw saturates at 16."""
 
 
-def cpu_name() -> str:
-    """Return the CPU's or the board's name as the system gives it."""
-    described = CPUINFO, Path("/proc/device-tree/model")
+def cpu_name(root: Path | None = None) -> str:
+    """Return the CPU's or the board's name as the system gives it.
+
+    Args:
+        root: where its ``proc`` lies, if not at the top.
+    """
+    described = (CPUINFO if root is None else root / "proc/cpuinfo"), (root or Path("/")) / MODEL
     for file in described:
         for line in file.read_text(errors="replace").splitlines() if file.is_file() else []:
             if file.name == "model":

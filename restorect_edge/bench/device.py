@@ -39,22 +39,27 @@ class Machine:
     _energy: tuple[float, int] | None = field(default=None, init=False)
 
     def describe(self, *, power_mode: str | None = None) -> Device:
-        """Return the preflight record: what it is, and the state that it is in now."""
+        """Return the preflight record: what it is, and the state that it is in now.
+
+        Args:
+            power_mode: its name, where the machine does not tell; ACPI's platform profile otherwise.
+        """
+        cpu = cpu_name(self.root)
         governors = {
             self._text(file) for file in self._files("sys/devices/system/cpu/cpufreq/*/scaling_governor")
         }
         return Device(
             kind="apple" if sys.platform == "darwin" else "host",
-            name=self._text(self.root / "sys/class/dmi/id/product_name") or cpu_name(),
+            name=self._text(self.root / "sys/class/dmi/id/product_name") or cpu,
             soc=self._text(self.root / "sys/devices/soc0/machine"),
-            cpu=cpu_name(),
+            cpu=cpu,
             cores=os.cpu_count(),
             memory_bytes=self._memory("MemTotal"),
             os=self._os(),
             kernel=platform.release(),
             python=platform.python_version(),
             libraries=_versions(),
-            power_mode=power_mode,
+            power_mode=power_mode or self._text(self.root / "sys/firmware/acpi/platform_profile"),
             power_source=self._power_source(),
             governor=", ".join(sorted(g for g in governors if g)) or None,
             clocks_mhz=self.clocks(),
@@ -85,33 +90,38 @@ class Machine:
         return {f"cpu{number}": value for number, value in enumerate(values)}
 
     def temperatures(self) -> dict[str, float]:
-        """Return the temperature of each sensor in °C, by its name."""
-        found = {}
-        for zone in self._files("sys/class/thermal/thermal_zone*/temp"):
-            found[self._text(zone.with_name("type")) or zone.parent.name] = self._number(zone)
-        for sensor in self._files("sys/class/hwmon/hwmon*/temp1_input"):
-            found.setdefault(self._text(sensor.with_name("name")) or sensor.parent.name, self._number(sensor))
-        return {name: value / 1e3 for name, value in found.items() if value is not None and value > 0}
+        """Return the temperature of each sensor in °C, by its name; the hottest of those of one name."""
+        zones = ((z, z.with_name("type")) for z in self._files("sys/class/thermal/thermal_zone*/temp"))
+        sensors = ((s, s.with_name("name")) for s in self._files("sys/class/hwmon/hwmon*/temp1_input"))
+        found: dict[str, float] = {}
+        for file, label in (*zones, *sensors):
+            value, name = self._number(file), self._text(label) or file.parent.name
+            if value is not None and value > 0:
+                found[name] = max(value / 1e3, found.get(name, 0.0))
+        return found
 
     @contextmanager
     def locked_clocks(self) -> Iterator[None]:
-        """Hold the cores at their highest clock, and put their governors back afterwards.
+        """Hold the cores at their highest clock, and put everything back afterwards.
 
         Raises:
-            BackendError: the machine offers no governors, or does not let us set them.
+            BackendError: the machine offers no governors, or does not let us set them; or put them back,
+                which names what was left as it is.
         """
-        files = self._files("sys/devices/system/cpu/cpufreq/policy*/scaling_governor")
-        if not files:
+        governors = self._files("sys/devices/system/cpu/cpufreq/policy*/scaling_governor")
+        if not governors:
             raise BackendError(
                 "--lock-clocks: this machine offers no clock governors (a virtual machine?); leave it out"
             )
-        before = {file: file.read_text() for file in files}
+        wanted = dict.fromkeys(governors, "performance")
+        for highest in self._files("sys/devices/system/cpu/cpufreq/policy*/scaling_max_freq"):
+            wanted[highest.with_name("scaling_min_freq")] = highest.read_text().strip()
+        before = {file: file.read_text().strip() for file in wanted}
         try:
-            _set(dict.fromkeys(files, "performance"))
+            _set(wanted)
             yield
         finally:
-            with suppress(BackendError):
-                _set(before)
+            _put_back(before)
 
     def _power(self) -> float | None:
         """Return mW of the package since the last call, from its counter of µJ, which only root may read."""
@@ -173,6 +183,19 @@ def _set(values: dict[Path, str]) -> None:
             raise BackendError(
                 f"--lock-clocks: cannot set '{file}': {error.strerror}; run as root"
             ) from error
+
+
+def _put_back(values: dict[Path, str]) -> None:
+    """Put back every value that is not as it was; one that cannot be does not keep the others from it."""
+    failed = []
+    for file, value in values.items():
+        try:
+            if file.read_text().strip() != value:
+                file.write_text(value)
+        except OSError as error:
+            failed.append(f"'{file}' ({error.strerror}), which was '{value}'")
+    if failed:
+        raise BackendError(f"--lock-clocks: could not put back {', '.join(failed)}")
 
 
 def _versions() -> dict[str, str]:

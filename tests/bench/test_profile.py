@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import restorect_edge
 from restorect_edge.bench._profile_tensorrt import layer_module
 from restorect_edge.bench._profilers import Timed
 from restorect_edge.bench._read_graph import onnx_operations, source_of
@@ -12,19 +11,6 @@ from restorect_edge.bench.profile import BETWEEN, NOT_MAPPED, Profile, profile
 from restorect_edge.errors import UsageError
 
 CONVOLUTIONS = {"body.enter", "body.encode1.0.first", "body.encode1.0.second", "body.down2", "body.leave"}
-
-
-@pytest.fixture(scope="module")
-def artifact_int8(tmp_path_factory):
-    """ONNX, INT8, 64x96."""
-    return restorect_edge.export(
-        "lowlight-small",
-        target="onnx",
-        precision="int8",
-        shapes=[(64, 96)],
-        output_dir=tmp_path_factory.mktemp("artifacts"),
-        num_calib=4,
-    )
 
 
 @pytest.mark.parametrize(
