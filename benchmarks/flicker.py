@@ -1,0 +1,177 @@
+"""How much does restored video flicker, with and without smoothing, and how soon does it follow a cut?
+
+    python benchmarks/flicker.py [--weights NAME] [--frames N] [--plot FILE] [-o FILE]
+
+Photographs are filmed in the dark by the noise model of training: from a stand, from a hand, and from a
+stand under lamps that flicker. Flicker is the root mean square of the change of mean brightness from frame
+to frame, in levels of 255, of what all frames of a scene show. Two of it stand side by side:
+
+- `picture_levels`: of the restored video, which has the sensor's and the lamps' own changes in it;
+- `latent_levels`: of one frame restored with the latent of each, so what the prior does by itself.
+
+A cut has been followed from the frame on whose picture is the one that its own latent gives, to
+a mean of one level. Exits with 2 where smoothing leaves more than half of the latent's flicker from the
+stand, or where a cut takes more frames than the prior's.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _flicker_plot import plot
+from _results import conditions, result_path, write
+from _scenes import FRAMES_PER_SECOND, SCENES, SIZE, Frame, filmed
+from tqdm import tqdm
+
+import restorect_edge
+from restorect_edge.photos import clean
+from restorect_edge.runtimes.stream import FrameRestorer
+
+EVERY, SMOOTH = 8, 0.8
+SETTINGS = ((1, 0.0), (1, SMOOTH), (EVERY, 0.0), (EVERY, SMOOTH))
+"""prior_every and smooth."""
+SMOOTHED = [setting for setting in SETTINGS if setting[1]]
+LIMIT = 0.5
+RECOVERED = 1.0
+"""Levels, mean over the picture."""
+PLOT = Path(__file__).parents[1] / "docs" / "flicker.png"
+
+Row = dict[str, Any]
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    facts = conditions(
+        weights=options.weights,
+        runtime="torch",
+        frames=options.frames,
+        frames_per_second=FRAMES_PER_SECOND,
+        size=list(SIZE),
+        limit_of_the_latents_share=LIMIT,
+    )
+    photos = clean()
+    rows: list[Row] = []
+    curves: dict[str, dict[tuple[int, float], Any]] = {}
+    with restorect_edge.load(options.weights, device="cpu", threads=options.threads) as runtime:
+        jobs = [(scene, name) for scene in SCENES for name in photos]
+        for scene, name in tqdm(jobs, desc="flicker"):
+            frames = list(filmed(photos[name], scene, options.frames))
+            for setting in SETTINGS:
+                levels = brightness(runtime, frames, *setting)
+                rows.append(_row(scene, name, setting, _flicker(levels[0]), _flicker(levels[1]), None))
+                curves.setdefault(scene, {}).setdefault(setting, levels)
+        for setting in SETTINGS[2:]:
+            rows += cuts(runtime, photos, setting)
+    write(options.output, "flicker", facts, rows)
+    options.plot.write_bytes(plot(curves, (SETTINGS[0], SETTINGS[-1]), FRAMES_PER_SECOND))
+    return _report(rows, options.output)
+
+
+def brightness(runtime: restorect_edge.Runtime, frames: Sequence[Frame], every: int, smooth: float) -> Any:
+    """Return the mean level of each restored frame, and of the first with the latent of each, (2, frames)."""
+    restore = FrameRestorer(runtime, prior_every=every, smooth=smooth)
+    levels = np.empty((2, len(frames)))
+    for index, frame in enumerate(frames):
+        levels[0, index] = frame.shared(restore(frame.pixels)).mean()
+        levels[1, index] = _with_latent_of(restore, runtime, frames[0].pixels).mean()
+    return levels
+
+
+def cuts(
+    runtime: restorect_edge.Runtime, photos: dict[str, Any], setting: tuple[int, float]
+) -> Iterator[Row]:
+    """Yield, for each photograph, the frames that a cut to it takes at worst, wherever it falls."""
+    names = list(photos)
+    for before, after in zip([names[-1], *names], names, strict=False):
+        old = [f.pixels for f in filmed(photos[before], "static", setting[0], seed=1)]
+        new = [f.pixels for f in filmed(photos[after], "static", 2 * setting[0], seed=2)]
+        worst = max(_followed(runtime, old[:count], new, setting) for count in range(1, setting[0] + 1))
+        yield _row("cut", after, setting, None, None, worst)
+
+
+def _followed(
+    runtime: restorect_edge.Runtime, old: Sequence[Any], new: Sequence[Any], setting: tuple[int, float]
+) -> int:
+    """Return how many frames after a cut differ from what their own latent gives."""
+    restore = FrameRestorer(runtime, prior_every=setting[0], smooth=setting[1])
+    for frame in old:
+        restore(frame)
+    off = [np.abs(restore(frame).astype(int) - runtime(frame)).mean() > RECOVERED for frame in new]
+    return max((index + 1 for index, differs in enumerate(off) if differs), default=0)
+
+
+def _with_latent_of(restore: FrameRestorer, runtime: restorect_edge.Runtime, pixels: Any) -> Any:
+    z = restore.track._z
+    assert z is not None
+    return runtime._call(pixels, None, lambda _pixels, _padded: {"z": z})
+
+
+def _flicker(levels: Any) -> float:
+    return round(float(np.sqrt(np.mean(np.diff(levels) ** 2))), 4)
+
+
+def _row(
+    scene: str,
+    photograph: str,
+    setting: tuple[int, float],
+    picture: float | None,
+    latent: float | None,
+    frames: int | None,
+) -> Row:
+    return {
+        "scene": scene,
+        "photograph": photograph,
+        "prior_every": setting[0],
+        "smooth": setting[1],
+        "picture_levels": picture,
+        "latent_levels": latent,
+        "frames_after_a_cut": frames,
+    }
+
+
+def _report(rows: Sequence[Row], path: Path) -> int:
+    def mean(scene: str, setting: tuple[int, float], key: str) -> float:
+        return float(np.mean([row[key] for row in rows if _is(row, scene, setting)]))
+
+    for scene in SCENES:
+        for setting in SETTINGS:
+            print(
+                f"{scene:7} prior every {setting[0]}, smooth {setting[1]:.1f}: flicker of the picture "
+                f"{mean(scene, setting, 'picture_levels'):.3f} levels, of the latent alone "
+                f"{mean(scene, setting, 'latent_levels'):.3f}"
+            )
+    late = {s: max(r["frames_after_a_cut"] for r in rows if _is(r, "cut", s)) for s in SETTINGS[2:]}
+    for (every, smooth), frames in late.items():
+        print(
+            f"cut     prior every {every}, smooth {smooth:.1f}: {frames} frames of the scene before at most"
+        )
+    kept = [
+        mean("static", s, "latent_levels") / mean("static", (s[0], 0.0), "latent_levels") for s in SMOOTHED
+    ]
+    print(
+        f"smoothing leaves {', '.join(f'{share:.0%}' for share in kept)} of the latent's flicker on a stand"
+    )
+    print(path)
+    return 2 if max(kept) > LIMIT or max(late.values()) > EVERY else 0
+
+
+def _is(row: Row, scene: str, setting: tuple[int, float]) -> bool:
+    return (row["scene"], row["prior_every"], row["smooth"]) == (scene, *setting)
+
+
+def _parser() -> argparse.ArgumentParser:
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", default="lowlight-nano", help="name or file (default: %(default)s)")
+    parser.add_argument("--frames", type=int, default=48, help="of each scene (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    parser.add_argument("--plot", type=Path, default=PLOT, help="PNG of the brightness over time")
+    parser.add_argument("-o", "--output", type=Path, default=result_path("flicker"), help="result file")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
