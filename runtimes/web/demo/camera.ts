@@ -1,9 +1,9 @@
 /** The camera: live, before and after, with what it costs. */
 
-import { LiveView, type LiveStats, openCamera } from "restorect-edge-web";
+import { LiveView, type LiveStats, openCamera, type Restorer } from "restorect-edge-web";
 
 import type { Shell } from "./demo.js";
-import { element, fit, show, wait } from "./page.js";
+import { canvases, element, fit, show, wait } from "./page.js";
 
 /** Milliseconds between two changes of the numbers, so that they can be read. */
 const READABLE = 250;
@@ -12,7 +12,8 @@ const READABLE = 250;
 export class CameraMode {
   private view: LiveView | null = null;
   private stream: MediaStream | null = null;
-  private starting = false;
+  /** Stands for what was started last; null where nothing is, or it was stopped. */
+  private run: object | null = null;
   private written = 0;
 
   constructor(private readonly shell: Shell) {
@@ -20,7 +21,7 @@ export class CameraMode {
     element("snapshot").addEventListener("click", () => void this.save());
     for (const id of ["facing", "size", "steady"]) {
       element(id).addEventListener("change", () => {
-        if (this.stream) void this.stop().then(() => this.toggle());
+        if (this.run) void this.stop().then(() => this.toggle());
       });
     }
   }
@@ -32,66 +33,58 @@ export class CameraMode {
   }
 
   private async toggle(): Promise<void> {
-    if (this.starting) return;
-    if (this.stream) return this.stop();
-    this.starting = true;
+    if (this.run) return this.stop();
+    const run = (this.run = {});
     show("error", false);
+    this.label();
     try {
-      await this.start();
+      await this.start(() => this.run === run);
     } catch (error) {
+      if (this.run !== run) return;
       await this.stop();
       this.shell.fail(error);
-    } finally {
-      this.starting = false;
-      this.label();
     }
   }
 
-  private async start(): Promise<void> {
+  private async start(wanted: () => boolean): Promise<void> {
     wait("Waiting for the camera…");
     const longestSide = Number(element("size", HTMLSelectElement).value);
     const facingMode = element("facing", HTMLSelectElement).value;
-    this.stream = await openCamera({ facingMode, width: { ideal: Math.max(640, longestSide) } });
+    const stream = await openCamera({ facingMode, width: { ideal: Math.max(640, longestSide) } });
+    if (!wanted()) return halt(stream);
+    this.stream = stream;
     wait("Loading the network…");
     const restorer = await this.shell.restorer();
+    if (!wanted()) return;
+    const view = await this.look(restorer, stream, longestSide);
+    if (wanted()) this.view = view;
+    else await view.stop();
+  }
+
+  private async look(restorer: Restorer, stream: MediaStream, longestSide: number): Promise<LiveView> {
     const video = document.createElement("video");
-    Object.assign(video, { srcObject: this.stream, muted: true, playsInline: true });
+    Object.assign(video, { srcObject: stream, muted: true, playsInline: true });
     const [priorEvery, smooth] = element("steady", HTMLSelectElement).value.split(" ").map(Number);
     const split = restorer.manifest.prior !== null;
-    this.view = await LiveView.start(restorer, video, {
-      ...this.canvases(),
+    return LiveView.start(restorer, video, {
+      ...canvases("live-views", "The camera's picture"),
       longestSide,
       priorEvery: split ? priorEvery! : 1,
       smooth: split ? smooth! : 0,
       onFrame: (stats) => this.report(stats),
-      onEnd: (error) => {
-        void this.stop();
-        this.shell.fail(error);
-      },
+      onEnd: (error) => void this.stop().then(() => this.shell.fail(error)),
     });
-  }
-
-  /** New canvases, as the worker keeps those that it was given. */
-  private canvases(): { canvas: HTMLCanvasElement; before: HTMLCanvasElement } {
-    const [canvas, before] = ["The camera's picture restored", "The camera's picture as it is"].map((label) => {
-      const made = document.createElement("canvas");
-      made.setAttribute("role", "img");
-      made.setAttribute("aria-label", label);
-      return made;
-    });
-    before!.className = "before";
-    element("live-views").replaceChildren(canvas!, before!);
-    return { canvas: canvas!, before: before! };
   }
 
   private report({ fps, frames, dropped, width, height, timings }: LiveStats): void {
+    if (!this.run) return;
     if (frames === 1) {
       wait(null);
       fit(width, height);
-      this.label();
     }
     if (performance.now() - this.written < READABLE) return;
     this.written = performance.now();
+    this.label();
     element("fps").textContent = fps.toFixed(1);
     element("dropped").textContent = String(dropped);
     this.shell.say(`Live at ${width} × ${height}`);
@@ -99,28 +92,33 @@ export class CameraMode {
   }
 
   private label(): void {
-    element("start").textContent = this.stream ? "Stop the camera" : "Start the camera";
+    element("start").textContent = this.run ? "Stop" : "Start";
     element("snapshot", HTMLButtonElement).disabled = this.view === null;
   }
 
   /** Stop the view and the camera. */
   async stop(): Promise<void> {
-    const { view, stream } = this;
-    [this.view, this.stream] = [null, null];
-    for (const track of stream?.getTracks() ?? []) track.stop();
+    const { run, view, stream } = this;
+    [this.run, this.view, this.stream] = [null, null, null];
+    if (stream) halt(stream);
     await view?.stop().catch(() => undefined);
+    if (!run || this.run) return;
     for (const id of ["fps", "dropped"]) element(id).textContent = "–";
-    if (stream) this.shell.say("The camera is off.");
+    this.shell.say("The camera is off.");
     wait(null);
     this.label();
   }
 
   private async save(): Promise<void> {
     try {
-      const blob = await this.view?.snapshot("image/png");
+      const blob = await this.view?.snapshot();
       if (blob) this.shell.save(blob, "restored-frame.png");
     } catch (error) {
       this.shell.fail(error);
     }
   }
+}
+
+function halt(stream: MediaStream): void {
+  for (const track of stream.getTracks()) track.stop();
 }

@@ -3,6 +3,7 @@
 import { type Backend, load, RestorectError, type Restorer, type Timings } from "restorect-edge-web";
 
 import { CameraMode } from "./camera.js";
+import { keptOffline } from "./offline.js";
 import { element, milliseconds, saveFile, show } from "./page.js";
 import { PhotoMode } from "./photo.js";
 
@@ -11,6 +12,7 @@ const backend = element("backend", HTMLSelectElement);
 const modes = { photo: new PhotoMode(shell()), live: new CameraMode(shell()) };
 let mode: keyof typeof modes = "photo";
 let restorer: Promise<Restorer> | null = null;
+const listed = listNetworks();
 
 /** An artifact that the server has. */
 interface Listed {
@@ -35,20 +37,31 @@ function shell(): Shell {
 }
 
 function loaded(): Promise<Restorer> {
-  restorer ??= opened();
-  return restorer;
+  if (restorer) return restorer;
+  const opening = opened();
+  restorer = opening;
+  opening.catch(() => {
+    if (restorer === opening) restorer = null; // so that another try is one
+  });
+  return opening;
 }
 
 async function opened(): Promise<Restorer> {
+  await listed;
   if (network.value === "") throw new Error("no network is here: export one with make demo-web");
-  const opening = await load(`artifacts/${network.value}/`, { backend: backend.value as Backend | "auto" });
+  const folder = `artifacts/${network.value}/`;
+  const opening = await load(folder, { backend: backend.value as Backend | "auto" });
   const { name, notes } = opening.provider;
   element("provider").textContent = `${opening.manifest.name}, ${opening.manifest.precision} · ${name}`;
   element("notes").replaceChildren(...notes.map((note) => Object.assign(document.createElement("li"), { textContent: note })));
+  void keptOffline(folder, opening.manifest).then((kept) => {
+    element("offline").textContent = kept ? "Works offline from now on." : "This browser keeps nothing for use offline.";
+  });
   return opening;
 }
 
 async function reload(): Promise<void> {
+  modes.photo.leave();
   await modes.live.stop();
   const old = restorer;
   restorer = null;
@@ -67,6 +80,7 @@ async function choose(next: keyof typeof modes): Promise<void> {
   show("error", false);
   times(null);
   await attempt(async () => {
+    modes.photo.leave();
     await modes.live.stop();
     await modes[mode].enter();
   });
@@ -136,9 +150,8 @@ async function begin(): Promise<void> {
   element("photo-mode").addEventListener("click", () => void choose("photo"));
   element("live-mode").addEventListener("click", () => void choose("live"));
   for (const select of [network, backend]) select.addEventListener("change", () => void reload());
-  if ("serviceWorker" in navigator) await navigator.serviceWorker.register("sw.js").catch(() => undefined);
-  await listNetworks();
-  await attempt(() => modes.photo.enter());
+  await listed;
+  if (mode === "photo") await attempt(() => modes.photo.enter());
 }
 
 void begin();

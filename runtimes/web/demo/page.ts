@@ -31,6 +31,18 @@ export function fit(width: number, height: number): void {
   frame.dataset["sides"] = `${width}×${height}`;
 }
 
+/** Fill views with new canvases, as a stream keeps those that it was given; `what` is named to those who cannot see. */
+export function canvases(views: string, what: string): { canvas: HTMLCanvasElement; before: HTMLCanvasElement } {
+  const [canvas, before] = [document.createElement("canvas"), document.createElement("canvas")];
+  for (const [made, how] of [[canvas, "restored"], [before, "as it was"]] as const) {
+    made.setAttribute("role", "img");
+    made.setAttribute("aria-label", `${what} ${how}`);
+  }
+  before.className = "before";
+  element(views).replaceChildren(canvas, before);
+  return { canvas, before };
+}
+
 /** Let the browser save a file. */
 export function saveFile(blob: Blob, name: string): void {
   const link = document.createElement("a");

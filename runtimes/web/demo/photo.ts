@@ -1,12 +1,22 @@
 /** A photograph: chosen, dropped or one of the samples; before and after; to be downloaded. */
 
+import type { Restorer, Stream, StreamFrame } from "restorect-edge-web";
+
 import type { Shell } from "./demo.js";
-import { element, fit, milliseconds, show, wait } from "./page.js";
+import { canvases, element, fit, milliseconds, show, wait } from "./page.js";
+
+/** A photograph on the page, and the network's canvases that it is on. */
+interface Shown {
+  readonly file: File;
+  readonly stream: Stream;
+  readonly frame: StreamFrame;
+}
 
 /** Shows photographs. */
 export class PhotoMode {
-  private chosen: { blob: Blob; name: string } | null = null;
-  private shown: Blob | null = null;
+  private chosen: File | null = null;
+  private shown: Shown | null = null;
+  private streams = new WeakMap<Restorer, Promise<Stream>>();
   private sampled = false;
   private running: AbortController | null = null;
 
@@ -21,8 +31,10 @@ export class PhotoMode {
 
   /** Show what was chosen before, or the first sample. */
   async enter(): Promise<void> {
+    const running = this.begin();
     await this.listSamples();
-    if (this.chosen) await this.restore(this.chosen.blob);
+    if (this.running !== running) return;
+    if (this.chosen) await this.restore(this.chosen);
     else if (element("samples").firstChild) (element("samples").firstChild as HTMLButtonElement).click();
     else this.shell.say("Choose a photograph, or drop one here.");
   }
@@ -40,10 +52,16 @@ export class PhotoMode {
     stage.addEventListener("drop", (event) => {
       event.preventDefault();
       dragging(false);
-      element("photo-mode").click();
-      this.take(event.dataTransfer?.files[0]);
+      this.receive(event.dataTransfer?.files[0]);
     });
-    document.addEventListener("paste", (event) => this.take(event.clipboardData?.files[0]));
+    document.addEventListener("paste", (event) => this.receive(event.clipboardData?.files[0]));
+  }
+
+  /** Take a file from elsewhere, in whatever mode the page is. */
+  private receive(file: File | undefined): void {
+    if (!file) return;
+    element("photo-mode").click();
+    this.take(file);
   }
 
   private async listSamples(): Promise<void> {
@@ -61,77 +79,104 @@ export class PhotoMode {
     const button = document.createElement("button");
     button.type = "button";
     button.append(Object.assign(new Image(), { src: url, alt: `Try photograph ${number}` }));
-    button.addEventListener("click", () => {
-      void fetch(url)
-        .then((answer) => answer.blob())
-        .then((blob) => this.take(new File([blob], url.split("/").pop()!), button))
-        .catch((error: unknown) => this.shell.fail(error));
-    });
+    button.addEventListener("click", () => void this.fetched(url, button));
     return button;
+  }
+
+  private async fetched(url: string, button: HTMLButtonElement): Promise<void> {
+    const running = this.begin();
+    try {
+      const answer = await fetch(url);
+      const file = new File([await answer.blob()], url.split("/").pop()!);
+      if (this.running === running) this.take(file, button);
+    } catch (error) {
+      if (this.running === running) this.shell.fail(error);
+    }
   }
 
   private take(file: File | undefined, sample: HTMLButtonElement | null = null): void {
     if (!file) return;
     for (const button of element("samples").children) button.setAttribute("aria-pressed", String(button === sample));
     this.sampled = sample !== null;
-    this.chosen = { blob: file, name: file.name.replace(/\.[^.]*$/, "") };
+    this.chosen = file;
     this.restore(file).catch((error: unknown) => this.shell.fail(error));
   }
 
-  private async restore(blob: Blob): Promise<void> {
+  /** Give up what is going on. */
+  leave(): void {
     this.running?.abort();
-    const running = (this.running = new AbortController());
-    show("error", false);
-    element("download", HTMLButtonElement).disabled = true;
-    try {
-      wait("Loading the network…");
-      const restorer = await this.shell.restorer();
-      if (running.signal.aborted) return;
-      wait("Restoring…");
-      const { image, timings } = await restorer.restoreToBitmap(blob, {
-        signal: running.signal,
-        onProgress: (done, total) => this.progress(done, total, running),
-      });
-      if (running.signal.aborted) return image.close();
-      const before = await createImageBitmap(blob);
-      const megapixels = ((image.width * image.height) / 1e6).toFixed(1);
-      this.shell.say(`${image.width} × ${image.height} (${megapixels} megapixels) in ${milliseconds(timings.total)}`);
-      this.shell.times(timings);
-      this.display(before, image);
-      this.shown = blob;
-    } catch (error) {
-      if (!running.signal.aborted || this.running === running) throw error;
-      return;
-    }
-    wait(null);
-    element("download", HTMLButtonElement).disabled = false;
+    this.running = null;
   }
 
-  private progress(done: number, total: number, running: AbortController): void {
-    if (total === 1 || running.signal.aborted) return;
+  /** Give up what is going on for something new. */
+  private begin(): AbortController {
+    this.leave();
+    return (this.running = new AbortController());
+  }
+
+  private async restore(file: File): Promise<void> {
+    const running = this.begin();
+    show("error", false);
+    this.label();
+    try {
+      await this.show(file, running.signal);
+    } catch (error) {
+      if (this.running === running) throw error; // else another was chosen meanwhile
+    } finally {
+      if (this.running === running) this.running = null;
+      this.label();
+    }
+  }
+
+  private async show(file: File, signal: AbortSignal): Promise<void> {
+    wait("Loading the network…");
+    const stream = await this.stream();
+    if (this.shown?.file !== file || this.shown.stream !== stream) {
+      if (!signal.aborted) wait("Restoring…");
+      const onProgress = (done: number, total: number) => this.progress(done, total, signal);
+      this.shown = { file, stream, frame: await stream.restore(file, { signal, onProgress }) };
+    }
+    if (!signal.aborted) this.display(this.shown);
+  }
+
+  /** The stream of the chosen network, which has canvases of its own. */
+  private async stream(): Promise<Stream> {
+    const restorer = await this.shell.restorer().catch((error: unknown) => {
+      this.shown = null; // what is shown has lost its worker
+      throw error;
+    });
+    const known = this.streams.get(restorer);
+    if (known) return known;
+    const made = restorer.stream(canvases("photo-views", "The photograph"));
+    this.streams.set(restorer, made);
+    return made;
+  }
+
+  private progress(done: number, total: number, signal: AbortSignal): void {
+    if (total === 1 || signal.aborted) return;
     show("progress", true);
     show("cancel", true);
     Object.assign(element("progress"), { value: done / total });
     element("wait-text").textContent = `Restoring… part ${Math.min(done + 1, total)} of ${total}`;
   }
 
-  private display(before: ImageBitmap, after: ImageBitmap): void {
-    fit(after.width, after.height);
-    for (const [id, bitmap] of [["photo-before", before], ["photo-after", after]] as const) {
-      const canvas = element(id, HTMLCanvasElement);
-      [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
-      canvas.getContext("bitmaprenderer")!.transferFromImageBitmap(bitmap);
-    }
+  private display({ frame: { width, height, timings } }: Shown): void {
+    fit(width, height);
+    wait(null);
+    const megapixels = ((width * height) / 1e6).toFixed(1);
+    this.shell.say(`${width} × ${height} (${megapixels} megapixels) in ${milliseconds(timings.total)}`);
+    this.shell.times(timings);
+  }
+
+  private label(): void {
+    element("download", HTMLButtonElement).disabled = this.shown === null || this.running !== null;
   }
 
   private async download(): Promise<void> {
-    if (!this.chosen || !this.shown) return;
+    if (!this.shown) return;
     try {
-      const restorer = await this.shell.restorer();
-      const bitmap = await createImageBitmap(element("photo-after", HTMLCanvasElement));
-      const file = await restorer.encode(bitmap, "image/png");
-      bitmap.close();
-      this.shell.save(file, `${this.chosen.name}-restored.png`);
+      const { file, stream } = this.shown;
+      this.shell.save(await stream.snapshot(), `${file.name.replace(/\.[^.]*$/, "")}-restored.png`);
     } catch (error) {
       this.shell.fail(error);
     }

@@ -2,7 +2,7 @@
 
 import { RestorectError } from "./errors.js";
 import { LatentTrack } from "./latent.js";
-import { fetchArtifact, type Artifact, type GraphFile, type Manifest, type Size } from "./manifest.js";
+import type { Artifact, GraphFile, Manifest, Size } from "./manifest.js";
 import { blank, fromPlanes, toPlanes, type Pixels } from "./pixels.js";
 import type { Runner, Session } from "./session.js";
 import { thumbnail } from "./thumbnail.js";
@@ -30,8 +30,8 @@ export interface Call {
   readonly tile?: number | undefined;
   /** Parts done and to do. */
   readonly progress?: (done: number, total: number) => void;
-  /** Asked between tiles. */
-  readonly cancelled?: () => boolean;
+  /** Asked before each of several parts. */
+  readonly cancelled?: () => Promise<boolean>;
   /** Latent of a video; its own where absent. */
   readonly track?: LatentTrack | undefined;
 }
@@ -48,21 +48,16 @@ export class Engine {
   ) {}
 
   /**
-   * Fetch, check and open an artifact.
+   * Open an artifact on a backend.
    *
-   * @throws RestorectError `missing`, `corrupt`, `schema`, `backend`.
+   * @throws RestorectError `backend`.
    */
-  static async open(url: string, runner: () => Promise<Runner>): Promise<Engine> {
-    const artifact = await fetchArtifact(url);
-    const engine = new Engine(artifact.manifest, await runner());
-    await engine.fill(artifact);
-    return engine;
-  }
-
-  private async fill({ manifest, content }: Artifact): Promise<void> {
+  static async open({ manifest, content }: Artifact, runner: Runner): Promise<Engine> {
+    const engine = new Engine(manifest, runner);
     for (const graph of manifest.graphs) {
-      this.sessions.set(graph, await this.runner.open(content.get(graph.file)!, graph.file));
+      engine.sessions.set(graph, await runner.open(content.get(graph.file)!, graph.file));
     }
+    return engine;
   }
 
   /** Start a video: see `LatentTrack`. @throws RestorectError `input`: values out of range, or no prior. */
@@ -93,7 +88,7 @@ export class Engine {
     const result = blank(image.width * spec.scale, image.height * spec.scale);
     const parts = plan(sides, window, alignedHalo(spec));
     for (const [index, part] of parts.entries()) {
-      if (call.cancelled?.()) throw new RestorectError("cancelled", "the restoration was cancelled");
+      if (parts.length > 1 && (await call.cancelled?.())) throw new RestorectError("cancelled", "the restoration was cancelled");
       await this.part(graph, image, part, z, result, timings);
       call.progress?.(index + 1, parts.length);
     }

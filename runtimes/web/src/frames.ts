@@ -97,6 +97,9 @@ function check(frame: RawFrame): number {
   }
   const rows = layout === "nv12" ? height + height / 2 : height;
   const size = stride * (rows - 1) + bytes * width;
+  if (!(frame.data instanceof Uint8Array || frame.data instanceof Uint8ClampedArray)) {
+    throw bad("the data of a frame is a Uint8Array or a Uint8ClampedArray");
+  }
   if (frame.data.length < size) {
     throw bad(
       `a ${width}×${height} ${layout} frame with a stride of ${stride} has ${size} bytes, got ${frame.data.length}: ` +

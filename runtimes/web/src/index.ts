@@ -8,6 +8,8 @@ export { type LiveOptions, type LiveStats, LiveView, openCamera } from "./live.j
 export type { GraphFile, Manifest, Size } from "./manifest.js";
 export type { FileType } from "./protocol.js";
 export {
+  type CallOptions,
+  type FileOptions,
   load,
   type LoadOptions,
   type Picture,

@@ -43,7 +43,6 @@ export interface Requests {
   };
   reset: { ask: { stream: number }; answer: null };
   snapshot: { ask: { stream: number; type: FileType; quality: number }; answer: Blob };
-  encode: { ask: { source: Source; type: FileType; quality: number }; answer: Blob };
   end: { ask: { stream: number }; answer: null };
   cancel: { ask: { of: number }; answer: null };
 }

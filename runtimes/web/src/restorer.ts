@@ -1,11 +1,12 @@
 /** The page's side: sends pictures to the worker and gives back what comes. */
 
+import { Channel } from "./channel.js";
 import type { Timings } from "./engine.js";
 import { RestorectError } from "./errors.js";
 import type { RawFrame } from "./frames.js";
 import type { Manifest } from "./manifest.js";
 import type { Pixels } from "./pixels.js";
-import type { FileType, Kind, Reply, Requests, Source } from "./protocol.js";
+import type { FileType, Source } from "./protocol.js";
 import type { Backend, Provider } from "./session.js";
 
 /** What can be restored. A blob is an image file; a `RawFrame` a camera's buffer. */
@@ -19,16 +20,28 @@ export interface LoadOptions {
   readonly threads?: number;
 }
 
+/** What a call says and hears while it runs. */
+export interface CallOptions {
+  /** Told how many parts are done, of how many. */
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Cancels between two parts; the promise fails with the code `cancelled`. */
+  readonly signal?: AbortSignal;
+}
+
 /** How to restore a picture. */
-export interface RestoreOptions {
+export interface RestoreOptions extends CallOptions {
   /** Side of what each tile contributes, in pixels. Large pictures are tiled by themselves. */
   readonly tile?: number;
   /** Give the pixels of an `ImageData` or `ImageBitmap` away instead of copying them; it is empty afterwards. */
   readonly transfer?: boolean;
-  /** Told how many parts are done, of how many. */
-  readonly onProgress?: (done: number, total: number) => void;
-  /** Cancels between two tiles; the promise fails with the code `cancelled`. */
-  readonly signal?: AbortSignal;
+}
+
+/** How to write a picture to an image file. */
+export interface FileOptions {
+  /** `image/png` where absent. */
+  readonly type?: FileType;
+  /** Of JPEG and WebP, 0 to 1; 0.95 where absent. */
+  readonly quality?: number;
 }
 
 /** A restored picture and how long it took. */
@@ -63,28 +76,27 @@ export interface StreamFrame {
   readonly priors: number;
 }
 
-interface Waiting {
-  readonly resolve: (answer: never) => void;
-  readonly reject: (error: RestorectError) => void;
-  readonly progress: ((done: number, total: number) => void) | undefined;
-}
-
 /**
  * Load an artifact: a folder made by `python -m restorect_edge.export --target onnx`.
  *
  * @param url of the folder.
- * @throws RestorectError `missing`, `corrupt`, `schema`, `unsupported`, `backend`.
+ * @throws RestorectError `input`: no URL, bad threads; `missing`, `corrupt`, `schema`, `unsupported`, `backend`.
  */
 export async function load(url: string | URL, options: LoadOptions = {}): Promise<Restorer> {
   const channel = new Channel();
   try {
     const { backend = "auto", threads = null } = options;
-    const facts = await channel.ask("load", { url: new URL(url, document.baseURI).href, backend, threads });
+    const facts = await channel.ask("load", { url: absolute(url), backend, threads });
     return new Restorer(channel, facts.manifest, facts.provider);
   } catch (error) {
     channel.close();
     throw error;
   }
+}
+
+function absolute(url: string | URL): string {
+  if (URL.canParse(url, document.baseURI)) return new URL(url, document.baseURI).href;
+  throw new RestorectError("input", `'${url}' is no URL: give that of the artifact's folder`);
 }
 
 /** An artifact ready to run in a worker. Several calls wait for each other. */
@@ -126,24 +138,14 @@ export class Restorer {
   }
 
   /**
-   * Write a picture to an image file, in the worker.
-   *
-   * @param quality of JPEG and WebP, 0 to 1.
-   */
-  async encode(picture: Picture, type: FileType = "image/png", quality = 0.95): Promise<Blob> {
-    const [source, transfer] = packed(picture, false);
-    return this.channel.ask("encode", { source, type, quality }, { transfer });
-  }
-
-  /**
    * Start a video. See `LiveView` for cameras.
    *
    * @throws RestorectError `input`: a value out of range, or one that needs an artifact with a prior.
    */
   async stream(options: StreamOptions = {}): Promise<Stream> {
     const number = this.streams++;
-    const canvas = options.canvas?.transferControlToOffscreen() ?? null;
-    const before = options.before?.transferControlToOffscreen() ?? null;
+    const canvas = handed(options.canvas);
+    const before = handed(options.before);
     const { priorEvery = 1, smooth = 0, longestSide = null } = options;
     const transfer = [canvas, before].filter((each) => each !== null);
     await this.channel.ask("open", { stream: number, priorEvery, smooth, longestSide, canvas, before }, { transfer });
@@ -165,10 +167,11 @@ export class Stream {
   ) {}
 
   /** Restore the next frame; a `VideoFrame` or `ImageBitmap` is closed. */
-  async restore(frame: Picture): Promise<StreamFrame> {
+  async restore(frame: Picture, { signal, onProgress }: CallOptions = {}): Promise<StreamFrame> {
     const closes = isFrame(frame) || isBitmap(frame);
     const [source, transfer] = closes ? [frame, [frame]] : packed(frame, false);
-    const { image, ...facts } = await this.channel.ask("frame", { stream: this.number, source }, { transfer });
+    const ask = { stream: this.number, source };
+    const { image, ...facts } = await this.channel.ask("frame", ask, { transfer, signal, progress: onProgress });
     return { image: image && new ImageData(image.data, image.width, image.height), ...facts };
   }
 
@@ -177,13 +180,27 @@ export class Stream {
     await this.channel.ask("reset", { stream: this.number });
   }
 
-  /** Write the last restored frame to an image file. */
-  async snapshot(type: FileType = "image/png", quality = 0.95): Promise<Blob> {
+  /**
+   * Write the last restored frame to an image file, in the worker.
+   *
+   * @throws RestorectError `input`: no frame yet; `unsupported`: the browser does not write this type.
+   */
+  async snapshot({ type = "image/png", quality = 0.95 }: FileOptions = {}): Promise<Blob> {
     return this.channel.ask("snapshot", { stream: this.number, type, quality });
   }
 
+  /** End the video; the restorer stays open. */
   async close(): Promise<void> {
     await this.channel.ask("end", { stream: this.number });
+  }
+}
+
+/** A canvas that the worker draws on from now on. */
+function handed(canvas: HTMLCanvasElement | undefined): OffscreenCanvas | null {
+  try {
+    return canvas?.transferControlToOffscreen() ?? null;
+  } catch {
+    throw new RestorectError("input", "this canvas is drawn on already, by another stream or by the page: give a new one");
   }
 }
 
@@ -219,64 +236,5 @@ function cloned(frame: VideoFrame): VideoFrame {
     return frame.clone();
   } catch {
     throw new RestorectError("input", "the video frame is closed; close it after it was restored");
-  }
-}
-
-interface AskOptions {
-  readonly transfer?: Transferable[] | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly progress?: ((done: number, total: number) => void) | undefined;
-}
-
-/** Requests and their answers. */
-class Channel {
-  private readonly worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "restorect" });
-  private readonly waiting = new Map<number, Waiting>();
-  private next = 0;
-  private ended: RestorectError | null = null;
-
-  constructor() {
-    this.worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => this.heard(data));
-    this.worker.addEventListener("error", (event) => {
-      event.preventDefault();
-      this.end(new RestorectError("backend", `the worker stopped: ${event.message || "its script is missing"}`));
-    });
-  }
-
-  async ask<K extends Kind>(kind: K, ask: Requests[K]["ask"], options: AskOptions = {}): Promise<Requests[K]["answer"]> {
-    const { transfer = [], signal, progress } = options;
-    if (this.ended) throw this.ended;
-    if (signal?.aborted) throw new RestorectError("cancelled", "the restoration was cancelled");
-    const id = this.next++;
-    const cancel = () => this.worker.postMessage({ id: -1, kind: "cancel", of: id });
-    signal?.addEventListener("abort", cancel);
-    try {
-      return await new Promise<Requests[K]["answer"]>((resolve, reject) => {
-        this.waiting.set(id, { resolve, reject, progress });
-        this.worker.postMessage({ id, kind, ...ask }, transfer);
-      });
-    } finally {
-      this.waiting.delete(id);
-      signal?.removeEventListener("abort", cancel);
-    }
-  }
-
-  private heard(reply: Reply): void {
-    const waiting = this.waiting.get(reply.id);
-    if (!waiting) return;
-    if ("progress" in reply) waiting.progress?.(...reply.progress);
-    else if ("error" in reply) waiting.reject(new RestorectError(reply.error.code, reply.error.message));
-    else waiting.resolve(reply.answer as never);
-  }
-
-  close(): void {
-    this.end(new RestorectError("closed", "the restorer was closed; load the artifact again"));
-  }
-
-  private end(error: RestorectError): void {
-    this.ended ??= error;
-    this.worker.terminate();
-    for (const { reject } of this.waiting.values()) reject(error);
-    this.waiting.clear();
   }
 }

@@ -45,10 +45,15 @@ export class Runner {
    * @param wanted `auto`: WebGPU where there is an adapter that is no software emulation, else WASM.
    * @param threads on the CPU; null: half of the logical processors, 2 to 4.
    * @param folder URL of ONNX Runtime's files.
+   * @param notes what a person should know already.
    * @throws RestorectError `unsupported`: WebGPU was asked for and is not there; `input`: bad threads.
    */
-  static async choose(wanted: Backend | "auto", threads: number | null, folder: string): Promise<Runner> {
-    const notes: string[] = [];
+  static async choose(
+    wanted: Backend | "auto",
+    threads: number | null,
+    folder: string,
+    notes: string[] = [],
+  ): Promise<Runner> {
     const missing = wanted === "wasm" ? "" : await whyNoGpu(wanted === "auto");
     if (wanted === "webgpu" && missing) throw new RestorectError("unsupported", `WebGPU was asked for, but ${missing}`);
     if (wanted === "auto" && missing) notes.push(`On the CPU: ${missing}`);

@@ -107,7 +107,7 @@ export function imageData(image: Pixels): ImageData {
 /**
  * Write an image file.
  *
- * @throws RestorectError `backend`: the browser cannot.
+ * @throws RestorectError `unsupported`: the browser does not write this type.
  */
 export async function encoded(image: Pixels, type: FileType, quality: number): Promise<Blob> {
   const whole = new OffscreenCanvas(image.width, image.height);

@@ -1,11 +1,12 @@
 /** The worker: everything that takes time happens here, one request after the other. */
 
-import { Engine, type Timings } from "./engine.js";
+import { type Call, Engine, type Timings } from "./engine.js";
 import { asRestorectError, RestorectError } from "./errors.js";
 import type { LatentTrack } from "./latent.js";
+import { fetchArtifact } from "./manifest.js";
 import type { Pixels } from "./pixels.js";
 import type { Kind, Reply, Request, Requests } from "./protocol.js";
-import { Runner } from "./session.js";
+import { type Backend, Runner } from "./session.js";
 import { encoded, imageData, pixelsOf } from "./source.js";
 
 type Ask<K extends Kind> = { readonly id: number } & Requests[K]["ask"];
@@ -26,8 +27,7 @@ const cancelled = new Set<number>();
 
 const handlers: { [K in Exclude<Kind, "cancel">]: (ask: Ask<K>) => Promise<Answer<K>> } = {
   async load({ url, backend, threads }) {
-    const folder = new URL("./ort/", import.meta.url).href;
-    engine = await Engine.open(url, () => Runner.choose(backend, threads, folder));
+    engine = await opening(url, backend, threads);
     return { manifest: engine.manifest, provider: engine.runner.provider };
   },
 
@@ -35,11 +35,7 @@ const handlers: { [K in Exclude<Kind, "cancel">]: (ask: Ask<K>) => Promise<Answe
     const [timings, finished] = clock();
     const image = await pixelsOf(source);
     timings.prepare = performance.now() - timings.total;
-    const restored = await opened().restore(image, timings, {
-      tile: tile ?? undefined,
-      progress: (done, total) => send({ id, progress: [done, total] }),
-      cancelled: () => cancelled.has(id),
-    });
+    const restored = await opened().restore(image, timings, { tile: tile ?? undefined, ...answered(id) });
     const answer = form === "bitmap" ? await createImageBitmap(imageData(restored)) : restored;
     return { image: answer, timings: finished() };
   },
@@ -49,13 +45,13 @@ const handlers: { [K in Exclude<Kind, "cancel">]: (ask: Ask<K>) => Promise<Answe
     return null;
   },
 
-  async frame({ stream: number, source }) {
+  async frame({ id, stream: number, source }) {
     const stream = streamOf(number);
     const [timings, finished] = clock();
     const image = await pixelsOf(source, stream.longestSide);
     timings.prepare = performance.now() - timings.total;
     if (stream.last && (stream.last.width !== image.width || stream.last.height !== image.height)) stream.track.reset();
-    const restored = await opened().restore(image, timings, { track: stream.track });
+    const restored = await opened().restore(image, timings, { track: stream.track, ...answered(id) });
     const begun = performance.now();
     stream.last = restored;
     if (stream.before) draw(image, stream.before);
@@ -77,15 +73,39 @@ const handlers: { [K in Exclude<Kind, "cancel">]: (ask: Ask<K>) => Promise<Answe
     return encoded(last, type, quality);
   },
 
-  async encode({ source, type, quality }) {
-    return encoded(await pixelsOf(source), type, quality);
-  },
-
   async end({ stream }) {
     streams.delete(stream);
     return null;
   },
 };
+
+/** What a call says and hears while it runs. */
+function answered(id: number): Pick<Call, "progress" | "cancelled"> {
+  return {
+    progress: (done, total) => send({ id, progress: [done, total] }),
+    cancelled: () => isCancelled(id),
+  };
+}
+
+/** Whether a call was cancelled, once what the page sent meanwhile was heard: the CPU gives it no turn of its own. */
+async function isCancelled(id: number): Promise<boolean> {
+  await new Promise((resolve) => setTimeout(resolve));
+  return cancelled.has(id);
+}
+
+/** Open an artifact; where the choice is free and the GPU fails, on the CPU. */
+async function opening(url: string, backend: Backend | "auto", threads: number | null): Promise<Engine> {
+  const folder = new URL("./ort/", import.meta.url).href;
+  const artifact = await fetchArtifact(url);
+  const runner = await Runner.choose(backend, threads, folder);
+  try {
+    return await Engine.open(artifact, runner);
+  } catch (error) {
+    if (backend !== "auto" || runner.provider.backend === "wasm") throw error;
+    const why = asRestorectError(error, "backend").message;
+    return Engine.open(artifact, await Runner.choose("wasm", threads, folder, [`On the CPU, since WebGPU failed: ${why}`]));
+  }
+}
 
 function opened(): Engine {
   if (engine === null) throw new RestorectError("closed", "no artifact is loaded");
