@@ -2,10 +2,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test test-aarch64 lint clean
+PORT ?= 8080
+WEB := runtimes/web
+WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/demo -type f) $(WEB)/build.mjs
+WEB_NETWORKS := lowlight-nano lowlight-small
+
+.PHONY: demo demo-web test test-aarch64 lint clean
 
 demo: $(STAMP)  ## export lowlight-small to all targets, verify, restore a dark photograph
 	$(BIN)/python examples/demo.py -o out/demo
+
+demo-web: $(WEB)/dist/index.html $(WEB_NETWORKS:%=out/web/%-onnx-fp32-split-dynamic/manifest.json)  ## a page with a camera (Node 20), on PORT
+	node $(WEB)/serve.mjs --port $(PORT) --artifacts out/web
 
 test: $(STAMP)  ## all tests, warnings as errors
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90
@@ -17,6 +25,15 @@ lint: $(STAMP)  ## style, formatting, types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+out/web/%-onnx-fp32-split-dynamic/manifest.json: restorect_edge/weights/%.safetensors export/web.toml | $(STAMP)
+	$(BIN)/python -m restorect_edge.export --recipe export/web.toml --weights $* -o out/web --overwrite
+
+$(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCES)
+	cd $(WEB) && npm run build
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
+	cd $(WEB) && npm ci --no-audit --no-fund
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -41,6 +41,8 @@ async function library() {
     conditions: ["onnxruntime-web-use-extern-wasm"],
   });
   await mkdir(path.join(DIST, "lib/ort"), { recursive: true });
+  await cp(path.join(ROOT, "../../LICENSE"), path.join(DIST, "lib/LICENSE"));
+  await cp(path.join(ROOT, "licences/onnxruntime.txt"), path.join(DIST, "lib/ort/LICENSE"));
   for (const name of BUILDS) {
     for (const end of [".mjs", ".wasm"]) await cp(path.join(ORT, name + end), path.join(DIST, "lib/ort", name + end));
   }

@@ -4,6 +4,7 @@ import { RestorectError } from "./errors.js";
 import { LatentTrack } from "./latent.js";
 import type { Artifact, GraphFile, Manifest, Size } from "./manifest.js";
 import { blank, fromPlanes, toPlanes, type Pixels } from "./pixels.js";
+import type { Timings } from "./protocol.js";
 import type { Runner, Session } from "./session.js";
 import { thumbnail } from "./thumbnail.js";
 import { alignedHalo, bestWindow, padded, plan, type Window } from "./tiling.js";
@@ -12,17 +13,6 @@ type Floats = Float32Array<ArrayBufferLike>;
 
 /** Pixels that a network with free sides and local context is given at a time, unless the caller says. */
 const LARGEST_WINDOW = 1 << 20;
-
-/** Milliseconds of each stage of a call. */
-export interface Timings {
-  /** The source to planes of numbers: decoding, conversion, cutting. */
-  prepare: number;
-  prior: number;
-  model: number;
-  /** Planes of numbers to pixels. */
-  finish: number;
-  total: number;
-}
 
 /** What a call may say and hear while it runs. */
 export interface Call {

@@ -1,12 +1,11 @@
 /** Runs restorect_edge artifacts in the browser: `load(url)`, then `restore(picture)`. */
 
-export type { Timings } from "./engine.js";
 export { type ErrorCode, RestorectError } from "./errors.js";
 export type { Layout, Matrix, Range, RawFrame } from "./frames.js";
 export { toImageData } from "./frames.js";
 export { type LiveOptions, type LiveStats, LiveView, openCamera } from "./live.js";
 export type { GraphFile, Manifest, Size } from "./manifest.js";
-export type { FileType } from "./protocol.js";
+export type { Backend, FileType, Provider, Timings } from "./protocol.js";
 export {
   type CallOptions,
   type FileOptions,
@@ -20,4 +19,3 @@ export {
   type StreamFrame,
   type StreamOptions,
 } from "./restorer.js";
-export type { Backend, Provider } from "./session.js";

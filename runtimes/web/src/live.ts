@@ -1,7 +1,7 @@
 /** Live view: a camera's frames restored as they come, the newest first where they come too fast. */
 
-import type { Timings } from "./engine.js";
 import { asRestorectError, RestorectError } from "./errors.js";
+import type { Timings } from "./protocol.js";
 import type { Restorer, Stream, StreamOptions } from "./restorer.js";
 
 /** Milliseconds over which frames are counted. */

@@ -1,11 +1,34 @@
 /** What the page and its worker say to each other. */
 
-import type { Timings } from "./engine.js";
 import type { ErrorCode } from "./errors.js";
 import type { RawFrame } from "./frames.js";
 import type { Manifest } from "./manifest.js";
 import type { Pixels } from "./pixels.js";
-import type { Backend, Provider } from "./session.js";
+
+/** Where a network can run: on the CPU (WASM with SIMD and threads), or on the GPU. */
+export type Backend = "wasm" | "webgpu";
+
+/** What runs, and what a person should know about it. */
+export interface Provider {
+  readonly backend: Backend;
+  /** Threads on the CPU. */
+  readonly threads: number;
+  /** What really runs, with its version. */
+  readonly name: string;
+  /** What was asked for or expected and is not so here, and how to mend it. */
+  readonly notes: readonly string[];
+}
+
+/** Milliseconds of each stage of a call. */
+export interface Timings {
+  /** The source to planes of numbers: decoding, conversion, cutting. */
+  prepare: number;
+  prior: number;
+  model: number;
+  /** Planes of numbers to pixels. */
+  finish: number;
+  total: number;
+}
 
 /** A picture on its way to the worker. */
 export type Source = ImageData | VideoFrame | ImageBitmap | Blob | RawFrame | Pixels;

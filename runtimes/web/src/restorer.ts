@@ -1,13 +1,11 @@
 /** The page's side: sends pictures to the worker and gives back what comes. */
 
 import { Channel } from "./channel.js";
-import type { Timings } from "./engine.js";
 import { RestorectError } from "./errors.js";
 import type { RawFrame } from "./frames.js";
 import type { Manifest } from "./manifest.js";
 import type { Pixels } from "./pixels.js";
-import type { FileType, Source } from "./protocol.js";
-import type { Backend, Provider } from "./session.js";
+import type { Backend, FileType, Provider, Source, Timings } from "./protocol.js";
 
 /** What can be restored. A blob is an image file; a `RawFrame` a camera's buffer. */
 export type Picture = ImageData | VideoFrame | ImageBitmap | Blob | RawFrame;

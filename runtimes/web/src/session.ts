@@ -4,26 +4,13 @@ import type { InferenceSession, Tensor } from "onnxruntime-web/wasm";
 
 import { asRestorectError, RestorectError } from "./errors.js";
 import type { Size } from "./manifest.js";
-
-/** Where a network can run: on the CPU (WASM with SIMD and threads), or on the GPU. */
-export type Backend = "wasm" | "webgpu";
+import type { Backend, Provider } from "./protocol.js";
 
 type Floats = Float32Array<ArrayBufferLike>;
 type Ort = typeof import("onnxruntime-web/wasm");
 
 /** Threads beyond which small networks gain nothing. */
 const MOST_THREADS = 4;
-
-/** What runs, and what a person should know about it. */
-export interface Provider {
-  readonly backend: Backend;
-  /** Threads on the CPU. */
-  readonly threads: number;
-  /** What really runs, with its version. */
-  readonly name: string;
-  /** What was asked for or expected and is not so here, and how to mend it. */
-  readonly notes: readonly string[];
-}
 
 /** Feeds: a picture's or thumbnail's 3 planes with their sides, and a latent. */
 export interface Feeds {

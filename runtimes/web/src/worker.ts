@@ -1,12 +1,12 @@
 /** The worker: everything that takes time happens here, one request after the other. */
 
-import { type Call, Engine, type Timings } from "./engine.js";
+import { type Call, Engine } from "./engine.js";
 import { asRestorectError, RestorectError } from "./errors.js";
 import type { LatentTrack } from "./latent.js";
 import { fetchArtifact } from "./manifest.js";
 import type { Pixels } from "./pixels.js";
-import type { Kind, Reply, Request, Requests } from "./protocol.js";
-import { type Backend, Runner } from "./session.js";
+import type { Backend, Kind, Reply, Request, Requests, Timings } from "./protocol.js";
+import { Runner } from "./session.js";
 import { encoded, imageData, pixelsOf } from "./source.js";
 
 type Ask<K extends Kind> = { readonly id: number } & Requests[K]["ask"];

@@ -1,8 +1,11 @@
 /** The demo page with a camera: live, quick, hidden, refused, absent and unplugged. */
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { start } from "./browser.mjs";
 import { longestTask, picture, restored, watchTasks } from "./demo.mjs";
 
@@ -95,6 +98,23 @@ test("a hidden tab restores nothing, and goes on with its own latent when it is 
   });
   assert.deepEqual(ended, { ended: ["camera"], still: true, snapshot: "closed" });
   await page.close();
+});
+
+test("the example of the README runs", async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), "site-"));
+  const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
+  await writeFile(path.join(folder, "index.html"), /```html\n(.*?)```/s.exec(readme)[1]);
+  await symlink(path.join(ARTIFACTS, "nano"), path.join(folder, "lowlight-nano-onnx-fp32-split-dynamic"));
+  await symlink(fileURLToPath(new URL("../dist/lib", import.meta.url)), path.join(folder, "restorect"));
+  const other = await start({ artifacts: ARTIFACTS, video: CAMERA, mounts: { "/site/": folder } });
+  try {
+    const page = await other.page("site/");
+    await page.waitForFunction(() => document.querySelector("#view").width === 320, null, { timeout: 60_000 });
+    assert.ok((await picture(page, "#view")).mean > 20);
+  } finally {
+    await other.close();
+    await rm(folder, { recursive: true });
+  }
 });
 
 for (const [camera, words] of [["refused", /camera was refused: allow it/], ["absent", /no camera was found/]]) {
