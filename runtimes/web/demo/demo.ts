@@ -77,6 +77,7 @@ async function choose(next: keyof typeof modes): Promise<void> {
     show(`${each}-views`, each === mode);
     show(`${each}-actions`, each === mode);
   }
+  element("frame").classList.remove("filled");
   show("error", false);
   times(null);
   await attempt(async () => {

@@ -61,6 +61,7 @@ export function wait(text: string | null): void {
 }
 
 window.addEventListener("resize", () => {
-  const sides = element("frame").dataset["sides"]?.split("×").map(Number);
-  if (sides) fit(sides[0]!, sides[1]!);
+  const { classList, dataset } = element("frame");
+  const sides = dataset["sides"]?.split("×").map(Number);
+  if (sides && classList.contains("filled")) fit(sides[0]!, sides[1]!);
 });

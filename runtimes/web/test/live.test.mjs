@@ -126,6 +126,7 @@ for (const [camera, words] of [["refused", /camera was refused: allow it/], ["ab
       await page.waitForSelector("#error:not([hidden])");
       assert.match((await page.textContent("#error")).toLowerCase(), words);
       assert.ok(await page.isHidden("#wait"));
+      assert.ok(await page.isHidden("#frame"), "there is nothing to compare");
       assert.equal(await page.textContent("#start"), "Start");
       await page.click("#photo-mode");
       await restored(page);
