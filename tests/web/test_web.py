@@ -135,7 +135,8 @@ def test_other_weights_are_refused(node, artifacts):
 @pytest.mark.parametrize("part", ["library", "artifacts", "photo", "live"])
 def test_in_chromium(node, artifacts, camera, large, part):
     """Each part is a file of tests in `runtimes/web/test`."""
-    print(run(node, "--test", f"test/{part}.test.mjs", ARTIFACTS=artifacts, CAMERA=camera, LARGE=large))
+    tests = ["--test", "--test-reporter=spec", f"test/{part}.test.mjs"]
+    print(run(node, *tests, ARTIFACTS=artifacts, CAMERA=camera, PHOTO=large))
 
 
 @pytest.fixture

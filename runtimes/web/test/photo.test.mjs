@@ -6,21 +6,23 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { start } from "./browser.mjs";
-import { longestTask, picture, restored, watchTasks } from "./demo.mjs";
+import { picture, restored, withoutLongTasks } from "./demo.mjs";
 
-const { ARTIFACTS, LARGE } = process.env;
+const { ARTIFACTS, PHOTO } = process.env;
+const LARGE = `/large/${path.basename(PHOTO)}`;
 const AFTER = "#photo-views canvas";
 const BEFORE = "#photo-views .before";
 let session, page;
 
 before(async () => {
-  session = await start({ artifacts: ARTIFACTS });
+  session = await start({ artifacts: ARTIFACTS, mounts: { "/large/": path.dirname(PHOTO) } });
   page = await session.page("", { viewport: { width: 1280, height: 800 } });
   await restored(page);
 });
 after(() => session.close());
 
 test("the first sample is restored at once, with its times", async () => {
+  await page.waitForFunction((view) => document.querySelector(view).width === 600, AFTER);
   const [dark, bright] = [await picture(page, BEFORE), await picture(page, AFTER)];
   assert.deepEqual([dark.width, dark.height, bright.width, bright.height], [600, 400, 600, 400]);
   assert.ok(bright.mean > dark.mean + 30, `${dark.mean} became ${bright.mean}`);
@@ -67,28 +69,26 @@ test("a file that is no image is refused, and the picture stays", async () => {
 });
 
 test("a photograph of 12 megapixels that is dropped is restored by tiles, and the page stays quick", async () => {
-  const bytes = await readFile(LARGE, "base64");
-  const drop = await page.evaluateHandle(async (url) => {
-    const drop = new DataTransfer();
-    drop.items.add(new File([await (await fetch(url)).blob()], "night.out.jpg", { type: "image/jpeg" }));
-    return drop;
-  }, `data:image/jpeg;base64,${bytes}`);
-  await watchTasks(page);
-  await page.dispatchEvent("body", "dragover", { dataTransfer: drop });
-  assert.ok(await page.isVisible("#drop"));
-  await page.dispatchEvent("body", "drop", { dataTransfer: drop });
-  await page.waitForFunction(() => /part [2-9] of \d+/.test(document.querySelector("#wait-text").textContent), null, { timeout: 60_000 });
-  assert.ok(await page.isVisible("#cancel"));
-  await restored(page, 120_000);
+  await withoutLongTasks(page, async () => {
+    const drop = await page.evaluateHandle(async (url) => {
+      const drop = new DataTransfer();
+      drop.items.add(new File([await (await fetch(url)).blob()], "night.out.jpg", { type: "image/jpeg" }));
+      return drop;
+    }, LARGE);
+    await page.dispatchEvent("body", "dragover", { dataTransfer: drop });
+    assert.ok(await page.isVisible("#drop"));
+    await page.dispatchEvent("body", "drop", { dataTransfer: drop });
+    await page.waitForFunction(() => /part [2-9] of \d+/.test(document.querySelector("#wait-text").textContent), null, { timeout: 60_000 });
+    assert.ok(await page.isVisible("#cancel"));
+    await restored(page, 120_000);
+  });
   assert.match(await page.textContent("#facts"), /^4000 × 3000 \(12\.0 megapixels\) in /);
-  assert.ok((await longestTask(page)) < 50);
-  const { width, height, mean } = await picture(page, AFTER);
-  assert.deepEqual([width, height], [4000, 3000]);
-  assert.ok(mean > 30);
+  await page.waitForFunction((view) => document.querySelector(view).width === 4000, AFTER); // a frame of the worker's later
+  assert.ok((await picture(page, AFTER)).mean > 30);
 });
 
 test("a long restoration can be cancelled, and the picture before stays", async () => {
-  await page.setInputFiles("#file", LARGE);
+  await page.setInputFiles("#file", PHOTO);
   await page.click("#cancel");
   await page.waitForFunction(() => document.querySelector("#facts").textContent === "Cancelled.");
   assert.ok(await page.isHidden("#error"));
