@@ -15,16 +15,27 @@ __all__ = ["pair_findings"]
 
 WEIGHT_AXIS = {"Conv": 0, "ConvTranspose": 1}
 """Where a weight's output channels are."""
+SHIFT = 128
+"""The zero point with which uint8 holds the values of int8."""
+CLIPS = frozenset({"Clip"})
+"""What may stand inside a pair: a Relu on bytes."""
 
 
-def pair_findings(view: View) -> Iterator[Finding]:
-    """Yield the faults of every QuantizeLinear and DequantizeLinear, each an error."""
+def pair_findings(view: View, *, unsigned: bool = False) -> Iterator[Finding]:
+    """Yield the faults of every QuantizeLinear and DequantizeLinear, each an error.
+
+    Args:
+        view: the graph.
+        unsigned: whether int8 may be written as uint8 with a zero point of 128, and clipped so.
+    """
+    inside = CLIPS if unsigned else frozenset()
     for node in view.graph.node:
         if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             yield from _scale(view, node)
-            yield from _zero_point(view, node)
+            if not (unsigned and _is_shifted(view, node)):
+                yield from _zero_point(view, node)
             yield from _granularity(view, node)
-            yield from _pairing(view, node)
+            yield from _pairing(view, node, inside)
 
 
 def _error(rule: str, node: Any, message: str, mend: str) -> Finding:
@@ -54,6 +65,11 @@ def _zero_point(view: View, node: Any) -> Iterator[Finding]:
         text = f"has zero point {got}, TensorRT is symmetric"
         yield _error("zero-point", node, text, "quantise with zero point 0 (symmetric preset)")
     yield from _dtype(node, str(zero_point.dtype))
+
+
+def _is_shifted(view: View, node: Any) -> bool:
+    zero_point = view.constants.get(node.input[2]) if len(node.input) > 2 else None
+    return zero_point is not None and zero_point.dtype == np.uint8 and bool((zero_point == SHIFT).all())
 
 
 def _dtype(node: Any, dtype: str) -> Iterator[Finding]:
@@ -88,22 +104,30 @@ def _granularity(view: View, node: Any) -> Iterator[Finding]:
             yield _error("axis", node, text, f"quantise along axis {expected}, its output channels")
 
 
-def _pairing(view: View, node: Any) -> Iterator[Finding]:
+def _pairing(view: View, node: Any, inside: frozenset[str]) -> Iterator[Finding]:
     if node.op_type == "QuantizeLinear":
-        after = view.readers(node.output[0])
+        after = _readers_behind(view, node, inside)
         if not after or not all(is_op(consumer, "DequantizeLinear") for consumer in after):
             text = "its output does not go to DequantizeLinear alone"
             yield _error("pair", node, text, "add the missing half of the pair")
         return
     if node.input[0] in view.constants:
         return
-    before = view.producers.get(node.input[0])
+    before = view.origin(node.input[0], inside)
     if not is_op(before, "QuantizeLinear"):
         text = "input is no constant and no QuantizeLinear's output"
         yield _error("pair", node, text, "add the missing half of the pair")
     elif not _same_scale(view, before, node):
         text = f"its scale is not the one of {label(before)}"
         yield _error("pair", node, text, "give both halves of a pair one scale")
+
+
+def _readers_behind(view: View, node: Any, inside: frozenset[str]) -> list[Any]:
+    """Return what reads a node's output, with the readers of those `inside` in their place."""
+    found = []
+    for reader in view.readers(node.output[0]):
+        found += _readers_behind(view, reader, inside) if reader.op_type in inside else [reader]
+    return found
 
 
 def _same_scale(view: View, first: Any, second: Any) -> bool:

@@ -44,7 +44,8 @@ def lint(
     Args:
         model: a file, or an `onnx.ModelProto` with its weights.
         target: for ``tensorrt`` findings are errors, and its parser's own rules apply; for others the
-            rules of quantisation alone apply, and findings are warnings.
+            rules of quantisation alone apply, int8 may be written as uint8 with a zero point of 128, and
+            findings are warnings.
         excluded: names of modules that stay float on purpose, such as `excluded_modules` returns.
         profile: whether a TensorRT engine is built with an optimisation profile, so that height and width
             of (N, C, H, W) inputs may be free.
@@ -57,7 +58,7 @@ def lint(
 
         model = onnx.load(model)
     view = View.of(model.graph)
-    found = [*pair_findings(view), *coverage_findings(view, tuple(excluded))]
+    found = [*pair_findings(view, unsigned=target != "tensorrt"), *coverage_findings(view, tuple(excluded))]
     if target != "tensorrt":
         return [replace(finding, severity="warning") for finding in found]
     found = [*graph_findings(model, view, profile=profile), *found]

@@ -19,6 +19,7 @@ from restorect_edge.errors import BackendError
 from restorect_edge.export._graph import Graph
 from restorect_edge.export._half import store_half, to_half
 from restorect_edge.export._options import ExportOptions
+from restorect_edge.export._unsigned import to_unsigned
 
 __all__ = ["OPSET", "convert", "finish", "lint_notes", "linted"]
 
@@ -45,12 +46,19 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
 
 
 def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> dict[str, Any]:
-    """Return the operators of each graph and what the lint of INT8 says of it, for the report."""
+    """Lint the graphs, give INT8 the form that ONNX Runtime is fast with, and return what the report says.
+
+    Returns:
+        The operators of each graph and what the lint of INT8 says of it.
+    """
+    findings = {file.name: linted(file, directory) for file in files}
     operators = {}
     for file in files:
-        graph = onnx.load(file, load_external_data=False).graph
-        operators[file.name] = sorted({node.op_type for node in graph.node})
-    findings = {file.name: linted(file, directory) for file in files}
+        model = onnx.load(file)
+        if options.precision == "int8":
+            to_unsigned(model)
+            onnx.save(model, file)
+        operators[file.name] = sorted({node.op_type for node in model.graph.node})
     return {"opset": OPSET, "operators": operators, "lint": lint_notes(findings)}
 
 

@@ -316,6 +316,23 @@ def test_elsewhere_faults_of_quantisation_are_warnings_and_the_parser_has_no_say
     assert lint(relu(opset=21, shape=["n", 3, "height", "width"]), target=target) == []
 
 
+def test_outside_of_tensorrt_int8_may_be_written_as_uint8():
+    shifted = quantised(zero_point=np.uint8(128))
+    assert lint(shifted, target="onnx") == []
+    assert rules(lint(shifted, target="tensorrt")) == {"zero-point", "dtype"}
+
+
+def test_outside_of_tensorrt_a_pair_may_clip_its_bytes():
+    nodes = [
+        helper.make_node("QuantizeLinear", ["image", "scale", "zero"], ["q"], name="quantise"),
+        helper.make_node("Clip", ["q", "zero"], ["clipped"], name="relu"),
+        helper.make_node("DequantizeLinear", ["clipped", "scale", "zero"], ["restored"], name="dequantise"),
+    ]
+    clipping = model(nodes, [("scale", np.float32(0.1)), ("zero", np.int8(0))])
+    assert lint(clipping, target="onnx") == []
+    assert "pair" in rules(lint(clipping, target="tensorrt"))
+
+
 def float_convolution(name="encode.weight", *, data="image"):
     nodes = [
         *pair("image", "x"),
