@@ -33,6 +33,7 @@ VERBS = {
     "doctor": Verb("restorect_edge.doctor", "show what runs on this machine, and what the rest needs"),
     "calibrate": Verb("restorect_edge.calibrate", "quantise a student to INT8 and write the plan"),
     "drift": Verb("restorect_edge.drift", "show how far INT8 takes each module from its float form"),
+    "bench": Verb("restorect_edge.bench.__main__", "measure latency, with the conditions it depends on"),
     "train": Verb("restorect_edge.train", "train an edge student on image pairs"),
 }
 

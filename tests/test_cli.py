@@ -20,6 +20,7 @@ def test_the_verbs_are_these():
         "doctor",
         "calibrate",
         "drift",
+        "bench",
         "train",
     ]
 
@@ -62,7 +63,7 @@ def test_the_version_is_the_packages(capsys):
 @pytest.mark.parametrize(("verb", "near"), [("exprot", "export"), ("verfy", "verify"), ("docter", "doctor")])
 def test_an_unknown_verb_suggests_the_nearest(capsys, verb, near):
     assert main([verb, "--target", "onnx"]) == 1
-    assert f"unknown verb '{verb}'; known: calibrate, doctor, " in (err := capsys.readouterr().err)
+    assert f"unknown verb '{verb}'; known: bench, calibrate, " in (err := capsys.readouterr().err)
     assert f"(did you mean '{near}'?)" in err
 
 

@@ -5,7 +5,7 @@ from html import escape
 
 from restorect_edge.bench._tables import Table
 
-__all__ = ["collapsed", "figure", "heading", "page", "paragraph", "table"]
+__all__ = ["collapsed", "figure", "heading", "listing", "page", "paragraph", "table"]
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c1e21; --muted: #5f666e; --line: #dfe2e6; --paper: #ffffff;
@@ -23,6 +23,7 @@ h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; letter-spacing: -.0
 h2 { font-size: 1.2rem; margin: 2.6rem 0 .6rem; }
 h3 { font-size: 1rem; margin: 1.4rem 0 .4rem; }
 p { margin: .4rem 0; max-width: 46rem; }
+ul { margin: .8rem 0; padding-left: 1.2rem; font-size: .9rem; max-width: 60rem; }
 .note { color: var(--muted); font-size: .86rem; }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; }
 table { border-collapse: collapse; width: 100%; font-size: .86rem; font-variant-numeric: tabular-nums; }
@@ -74,6 +75,11 @@ def heading(text: str, level: int = 2) -> str:
 def paragraph(text: str, *, note: bool = False) -> str:
     """Return a paragraph, small where it is a note."""
     return f"<p{' class=note' if note else ''}>{escape(text)}</p>"
+
+
+def listing(items: Sequence[str]) -> str:
+    """Return a list of sentences."""
+    return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
 
 
 def table(content: Table) -> str:

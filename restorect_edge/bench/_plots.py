@@ -179,7 +179,7 @@ def sustained(rows: Sequence[Shown], colours: Colours) -> str | None:
 
 def roofline(rows: Sequence[Shown], colours: Colours) -> str | None:
     """What rows reach of a machine's peaks, for the first report that has both; None without."""
-    found = [row for row in rows if row.row.work and row.total and row.report.peak]
+    found = [row for row in rows if row.row.work and row.row.work.macs and row.total and row.report.peak]
     found = [row for row in found if row.report is found[0].report]
     if not found:
         return None
@@ -217,10 +217,10 @@ def roofline(rows: Sequence[Shown], colours: Colours) -> str | None:
 
 def _reached(row: Shown) -> tuple[float, float]:
     """MACs per byte, and GMAC/s."""
-    work, total = row.row.work, row.model or row.total
-    if work is None or total is None:
+    work, took = row.row.work, row.computing_ms
+    if work is None or not took:
         return 1.0, 1.0
-    return work.macs / max(1, work.bytes_moved), work.macs / total.p50.value / 1e6
+    return work.macs / max(1, work.bytes_moved), work.macs / took / 1e6
 
 
 def _with_quality(rows: Sequence[Shown]) -> tuple[str, list[Shown]]:

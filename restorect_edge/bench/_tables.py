@@ -2,14 +2,29 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from restorect_edge.bench._words import ABSENT, UNKNOWN, Shown, bytes_, interval, ms, shape
-from restorect_edge.bench.record import Device, Report
+from restorect_edge.bench.record import Report
 from restorect_edge.bench.statistics import FEWEST_FOR_P99, retention
 
-__all__ = ["Table", "conditions", "latency", "modules", "resources", "roofs", "stages", "sustained"]
+__all__ = [
+    "LATENCY",
+    "Table",
+    "latency",
+    "modules",
+    "resources",
+    "roofs",
+    "stages",
+    "sustained",
+]
 
+LATENCY = "Latency"
+QUALITY = (
+    "Load and first image are of a process of its own, whose libraries are imported and whose files may be "
+    "cached; peak memory is that process's. Energy only where the machine tells its power. Quality is of the "
+    "very files that were timed, in dB: psnr of the photographs at this size against what they were made "
+    "from; psnr_to_float32 against the float32 network, as the artifact was verified."
+)
 WORK = (
     "MACs and bytes are counted from the graph: input, weights and output of each layer that multiplies and "
     "adds. The roofline is the least time they can take with these peaks, measured in the "
@@ -30,24 +45,12 @@ class Table:
     """Whether all columns but the first hold numbers, which are set flush right."""
 
 
-def conditions(reports: Sequence[Report]) -> Table:
-    """What it ran on and in which state, one column per report; what nobody told is `UNKNOWN`."""
-    facts = [_facts(report) for report in reports]
-    return Table(
-        title="Conditions",
-        headings=("", *(report.device.name for report in reports)),
-        rows=tuple((name, *(fact[name] for fact in facts)) for name in facts[0]),
-        note="Recorded before the start; nothing was changed unless the clocks row says so.",
-        numbers=False,
-    )
-
-
 def latency(rows: Sequence[Shown]) -> Table:
     """End-to-end and model time of every row, measured or not."""
     confidence = {row.report.protocol.confidence for row in rows} or {0.95}
     percent = " or ".join(f"{100 * value:g}" for value in sorted(confidence))
     return Table(
-        title="Latency",
+        title=LATENCY,
         headings=(
             "",
             "image",
@@ -106,13 +109,13 @@ def resources(rows: Sequence[Shown]) -> Table | None:
             *_metrics(found),
         ),
         rows=tuple(_resource_row(row, _metrics(found)) for row in found),
-        note="Energy only where the board measures its rails. Quality is of the very files that were timed.",
+        note=QUALITY,
     )
 
 
 def roofs(rows: Sequence[Shown], share: Callable[[Shown], float | None]) -> Table | None:
     """Work and the share of what the machine can do at best; None where no graph was counted."""
-    found = [row for row in rows if row.row.work and row.total]
+    found = [row for row in rows if row.row.work and row.row.work.macs and row.total]
     if not found:
         return None
     return Table(
@@ -147,52 +150,6 @@ def modules(row: Shown, most: int = 15) -> Table:
         t = sum(value for _, value in rest)
         listed.append((f"{len(rest)} more", f"{t:.3f}", f"{100 * t / whole:.1f} %"))
     return Table(title=row.name, headings=("module", "ms", "share"), rows=tuple(listed))
-
-
-def _facts(report: Report) -> dict[str, str]:
-    device, protocol = report.device, report.protocol
-    memory = bytes_(device.memory_bytes, UNKNOWN)
-    return {
-        "kind": device.kind,
-        "processor": _joined(device.soc, device.cpu, device.cores and f"{device.cores} cores"),
-        "memory": memory + (f", {bytes_(device.memory_free_bytes)} free" if device.memory_free_bytes else ""),
-        "system": _joined(device.os, device.kernel),
-        "L4T, JetPack, driver": _joined(device.l4t, device.jetpack, device.driver),
-        "power mode": _told(device.power_mode),
-        "power source": _told(device.power_source),
-        "clocks": _clocks(device),
-        "governor": _told(device.governor),
-        "temperatures": _numbers(device.temperatures_c, "°C"),
-        "load": UNKNOWN if device.load is None else f"{device.load:.2f}",
-        "versions": ", ".join(
-            f"{k} {v}" for k, v in {"Python": device.python or UNKNOWN, **device.libraries}.items()
-        ),
-        "threads": "as the back end likes" if protocol.threads is None else str(protocol.threads),
-        "protocol": f"at least {protocol.least_runs} runs and {protocol.duration_s:g} s, "
-        f"after {protocol.least_warm_up_s:g} s and until stable within {100 * protocol.stable_within:g} %; "
-        f"{1e3 * protocol.pause_s:g} ms of rest before each run",
-        "images": UNKNOWN
-        if protocol.images is None
-        else f"{protocol.images.count}, sha256 {protocol.images.sha256[:12]}",
-        "made": f"{report.created}, restorect_edge {report.toolkit_version}",
-    }
-
-
-def _clocks(device: Device) -> str:
-    state = {True: "locked, ", False: "not locked, ", None: ""}[device.clocks_locked]
-    return state + _numbers(device.clocks_mhz, "MHz")
-
-
-def _numbers(values: Any, unit: str) -> str:
-    return ", ".join(f"{name} {value:.4g} {unit}" for name, value in values.items()) or UNKNOWN
-
-
-def _joined(*words: Any) -> str:
-    return ", ".join(str(word) for word in words if word) or UNKNOWN
-
-
-def _told(value: str | None) -> str:
-    return value or UNKNOWN
 
 
 def _latency_row(row: Shown) -> tuple[str, ...]:
@@ -240,8 +197,8 @@ def _resource_row(row: Shown, metrics: Sequence[str]) -> tuple[str, ...]:
 
 
 def _roof_row(row: Shown, share: float | None) -> tuple[str, ...]:
-    work, total = row.row.work, row.model or row.total
-    if work is None or total is None:
+    work, took = row.row.work, row.computing_ms
+    if work is None or not took:
         return (row.series, shape(row.row), *["–"] * 5)
     return (
         row.series,
@@ -249,7 +206,7 @@ def _roof_row(row: Shown, share: float | None) -> tuple[str, ...]:
         f"{work.macs / 1e9:.2f}",
         bytes_(work.bytes_moved),
         f"{work.macs / work.bytes_moved:.1f}" if work.bytes_moved else "–",
-        f"{work.macs / total.p50.value / 1e6:.1f}",
+        f"{work.macs / took / 1e6:.1f}",
         ABSENT if share is None else f"{100 * share:.0f} %",
     )
 

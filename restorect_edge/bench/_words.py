@@ -54,6 +54,13 @@ class Shown:
         return f"{self.series}, {shape(self.row)}"
 
     @property
+    def computing_ms(self) -> float | None:
+        """Median time in the back end, that of a split artifact's prior with it; None without times."""
+        if self.model is None:
+            return self.total.p50.value if self.total else None
+        return self.model.p50.value + self.row.stages_ms.get("prior", 0.0)
+
+    @property
     def megapixels(self) -> float:
         """Of the image, in 10⁶ pixels."""
         return self.row.shape[0] * self.row.shape[1] / 1e6

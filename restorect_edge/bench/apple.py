@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from restorect_edge.bench.record import Row, Subject
 from restorect_edge.errors import BackendError
 from restorect_edge.runtimes._coremltools import library, quiet
+from restorect_edge.runtimes.coreml import COMPUTE_UNITS as DEVICE_UNITS
 
 __all__ = [
     "COMPUTE_UNITS",
     "NEEDS",
+    "RUNTIME_DEVICES",
     "THERMAL_STATES",
     "Placement",
-    "absent_rows",
+    "absent",
     "placement",
     "plan_of",
     "thermal_state",
@@ -34,6 +35,11 @@ COMPUTE_UNITS = {
     "all": "ALL",
 }
 """What Core ML may use, by Apple's name, with that of coremltools; it decides by itself what runs where."""
+RUNTIME_DEVICES = {
+    unit: next(device for device, used in DEVICE_UNITS.items() if used == name)
+    for unit, name in COMPUTE_UNITS.items()
+}
+"""Device of the Core ML runtime by Apple's name."""
 DEVICES = {
     "MLCPUComputeDevice": "cpu",
     "MLGPUComputeDevice": "gpu",
@@ -77,25 +83,13 @@ class Placement:
         return "planned: " + ("; ".join(parts) or "nothing was placed")
 
 
-def absent_rows(subject: Subject, shape: tuple[int, int], *, system: str = sys.platform) -> tuple[Row, ...]:
-    """Return the rows of a machine that is no Mac: one per compute unit, each says what it needs.
+def absent(*, system: str = sys.platform) -> BackendError | None:
+    """Say what a machine that is no Mac needs; None on a Mac.
 
     Args:
-        subject: the Core ML artifact.
-        shape: (height, width) of the image.
         system: as `sys.platform` calls it.
     """
-    return tuple(
-        Row(
-            subject=subject,
-            runtime="coreml",
-            device=unit,
-            shape=shape,
-            status="not measured",
-            reason=NEEDS.format(system=system),
-        )
-        for unit in COMPUTE_UNITS
-    )
+    return None if system == "darwin" else BackendError(NEEDS.format(system=system))
 
 
 def plan_of(package: Path, unit: str) -> Any:
@@ -105,8 +99,9 @@ def plan_of(package: Path, unit: str) -> Any:
         BackendError: this is no Mac, or Core ML cannot plan the model.
         MissingDependencyError: coremltools is not installed.
     """
-    if sys.platform != "darwin":
-        raise BackendError(NEEDS.format(system=sys.platform))
+    missing = absent()
+    if missing is not None:
+        raise missing
     ct = library("the compute plan of Core ML")
     units = ct.ComputeUnit[COMPUTE_UNITS[unit]]
     try:

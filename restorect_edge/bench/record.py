@@ -197,7 +197,8 @@ class Row:
     work: Work | None = None
     sustained: tuple[Moment, ...] = ()
     quality: Mapping[str, float] = field(default_factory=dict)
-    """Of these very files, such as ``psnr`` in dB, as the artifact or its weights' card says."""
+    """Of these very files, in dB: ``psnr`` of the images at this size against their clean originals,
+    ``psnr_to_float32`` against the float32 network, as the artifact was verified."""
     modules_ms: Mapping[str, float] = field(default_factory=dict)
     """Time by module of the source, where the run was profiled."""
 

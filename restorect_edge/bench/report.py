@@ -5,14 +5,17 @@ from pathlib import Path
 
 from restorect_edge._files import replacing
 from restorect_edge.bench import _page, _plots, _tables
+from restorect_edge.bench._conditions import conditions
 from restorect_edge.bench._icicle import icicle
-from restorect_edge.bench._tables import Table
+from restorect_edge.bench._tables import LATENCY, Table
+from restorect_edge.bench._verdicts import verdicts
 from restorect_edge.bench._words import Shown, shown
 from restorect_edge.bench.record import Report
 from restorect_edge.errors import UsageError
 
-__all__ = ["html", "markdown", "roofline_share", "write"]
+__all__ = ["FILES", "html", "markdown", "roofline_share", "write"]
 
+FILES = ("report.json", "report.md", "report.html")
 KINDS = {"host": "a PC or server", "jetson": "Jetson", "apple": "Apple"}
 NO_PLOTS = "Plots are left out: they need matplotlib, pip install 'restorect-edge[report]'."
 
@@ -35,9 +38,9 @@ def write(report: Report, folder: Path, *, beside: Sequence[Report] = ()) -> lis
         RecordError: the report holds a number that is not finite.
     """
     reports = (report, *beside)
-    contents = {"report.json": report.to_json(), "report.md": markdown(reports), "report.html": html(reports)}
+    contents = report.to_json(), markdown(reports), html(reports)
     paths = []
-    for name, text in contents.items():
+    for name, text in zip(FILES, contents, strict=True):
         path = folder / name
         try:
             with replacing(path) as stream:
@@ -58,6 +61,8 @@ def markdown(reports: Sequence[Report]) -> str:
     parts = [f"# {_title(reports)}", "", _summary(reports, rows), ""]
     for content in _all_tables(reports, rows):
         parts += [f"## {content.title}", "", *_lines(content), ""]
+        if content.title == LATENCY:
+            parts += [*(f"- {sentence}" for sentence in verdicts(rows)), ""]
     for row in rows:
         if row.row.modules_ms:
             content = _tables.modules(row)
@@ -79,6 +84,8 @@ def html(reports: Sequence[Report]) -> str:
         parts.append(_page.paragraph(NO_PLOTS, note=True))
     for title, content in tables.items():
         parts += [_page.heading(title), _page.table(content)]
+        if title == LATENCY and verdicts(rows):
+            parts.append(_page.listing(verdicts(rows)))
         figures = [_page.figure(name, svg) for name, svg in plots.get(title, {}).items() if svg]
         if figures:
             parts.append(f"<div class=plots>{''.join(figures)}</div>")
@@ -91,17 +98,17 @@ def roofline_share(row: Shown) -> float | None:
 
     8-bit multiply-adds count at their peak, the others at that of float32; the larger of computing and moving
     bytes is the least time (Williams et al., Communications of the ACM 52(4), 2009). None where a peak or the
-    work is not known.
+    work is not known, and for devices other than the CPU, whose peaks those are.
     """
-    work, peak, time = row.row.work, row.report.peak, row.model or row.total
-    if work is None or peak is None or time is None or not peak.fp32_gmacs_per_s:
+    work, peak, took = row.row.work, row.report.peak, row.computing_ms
+    if work is None or peak is None or not took or not peak.fp32_gmacs_per_s:
         return None
-    if work.int8_macs and not peak.int8_gmacs_per_s:
+    if row.row.device not in (None, "cpu") or (work.int8_macs and not peak.int8_gmacs_per_s):
         return None
     computing = (work.macs - work.int8_macs) / peak.fp32_gmacs_per_s
     computing += work.int8_macs / peak.int8_gmacs_per_s if peak.int8_gmacs_per_s else 0.0
     moving = work.bytes_moved / peak.bandwidth_gb_per_s if peak.bandwidth_gb_per_s else 0.0
-    return max(computing, moving) / 1e6 / time.p50.value
+    return max(computing, moving) / 1e6 / took
 
 
 def _rows(reports: Sequence[Report]) -> list[Shown]:
@@ -127,7 +134,7 @@ def _summary(reports: Sequence[Report], rows: Sequence[Shown]) -> str:
 
 def _all_tables(reports: Sequence[Report], rows: Sequence[Shown]) -> list[Table]:
     found = [
-        _tables.conditions(reports),
+        conditions(reports),
         _tables.latency(rows),
         _tables.stages(rows),
         _tables.resources(rows),
@@ -141,7 +148,7 @@ def _drawn(rows: Sequence[Shown]) -> dict[str, dict[str, str | None]]:
     """Return plots by the title of the table that they follow."""
     colours = {name: index for index, name in enumerate(dict.fromkeys(row.series for row in rows))}
     return {
-        "Latency": {
+        LATENCY: {
             "Distribution of latency": _plots.distribution(rows, colours),
             "Latency against megapixels": _plots.megapixels(rows, colours),
         },

@@ -15,7 +15,7 @@ from restorect_edge.runtimes.base import Runtime
 
 __all__ = ["CoreMLRuntime"]
 
-COMPUTE_UNITS = {"cpu": "CPU_ONLY", "gpu": "CPU_AND_GPU", "npu": "CPU_AND_NE"}
+COMPUTE_UNITS = {"cpu": "CPU_ONLY", "gpu": "CPU_AND_GPU", "npu": "CPU_AND_NE", "all": "ALL"}
 """Core ML is told what it may use, and still decides by itself what runs where."""
 
 
@@ -33,7 +33,7 @@ class CoreMLRuntime(Runtime):
 
     @classmethod
     def devices(cls) -> tuple[str, ...]:
-        """Return ``cpu``, ``gpu`` and ``npu``; raises `BackendError` on any system but macOS."""
+        """Return ``cpu``, ``gpu``, ``npu`` and ``all``; raises `BackendError` on any system but macOS."""
         if sys.platform != "darwin":
             raise BackendError(
                 f"Core ML predicts on macOS only, this is {sys.platform}; here the runtime 'mil' evaluates "

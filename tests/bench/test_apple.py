@@ -7,11 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from restorect_edge.bench import apple
-from restorect_edge.bench.apple import COMPUTE_UNITS, Placement, absent_rows, placement, plan_of
-from restorect_edge.bench.record import Subject
+from restorect_edge.bench.apple import COMPUTE_UNITS, Placement, placement, plan_of
 from restorect_edge.errors import BackendError
 
-SUBJECT = Subject(name="lowlight-small", target="coreml", precision="fp16", form="whole")
 MLCPUComputeDevice = type("MLCPUComputeDevice", (), {})
 MLNeuralEngineComputeDevice = type("MLNeuralEngineComputeDevice", (), {})
 DEVICES = {"cpu": MLCPUComputeDevice, "neuralEngine": MLNeuralEngineComputeDevice}
@@ -90,11 +88,18 @@ def test_other_systems_say_what_they_need(tmp_path):
     assert apple.thermal_state() is None
 
 
-def test_rows_of_other_systems():
-    rows = absent_rows(SUBJECT, (400, 600), system="linux")
-    assert [row.device for row in rows] == ["cpuOnly", "cpuAndGPU", "cpuAndNeuralEngine", "all"]
-    assert {row.status for row in rows} == {"not measured"}
-    assert all("this is linux" in row.reason for row in rows)
+def test_a_mac_needs_nothing():
+    assert apple.absent(system="darwin") is None
+    assert "this is linux" in str(apple.absent(system="linux"))
+
+
+def test_each_compute_unit_is_a_device_of_the_runtime():
+    assert apple.RUNTIME_DEVICES == {
+        "cpuOnly": "cpu",
+        "cpuAndGPU": "gpu",
+        "cpuAndNeuralEngine": "npu",
+        "all": "all",
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,36 @@
+"""Which rows of one session are faster than which: said only where the intervals of their medians part."""
+
+from collections.abc import Sequence
+
+from restorect_edge.bench._words import Shown, interval, shape
+from restorect_edge.bench.statistics import judge
+
+__all__ = ["verdicts"]
+
+
+def verdicts(rows: Sequence[Shown]) -> list[str]:
+    """Compare every measured row with the first of its report, size and power mode; a sentence each.
+
+    Rows that throttled are not compared.
+    """
+    first: dict[object, Shown] = {}
+    found = []
+    for row in rows:
+        if row.row.status != "measured":
+            continue
+        base = first.setdefault((id(row.report), row.row.shape, row.row.power_mode), row)
+        if base is not row:
+            found.append(_sentence(row, base))
+    return found
+
+
+def _sentence(row: Shown, base: Shown) -> str:
+    said = judge(row.row.total_ms, base.row.total_ms)
+    if row.total is None or base.total is None:
+        return ""
+    ours, theirs = row.total.p50, base.total.p50
+    both = f"p50 {interval(ours)} against {interval(theirs)} ms"
+    if said == "no difference":
+        return f"{shape(row.row)}: no difference between {row.series} and {base.series}: {both}"
+    times = max(ours.value, theirs.value) / min(ours.value, theirs.value)
+    return f"{shape(row.row)}: {row.series} is {said} than {base.series}, {times:.2f} times: {both}"

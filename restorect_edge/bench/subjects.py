@@ -1,0 +1,304 @@
+"""What can be timed: artifacts, weights and other people's ONNX models, behind one interface."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+from restorect_edge.artifact import Artifact, Manifest, file_hash
+from restorect_edge.bench import apple
+from restorect_edge.bench._peer import PeerModel, Signature, peer_subject
+from restorect_edge.bench.record import Subject, Work
+from restorect_edge.bench.work import count_graph, total
+from restorect_edge.errors import (
+    BackendError,
+    MissingDependencyError,
+    RestorectError,
+    UsageError,
+    unknown_name,
+)
+from restorect_edge.runtimes import RUNTIMES, backend_class, default_runtime, load
+from restorect_edge.weights import card, locate
+
+__all__ = ["FREE_SHAPES", "Candidate", "Opened", "candidates"]
+
+FREE_SHAPES = ((400, 600), (720, 1280))
+"""Heights and widths that what has free sides is measured at, unless others are asked for."""
+
+Shape = tuple[int, int]
+
+
+class Opened(Protocol):
+    """What is ready to run, such as a `Runtime`."""
+
+    device: str
+    timings: dict[str, float]
+
+    @property
+    def provider(self) -> str:
+        """What really runs."""
+
+    def __call__(self, image: Any, /) -> Any:
+        """Restore a (H, W, 3) uint8 image."""
+
+    def __enter__(self) -> Any: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate(ABC):
+    """Something to time, on one device of one back end; nothing is loaded yet."""
+
+    source: str
+    """As the user named it."""
+    subject: Subject
+    runtime: str
+    device: str
+    sizes: tuple[Shape, ...] = ()
+    """(height, width) that it is made for; empty where sides are free."""
+    task: str | None = None
+    quality: Mapping[str, float] = field(default_factory=dict)
+    """Of these files, as they say themselves; see `Row.quality`."""
+    scored: bool = False
+    """Whether its output can be compared with clean photographs."""
+
+    def shapes(self, wanted: Sequence[Shape]) -> tuple[Shape, ...]:
+        """Return what to measure it at: what is asked for, else its own sizes, else `FREE_SHAPES`."""
+        return tuple(wanted) or self.sizes or FREE_SHAPES
+
+    def absent(self) -> RestorectError | None:
+        """Say why it cannot run on this machine, None where it can."""
+        try:
+            here = backend_class(self.runtime).devices()
+        except (MissingDependencyError, BackendError) as error:
+            return error
+        if self.device not in ("auto", *here):
+            return BackendError(
+                f"device '{self.device}' is not available to the {self.runtime} runtime; "
+                f"here: {', '.join(here)}"
+            )
+        return None
+
+    def refusal(self, shape: Shape) -> str:
+        """Say why it is not measured at a size, empty where it is."""
+        if not self.sizes or shape in self.sizes:
+            return ""
+        made = ", ".join(f"{h}x{w}" for h, w in self.sizes)
+        return f"made for {made} (height x width), which is not {shape[0]}x{shape[1]}"
+
+    @abstractmethod
+    def open(self, threads: int | None) -> Opened:
+        """Load it; raises as `restorect_edge.load` does."""
+
+    @abstractmethod
+    def work(self, shape: Shape) -> Work | None:
+        """Count what one image asks of the machine; None where its graph cannot be counted."""
+
+    def provider(self, opened: Opened) -> str:
+        """Say what really runs it."""
+        return opened.provider
+
+    def device_name(self, opened: Opened | None = None) -> str | None:
+        """Return the device or compute unit for the record; None where that is not decided yet."""
+        if opened is not None:
+            return opened.device
+        return None if self.device == "auto" else self.device
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactCandidate(Candidate):
+    """An artifact."""
+
+    manifest: Manifest
+
+    def open(self, threads: int | None) -> Opened:
+        return load(self.source, device=self.device, threads=threads, runtime=self.runtime)
+
+    def work(self, shape: Shape) -> Work | None:
+        padded = self.manifest.spec.size.padded(*shape)
+        graphs = [g for g in self.manifest.graphs if g.role == "prior" or g.shape in (None, padded)]
+        found = [count_graph(Path(self.source, graph.file), padded) for graph in graphs]
+        counted = [work for work in found if work is not None]
+        return total(counted) if counted and len(counted) == len(found) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreMLCandidate(ArtifactCandidate):
+    """A Core ML artifact with one of Apple's compute units; not run on device."""
+
+    unit: str
+
+    def absent(self) -> RestorectError | None:
+        return apple.absent() or ArtifactCandidate.absent(self)
+
+    def provider(self, opened: Opened) -> str:
+        package = Path(self.source, self.manifest.graphs[0].file)
+        try:
+            plan = apple.placement(apple.plan_of(package, self.unit)).summary()
+        except BackendError as error:
+            plan = f"not planned: {error}"
+        return f"{opened.provider}; {plan}"
+
+    def device_name(self, opened: Opened | None = None) -> str | None:
+        return self.unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsCandidate(Candidate):
+    """Weights, which PyTorch runs."""
+
+    def open(self, threads: int | None) -> Opened:
+        return load(self.source, device=self.device, threads=threads)
+
+    def work(self, shape: Shape) -> Work | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerCandidate(Candidate):
+    """Someone else's ONNX model."""
+
+    signature: Signature
+
+    def refusal(self, shape: Shape) -> str:
+        if self.signature.takes(shape):
+            return ""
+        made = "x".join(str(side or "any") for side in (self.signature.height, self.signature.width))
+        return f"made for {made} (height x width), which is not {shape[0]}x{shape[1]}"
+
+    def open(self, threads: int | None) -> Opened:
+        device = backend_class(self.runtime).devices()[0] if self.device == "auto" else self.device
+        return PeerModel(Path(self.source), threads=threads, device=device)
+
+    def work(self, shape: Shape) -> Work | None:
+        return count_graph(Path(self.source), shape)
+
+
+def candidates(
+    sources: Sequence[str], peers: Sequence[Path] = (), *, runtime: str | None = None, device: str = "auto"
+) -> list[Candidate]:
+    """Look at what is to be timed.
+
+    Args:
+        sources: artifacts' folders, and weights by name or file.
+        peers: other people's ``.onnx`` files.
+        runtime: the back end of the artifacts, if not their own.
+        device: one of the runtime's devices; Core ML artifacts have one candidate per compute unit instead.
+
+    Returns:
+        In that order, two of the same kind told apart by their path.
+
+    Raises:
+        UsageError: an unknown name, path or runtime, or nothing to time.
+        IncompatibleError: an artifact is damaged, or a model does not take one image.
+        BackendError, MissingDependencyError: a model cannot be looked at.
+    """
+    if runtime is not None and runtime not in RUNTIMES:
+        raise unknown_name("runtime", runtime, RUNTIMES)
+    found: list[Candidate] = []
+    for source in sources:
+        if Path(source).is_dir():
+            found += _of_artifact(source, runtime, device)
+        else:
+            found.append(_of_weights(source, device))
+    found += [_of_peer(path, device) for path in peers]
+    if not found:
+        raise UsageError("nothing to time: give an ARTIFACT, weights by name, or --onnx FILE")
+    return _told_apart(found)
+
+
+def _of_artifact(source: str, runtime: str | None, device: str) -> list[Candidate]:
+    artifact = Artifact.open(source)
+    manifest, target = artifact.manifest, artifact.manifest.target
+    chosen = runtime or ("coreml" if target == "coreml" else default_runtime(target))
+    if target not in RUNTIMES[chosen].targets:
+        able = [name for name, backend in RUNTIMES.items() if target in backend.targets]
+        raise UsageError(f"runtime '{chosen}' does not run {target} artifacts; these do: {', '.join(able)}")
+    made = [g.shape for g in manifest.graphs if g.shape is not None]
+    facts: dict[str, Any] = {
+        "source": source,
+        "subject": _subject(artifact),
+        "runtime": chosen,
+        "sizes": () if manifest.spec.tileable and manifest.form == "split" else tuple(made),
+        "task": manifest.task,
+        "quality": _own_quality(manifest),
+        "scored": manifest.spec.scale == 1,
+        "manifest": manifest,
+    }
+    if chosen == "coreml":
+        return [
+            CoreMLCandidate(**facts, device=name, unit=unit) for unit, name in apple.RUNTIME_DEVICES.items()
+        ]
+    return [ArtifactCandidate(**facts, device=device)]
+
+
+def _of_weights(source: str, device: str) -> Candidate:
+    path = locate(source)
+    facts = card(path)
+    subject = Subject(
+        name=path.stem,
+        target="torch",
+        precision="fp32",
+        form="split",
+        weights_sha256=file_hash(path),
+        bytes=path.stat().st_size,
+    )
+    return WeightsCandidate(
+        source=source,
+        subject=subject,
+        runtime="torch",
+        device=device,
+        task=facts.get("task"),
+        scored=True,
+    )
+
+
+def _of_peer(path: Path, device: str) -> Candidate:
+    subject = peer_subject(path)
+    with PeerModel(path, threads=1) as opened:
+        signature = opened.signature
+    sides = signature.height, signature.width
+    return PeerCandidate(
+        source=str(path),
+        subject=subject,
+        runtime="onnxruntime",
+        device=device,
+        sizes=((sides[0], sides[1]),) if sides[0] and sides[1] else (),
+        signature=signature,
+    )
+
+
+def _subject(artifact: Artifact) -> Subject:
+    manifest = artifact.manifest
+    names = {graph.file for graph in manifest.graphs}
+    names |= {str(Path(name).with_suffix(".bin")) for name in names if name.endswith(".xml")}
+    files = {f: h for f, h in manifest.files.items() if f in names or f.split("/")[0] in names}
+    return Subject(
+        name=manifest.name,
+        target=manifest.target,
+        precision=manifest.precision,
+        form=manifest.form,
+        files=files,
+        weights_sha256=manifest.weights.get("sha256"),
+        bytes=artifact.bytes,
+    )
+
+
+def _own_quality(manifest: Manifest) -> dict[str, float]:
+    found = manifest.verification.get("psnr") if manifest.verification.get("status") == "pass" else None
+    return {} if found is None else {"psnr_to_float32": float(found)}
+
+
+def _told_apart(found: Sequence[Candidate]) -> list[Candidate]:
+    kinds = [(c.subject.name, c.subject.target, c.subject.precision, c.subject.form, c.device) for c in found]
+    return [
+        replace(c, subject=replace(c.subject, name=f"{c.subject.name} ({c.source})"))
+        if kinds.count(kind) > 1
+        else c
+        for c, kind in zip(found, kinds, strict=True)
+    ]

@@ -1,0 +1,93 @@
+"""What is to be timed: its record, its sizes, and why it is not timed here."""
+
+import sys
+
+import pytest
+
+from restorect_edge.bench.subjects import FREE_SHAPES, candidates
+from restorect_edge.errors import IncompatibleError, UsageError
+
+
+def test_an_artifact(artifact_openvino):
+    (found,) = candidates([str(artifact_openvino.path)])
+    assert (found.runtime, found.device, found.task) == ("openvino", "auto", "lowlight")
+    assert found.subject.files.keys() == {"model.xml", "model.bin"}
+    assert found.subject.bytes == artifact_openvino.bytes
+    assert found.quality["psnr_to_float32"] > 80
+    assert found.shapes([]) == ((64, 96),)
+    assert found.absent() is None
+    assert found.refusal((64, 96)) == ""
+    assert found.refusal((64, 64)) == "made for 64x96 (height x width), which is not 64x64"
+    assert found.work((64, 96)).macs > 1e8
+
+
+def test_free_sides_take_any_size(artifact_split):
+    (found,) = candidates([str(artifact_split.path)])
+    assert found.shapes([]) == FREE_SHAPES
+    assert found.shapes([(10, 12)]) == ((10, 12),)
+    assert found.refusal((999, 1)) == ""
+    assert found.work((10, 12)) == found.work((16, 16)), "it pads to multiples of 8"
+
+
+def test_weights_and_models(model):
+    weights, peer = candidates(["lowlight-small"], [model((1, 3, 8, 12))])
+    assert (weights.runtime, weights.subject.target, weights.subject.precision) == ("torch", "torch", "fp32")
+    assert weights.work((64, 96)) is None
+    assert (peer.runtime, peer.scored) == ("onnxruntime", False)
+    assert peer.work((8, 12)).macs == 0
+    assert peer.shapes([]) == ((8, 12),)
+    assert peer.refusal((8, 12)) == ""
+
+
+def test_a_model_with_one_free_side(model):
+    (peer,) = candidates([], [model((1, 3, 8, "W"))])
+    assert peer.shapes([]) == FREE_SHAPES
+    assert peer.refusal((8, 99)) == ""
+    assert peer.refusal((9, 99)) == "made for 8xany (height x width), which is not 9x99"
+
+
+def test_another_back_end(artifact_onnx, artifact_coreml):
+    (found,) = candidates([str(artifact_onnx.path)], runtime="openvino")
+    assert found.runtime == "openvino"
+    (interpreted,) = candidates([str(artifact_coreml.path)], runtime="mil")
+    assert interpreted.absent() is None
+    with pytest.raises(UsageError, match="does not run onnx artifacts; these do: onnxruntime, openvino"):
+        candidates([str(artifact_onnx.path)], runtime="mil")
+    with pytest.raises(UsageError, match="unknown runtime 'onix'"):
+        candidates([str(artifact_onnx.path)], runtime="onix")
+
+
+def test_two_of_one_kind_are_told_apart(artifact_onnx, artifact_split):
+    path = str(artifact_onnx.path)
+    one, other, split = candidates([path, f"{path}/", str(artifact_split.path)])
+    assert one.subject.name == f"lowlight-small ({path})"
+    assert other.subject.name == f"lowlight-small ({path}/)"
+    assert split.subject.name == "lowlight-small"
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="says what other systems need")
+def test_core_ml_has_a_row_per_compute_unit(artifact_coreml):
+    found = candidates([str(artifact_coreml.path)])
+    assert [c.device_name() for c in found] == ["cpuOnly", "cpuAndGPU", "cpuAndNeuralEngine", "all"]
+    assert [c.device for c in found] == ["cpu", "gpu", "npu", "all"]
+    assert all("Core ML predicts on macOS only" in str(c.absent()) for c in found)
+
+
+def test_a_device_that_is_not_here(artifact_openvino, artifact_tensorrt):
+    (found,) = candidates([str(artifact_openvino.path)], device="npu")
+    assert "device 'npu' is not available to the openvino runtime; here: cpu" in str(found.absent())
+    (engine,) = candidates([str(artifact_tensorrt.path)])
+    if engine.absent() is not None:
+        assert "NVIDIA GPU" in str(engine.absent())
+
+
+def test_nothing_to_time():
+    with pytest.raises(UsageError, match="nothing to time: give an ARTIFACT"):
+        candidates([])
+
+
+def test_names_and_folders_that_are_none(tmp_path):
+    with pytest.raises(UsageError, match="did you mean 'lowlight-small'"):
+        candidates(["lowlight-smal"])
+    with pytest.raises(IncompatibleError, match="is not an artifact"):
+        candidates([str(tmp_path)])
