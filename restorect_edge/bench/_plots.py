@@ -1,64 +1,26 @@
-"""The plots of a report as SVG elements, whose colours are variables of the page, light or dark.
+"""The plots of a report, as SVG elements of its page."""
 
-matplotlib lays them out with stand-in colours, which are replaced in its output.
-"""
-
-import importlib.util
-import io
-import re
-from collections.abc import Callable, Mapping, Sequence
-from html import escape
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from restorect_edge.bench._words import Shown, shape
+from restorect_edge.bench._svg import INK, MUTED, PAPER, SERIES, svg
+from restorect_edge.bench._words import BETWEEN, Shown, shape
 from restorect_edge.bench.statistics import median_interval
 
-__all__ = ["available", "distribution", "front", "megapixels", "pareto", "roofline", "sustained"]
+__all__ = ["distribution", "front", "megapixels", "pareto", "roofline", "sustained"]
 
-SIZE = 4.8
-"""Width in inches; at 72 units an inch a phone shows it at about its own size."""
-INK, MUTED, LINE, PAPER = "#101011", "#707172", "#d8d7d6", "#fefdfc"
-SERIES = ("#2f6fa1", "#c7602b", "#3d8a5c", "#8a4f9e", "#b38a1e", "#5b6770")
-VARIABLES = {INK: "ink", MUTED: "muted", LINE: "line", PAPER: "paper"} | {
-    colour: f"s{index}" for index, colour in enumerate(SERIES)
-}
-STYLE = {
-    "svg.fonttype": "none",
-    "font.size": 8.5,
-    "axes.edgecolor": LINE,
-    "axes.labelcolor": MUTED,
-    "axes.titlecolor": INK,
-    "axes.titlesize": 9,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "grid.color": LINE,
-    "grid.linewidth": 0.6,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "xtick.minor.size": 0,
-    "ytick.minor.size": 0,
-    "text.color": INK,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-    "lines.linewidth": 1.6,
-}
 BINS = 60
 MARKS = "osD^vP"
-IDENTIFIER = re.compile(r' id="([^"]*)"')
+RIDGE = 0.52
+"""Inches of a histogram with its name."""
+HILL = 0.55
+"""Height of its highest bar, where all of it has 1."""
+LONGEST = 62
+"""Letters of a name on one line."""
 
 Colours = Mapping[str, int]
-
-
-def available() -> bool:
-    """Whether matplotlib, of the extra ``report``, is installed."""
-    return importlib.util.find_spec("matplotlib") is not None
 
 
 def distribution(rows: Sequence[Shown], colours: Colours) -> str | None:
@@ -70,14 +32,14 @@ def distribution(rows: Sequence[Shown], colours: Colours) -> str | None:
     panels = [[row for row in found if row.row.shape == size] for size in shapes]
 
     def draw(figure: Any) -> None:
-        heights = [len(panel) for panel in panels]
+        heights = [sum(map(_room, panel)) for panel in panels]
         axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axis, panel in zip(axes, panels, strict=True):
             _ridges(axis, panel, colours)
         axes[-1].set_xlabel("ms per image, end to end")
 
-    height = 0.5 * len(found) + 0.45 * len(panels) + 0.3
-    return _svg("distribution", draw, height, "Distribution of latency")
+    height = sum(map(_room, found)) * RIDGE + 0.45 * len(panels) + 0.3
+    return svg("distribution", draw, height, "Distribution of latency")
 
 
 def megapixels(rows: Sequence[Shown], colours: Colours) -> str | None:
@@ -94,13 +56,13 @@ def megapixels(rows: Sequence[Shown], colours: Colours) -> str | None:
             points = [(row.megapixels, row.total.p50) for row in ordered if row.total]
             x, y = [mp for mp, _ in points], [p.value for _, p in points]
             error = [[p.value - p.low for _, p in points], [p.high - p.value for _, p in points]]
-            style = {"color": _colour(name, colours), "marker": MARKS[colours[name] % len(MARKS)]}
+            style = {"color": _colour(name, colours), "marker": _mark(name, colours)}
             axis.errorbar(x, y, error, label=name, markersize=4, capsize=2, **style)
         axis.set(xscale="log", yscale="log", xlabel="megapixels", ylabel="p50 in ms")
         _plain(axis)
         _legend(figure, axis)
 
-    return _svg("megapixels", draw, 3.0 + 0.17 * len(found), "Latency against megapixels")
+    return svg("megapixels", draw, 3.0 + _legend_height(found), "Latency against megapixels")
 
 
 def pareto(rows: Sequence[Shown], colours: Colours) -> str | None:
@@ -120,7 +82,7 @@ def pareto(rows: Sequence[Shown], colours: Colours) -> str | None:
                 *point,
                 s=34,
                 color=_colour(name, colours),
-                marker=MARKS[colours[name] % len(MARKS)],
+                marker=_mark(name, colours),
                 label=name,
                 zorder=3,
                 edgecolors=INK if point in edge else PAPER,
@@ -132,7 +94,7 @@ def pareto(rows: Sequence[Shown], colours: Colours) -> str | None:
         axis.set_title("Dashed: the front; ringed: no other row is both faster and better")
         _legend(figure, axis)
 
-    return _svg("pareto", draw, 3.0 + 0.17 * len(found), "Quality against latency")
+    return svg("pareto", draw, 3.0 + _legend_height(row.series for row in found), "Quality against latency")
 
 
 def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -173,8 +135,8 @@ def sustained(rows: Sequence[Shown], colours: Colours) -> str | None:
         axes[-1].set_xlabel("seconds")
         _legend(figure, axes[0])
 
-    height = 1.6 + 0.9 * len(told) + 0.17 * len(found)
-    return _svg("sustained", draw, height, "Sustained run: time per image, temperature, clock")
+    height = 1.6 + 0.9 * len(told) + _legend_height(row.name for row in found)
+    return svg("sustained", draw, height, "Sustained run: time per image, temperature, clock")
 
 
 def roofline(rows: Sequence[Shown], colours: Colours) -> str | None:
@@ -203,16 +165,14 @@ def roofline(rows: Sequence[Shown], colours: Colours) -> str | None:
                     f"{name} {top:.0f}", (x[-1], top), va="bottom", ha="right", color=MUTED, fontsize=8
                 )
         for row, point in zip(found, points, strict=True):
-            marker = MARKS[colours[row.series] % len(MARKS)]
-            axis.scatter(
-                *point, s=30, color=_colour(row.series, colours), marker=marker, label=row.name, zorder=3
-            )
+            colour, marker = _colour(row.series, colours), _mark(row.series, colours)
+            axis.scatter(*point, s=30, color=colour, marker=marker, label=row.series, zorder=3)
         axis.set(xscale="log", yscale="log", xlabel="MACs per byte moved", ylabel="GMAC/s")
         _plain(axis)
         axis.set_title(f"{found[0].report.device.name}")
         _legend(figure, axis)
 
-    return _svg("roofline", draw, 3.0 + 0.17 * len(found), "Roofline")
+    return svg("roofline", draw, 3.0 + _legend_height(row.series for row in found), "Roofline")
 
 
 def _reached(row: Shown) -> tuple[float, float]:
@@ -240,19 +200,38 @@ def _ridges(axis: Any, rows: Sequence[Shown], colours: Colours) -> None:
     low = min(float(s.min()) for s in samples)
     high = max(float(np.percentile(s, 99)) for s in samples)
     edges = np.linspace(low, high + 1e-9, BINS + 1)
-    for place, (row, values) in enumerate(zip(rows, samples, strict=True)):
-        counts = np.histogram(values, edges)[0] / len(values)
+    place = 0.0
+    for row, values in zip(rows, samples, strict=True):
+        place += _room(row)
+        counts = np.histogram(values, edges)[0]
+        top = place - HILL * counts / max(1, counts.max())
         colour = _colour(row.series, colours)
-        top = place - 0.6 * counts / counts.max() if counts.max() else np.full(BINS, float(place))
         axis.stairs(top, edges, baseline=place, fill=True, color=colour, alpha=0.75, lw=0)
         p50 = median_interval(row.row.total_ms, resamples=row.report.protocol.resamples)
-        axis.plot([p50.low, p50.high], [place + 0.1] * 2, color=INK, lw=2.4, solid_capstyle="butt")
-        axis.text(high, place - 0.3, row.series, va="center", ha="right", fontsize=8)
+        axis.plot([p50.low, p50.high], [place + 0.09] * 2, color=INK, lw=2.4, solid_capstyle="butt")
+        where = (0.0, place - HILL - 0.06)
+        axis.annotate(
+            _wrapped(row.series), where, xycoords=("axes fraction", "data"), va="bottom", fontsize=8
+        )
     axis.set_yticks([])
-    axis.set_ylim(len(rows) - 0.75, -0.75)
+    axis.set_ylim(place + 0.2, 0.1)
     axis.grid(axis="y", visible=False)
     axis.spines["left"].set_visible(False)
     axis.set_title(f"{shape(rows[0].row)} (up to the slowest row's p99; black: interval of p50)", pad=3)
+
+
+def _room(row: Shown) -> float:
+    """Height of a histogram with its name above it, where one of a single line has 1."""
+    return 1 + 0.26 * _wrapped(row.series).count("\n")
+
+
+def _wrapped(name: str) -> str:
+    """Break a long name into lines, between its parts."""
+    lines = [""]
+    for part in name.split(BETWEEN):
+        longer = f"{lines[-1]}{BETWEEN}{part}" if lines[-1] else part
+        lines[-1:] = [longer] if len(longer) <= LONGEST or not lines[-1] else [lines[-1], part]
+    return "\n".join(lines)
 
 
 def _by_series(rows: Sequence[Shown]) -> dict[str, list[Shown]]:
@@ -266,6 +245,12 @@ def _colour(series: str, colours: Colours) -> str:
     return SERIES[colours[series] % len(SERIES)]
 
 
+def _mark(series: str, colours: Colours) -> str:
+    """Return a marker that tells series of the same colour apart."""
+    turns, place = divmod(colours[series], len(SERIES))
+    return MARKS[(place + turns) % len(MARKS)]
+
+
 def _plain(axes: Any) -> None:
     """Label the logarithmic axes with plain numbers."""
     from matplotlib import ticker
@@ -274,50 +259,16 @@ def _plain(axes: Any) -> None:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(number)
         low, high = axis.get_view_interval()
-        axis.set_minor_formatter(number if high < 12 * low else ticker.NullFormatter())
+        axis.set_minor_formatter(number if high < 100 * low else ticker.NullFormatter())
         axis.set_minor_locator(ticker.LogLocator(subs=(2, 5)))
 
 
 def _legend(figure: Any, axis: Any) -> None:
     handles, labels = axis.get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
+    unique = dict(zip(map(_wrapped, labels), handles, strict=True))
     figure.legend(unique.values(), unique.keys(), loc="outside lower left", ncols=1, handletextpad=0.5)
 
 
-def _svg(name: str, draw: Callable[[Any], None], height: float, label: str) -> str:
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    style: Any = {**STYLE, "svg.hashsalt": name}
-    with matplotlib.rc_context(style):
-        figure = Figure(figsize=(SIZE, height), layout="constrained")
-        FigureCanvasSVG(figure)
-        figure.patch.set_visible(False)
-        draw(figure)
-        for axis in figure.axes:
-            axis.patch.set_visible(False)
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg", metadata={"Date": None})
-    return _inlined(stream.getvalue(), name, label)
-
-
-def _inlined(svg: str, name: str, label: str) -> str:
-    """Make matplotlib's file an element of a page: its colours, its typeface, no identifier twice."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    used = set(re.findall(r"#([\w.]+)[\")]", svg))
-    svg = IDENTIFIER.sub(lambda found: found[0] if found[1] in used else "", svg)
-    svg = re.sub(r"font-family:[^;\"]*;?", "", svg)
-    svg = re.sub(r"(font: (?:[\w.]+ )*?[\d.]+px)[^;\"]*", r"\1 var(--face)", svg)
-    for colour, variable in VARIABLES.items():
-        svg = svg.replace(colour, f"var(--{variable})")
-    start = svg.index(">")
-    box = re.search(r'viewBox="[^"]*"', svg[:start])
-    return (
-        f'<svg class="plot" id="{name}" role="img" aria-label="{escape(label)}" {box[0] if box else ""} '
-        + (
-            'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
-            + svg[start + 1 :]
-        )
-    )
+def _legend_height(names: Iterable[str]) -> float:
+    """Return the inches that a legend takes."""
+    return 0.17 * sum(1 + _wrapped(name).count("\n") for name in dict.fromkeys(names))

@@ -182,7 +182,7 @@ def _metrics(rows: Sequence[Shown]) -> list[str]:
 def _resource_row(row: Shown, metrics: Sequence[str]) -> tuple[str, ...]:
     recorded, cold = row.row, row.row.cold
     energy = ABSENT if recorded.energy_mj is None else f"{recorded.energy_mj:.1f}"
-    quality = [f"{recorded.quality[name]:.4g}" if name in recorded.quality else ABSENT for name in metrics]
+    quality = [f"{recorded.quality[name]:.2f}" if name in recorded.quality else ABSENT for name in metrics]
     return (
         row.series,
         shape(recorded),

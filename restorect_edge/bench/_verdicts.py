@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from restorect_edge.bench._words import Shown, interval, shape
+from restorect_edge.bench._words import Shown, shape
 from restorect_edge.bench.statistics import judge
 
 __all__ = ["verdicts"]
@@ -26,11 +26,10 @@ def verdicts(rows: Sequence[Shown]) -> list[str]:
 
 def _sentence(row: Shown, base: Shown) -> str:
     said = judge(row.row.total_ms, base.row.total_ms)
-    if row.total is None or base.total is None:
-        return ""
-    ours, theirs = row.total.p50, base.total.p50
-    both = f"p50 {interval(ours)} against {interval(theirs)} ms"
-    if said == "no difference":
-        return f"{shape(row.row)}: no difference between {row.series} and {base.series}: {both}"
-    times = max(ours.value, theirs.value) / min(ours.value, theirs.value)
-    return f"{shape(row.row)}: {row.series} is {said} than {base.series}, {times:.2f} times: {both}"
+    if said == "no difference" or row.total is None or base.total is None:
+        return f"{shape(row.row)}: no difference between {row.series} and {base.series}"
+    ours, theirs = row.total.p50.value, base.total.p50.value
+    return (
+        f"{shape(row.row)}: {row.series} is {said} than {base.series}, "
+        f"{max(ours, theirs) / min(ours, theirs):.2f} times"
+    )

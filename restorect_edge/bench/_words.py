@@ -7,6 +7,7 @@ from restorect_edge.bench.statistics import Interval, Summary, summarise
 
 __all__ = [
     "ABSENT",
+    "BETWEEN",
     "RUNTIMES",
     "UNKNOWN",
     "Shown",
@@ -20,6 +21,8 @@ __all__ = [
 
 UNKNOWN = "not known"
 ABSENT = "not measured"
+BETWEEN = " · "
+"""Parts of the name of a series."""
 RUNTIMES = {
     "coreml": "Core ML",
     "mil": "MIL interpreter",
@@ -111,4 +114,4 @@ def _series(report: Report, row: Row, several: bool) -> str:
     modes = {r.power_mode for r in report.rows}
     if mode and (several or len(modes) > 1):
         words.append(mode)
-    return " · ".join(words)
+    return BETWEEN.join(words)

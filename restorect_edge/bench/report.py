@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from restorect_edge._files import replacing
-from restorect_edge.bench import _page, _plots, _tables
+from restorect_edge.bench import _page, _plots, _svg, _tables
 from restorect_edge.bench._conditions import conditions
 from restorect_edge.bench._icicle import icicle
 from restorect_edge.bench._tables import LATENCY, Table
@@ -17,6 +17,8 @@ __all__ = ["FILES", "html", "markdown", "roofline_share", "write"]
 
 FILES = ("report.json", "report.md", "report.html")
 KINDS = {"host": "a PC or server", "jetson": "Jetson", "apple": "Apple"}
+MOST_SENTENCES = 6
+"""Verdicts that the page shows at once."""
 NO_PLOTS = "Plots are left out: they need matplotlib, pip install 'restorect-edge[report]'."
 
 
@@ -78,14 +80,14 @@ def html(reports: Sequence[Report]) -> str:
     """
     rows = _rows(reports)
     tables = {content.title: content for content in _all_tables(reports, rows)}
-    plots = _drawn(rows) if _plots.available() else {}
+    plots = _drawn(rows) if _svg.available() else {}
     parts = [_page.heading(_title(reports), 1), _page.paragraph(_summary(reports, rows))]
-    if not _plots.available():
+    if not _svg.available():
         parts.append(_page.paragraph(NO_PLOTS, note=True))
     for title, content in tables.items():
         parts += [_page.heading(title), _page.table(content)]
-        if title == LATENCY and verdicts(rows):
-            parts.append(_page.listing(verdicts(rows)))
+        if title == LATENCY:
+            parts += _verdicts(rows)
         figures = [_page.figure(name, svg) for name, svg in plots.get(title, {}).items() if svg]
         if figures:
             parts.append(f"<div class=plots>{''.join(figures)}</div>")
@@ -156,6 +158,14 @@ def _drawn(rows: Sequence[Shown]) -> dict[str, dict[str, str | None]]:
         "Share of the machine's peak": {"Roofline": _plots.roofline(rows, colours)},
         "Sustained": {"Sustained run": _plots.sustained(rows, colours)},
     }
+
+
+def _verdicts(rows: Sequence[Shown]) -> list[str]:
+    sentences = verdicts(rows)
+    content = _page.listing(sentences)
+    if len(sentences) > MOST_SENTENCES:
+        return [_page.collapsed("Which rows are faster, and by how much", content)]
+    return [content] if sentences else []
 
 
 def _profiles(rows: Sequence[Shown]) -> list[str]:

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from restorect_edge.bench import _plots
+from restorect_edge.bench import _plots, _svg
 from restorect_edge.bench._icicle import icicle
 from restorect_edge.bench._words import shown
 from restorect_edge.bench.record import (
@@ -208,8 +208,48 @@ def test_plots_take_their_colours_from_the_page():
         assert "var(--ink)" in plot or "var(--muted)" in plot
 
 
+def test_long_names_are_broken_into_lines_not_cut():
+    name = "Reference Developer Kit of a Board with a Name that Takes a While"
+    board = replace(BOARD, device=replace(BOARD.device, name=name))
+    plot = re.search(r'id="distribution".*?</svg>', html([REPORT, board]), re.DOTALL)[0]
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", plot)
+    assert {"a&lt;b&gt;|c FP16 · ONNX Runtime", f"{name}", "15W"} <= set(texts)
+
+
+def test_series_of_one_colour_have_different_markers():
+    colours = {f"series {n}": n for n in range(36)}
+    looks = {(_plots._colour(name, colours), _plots._mark(name, colours)) for name in colours}
+    assert len(looks) == 36
+
+
+def test_verdicts_stand_below_the_latencies():
+    text = markdown([REPORT])
+    sentence = "- 600×400: a<b>|c INT8 · ONNX Runtime is faster than a<b>|c FP32 · ONNX Runtime, 2.50 times"
+    assert sentence in text
+    assert text.index("## Latency") < text.index(sentence) < text.index("## Stages")
+    assert "W8" not in "".join(line for line in text.splitlines() if line.startswith("- "))
+    alike = replace(REPORT, rows=(ROWS[0], replace(ROWS[0], runtime="openvino")))
+    assert "no difference between a&lt;b&gt;|c FP32 · OpenVINO and" in html([alike])
+
+
+def test_a_graph_without_products_has_no_roofline():
+    empty = replace(ROWS[0], work=Work(macs=0, bytes_moved=0, weight_bytes=0))
+    assert "Roofline" not in html([replace(REPORT, rows=(empty,))])
+
+
+def test_peaks_are_of_the_cpu():
+    (one,) = shown([replace(REPORT, rows=(replace(ROWS[0], device="gpu"),))])
+    assert roofline_share(one) is None
+
+
+def test_the_prior_of_a_split_artifact_is_part_of_its_computing():
+    split = replace(ROWS[0], stages_ms={"prior": 5.0, "model": 10.0})
+    one, other = shown([replace(REPORT, rows=(ROWS[0], split))])
+    assert other.computing_ms == one.computing_ms + 5.0
+
+
 def test_without_matplotlib_the_page_says_how_to_get_plots(monkeypatch):
-    monkeypatch.setattr(_plots, "available", lambda: False)
+    monkeypatch.setattr(_svg, "available", lambda: False)
     assert "restorect-edge[report]" in html([REPORT])
     assert 'class="plot"' not in html([REPORT])
 
