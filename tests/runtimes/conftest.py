@@ -1,13 +1,18 @@
-"""Tiny Core ML programs, saved as packages and evaluated."""
+"""Tiny Core ML programs, saved as packages and evaluated; builds of the C++ runtime."""
 
+import os
+import subprocess
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import restorect_edge
 from restorect_edge.runtimes._coremltools import library, quiet
 from restorect_edge.runtimes.mil import MilProgram
+
+CPP = Path(__file__).parents[2] / "runtimes" / "cpp"
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +56,64 @@ def evaluate(save_program):
         return found[0] if len(found) == 1 else found
 
     return run
+
+
+@pytest.fixture(scope="session")
+def built(run, program, tmp_path_factory):
+    """`built(kind, *targets)` returns the folder of a build, ``sanitized`` or ``fast``."""
+    cmake, ninja = program("cmake"), program("ninja")
+    openvino = pytest.importorskip("openvino")
+    wheel = Path(openvino.__file__).parent / "cmake"
+    root = tmp_path_factory.mktemp("cpp")
+
+    def build(kind: str, *targets: str) -> Path:
+        folder = root / kind
+        if not folder.is_dir():
+            sanitize = "ON" if kind == "sanitized" else "OFF"
+            options = f"-DOpenVINO_DIR={wheel}", f"-DRESTORECT_SANITIZE={sanitize}"
+            run(cmake, "-G", "Ninja", "-S", CPP, "-B", folder, *options)
+        run(ninja, "-C", folder, *targets)
+        return folder
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def run():
+    """`run(*command, code=0, **environment)` runs a program that must exit with `code`."""
+
+    def done(*command, code: int = 0, **environment: str) -> subprocess.CompletedProcess:
+        result = subprocess.run(
+            [str(part) for part in command],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=900,
+        )
+        assert result.returncode == code, f"{command}\n{result.stdout[-4000:]}\n{result.stderr[-4000:]}"
+        return result
+
+    return done
+
+
+@pytest.fixture(scope="session")
+def sanitizers() -> dict[str, str]:
+    """Environment of a sanitized build."""
+    return {
+        "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        # TBB loads libtbbbind with RTLD_DEEPBIND, which AddressSanitizer refuses
+        "TBB_ENABLE_SANITIZERS": "1",
+    }
+
+
+@pytest.fixture(scope="session")
+def artifact_openvino_split(tmp_path_factory):
+    """OpenVINO, float32, prior and body with free sides."""
+    return restorect_edge.export(
+        "lowlight-small",
+        target="openvino",
+        form="split",
+        dynamic=True,
+        output_dir=tmp_path_factory.mktemp("artifacts"),
+    )

@@ -2,9 +2,7 @@
 
 import importlib
 import json
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,45 +15,16 @@ from restorect_edge.frames import LAYOUTS, MATRICES, RANGES, FrameFormat, from_r
 SOURCE = Path(__file__).parents[2] / "runtimes" / "cpp"
 GOLDEN = SOURCE.parent / "golden"
 CODE = sorted(path for path in SOURCE.rglob("*") if path.suffix in {".c", ".cpp", ".h", ".hpp"})
-SANITIZERS = {
-    "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1",
-    "UBSAN_OPTIONS": "print_stacktrace=1",
-    "TBB_ENABLE_SANITIZERS": "1",  # TBB loads libtbbbind with RTLD_DEEPBIND, which AddressSanitizer refuses
-}
 
 
 @pytest.fixture(scope="module")
-def built(program, tmp_path_factory):
-    """`built(kind, *targets)` returns the folder of a build, ``sanitized`` or ``fast``."""
-    cmake, ninja = program("cmake"), program("ninja")
-    openvino = pytest.importorskip("openvino")
-    wheel = Path(openvino.__file__).parent / "cmake"
-    root = tmp_path_factory.mktemp("cpp")
-
-    def build(kind: str, *targets: str) -> Path:
-        folder = root / kind
-        if not folder.is_dir():
-            sanitize = "ON" if kind == "sanitized" else "OFF"
-            options = f"-DOpenVINO_DIR={wheel}", f"-DRESTORECT_SANITIZE={sanitize}"
-            run(cmake, "-G", "Ninja", "-S", SOURCE, "-B", folder, *options)
-        run(ninja, "-C", folder, *targets)
-        return folder
-
-    return build
-
-
-@pytest.fixture(scope="module")
-def artifacts(artifact_openvino, tmp_path_factory):
+def artifacts(run, artifact_openvino, artifact_openvino_split, tmp_path_factory):
     """Artifacts by what they are: split with free sides in both precisions, and whole, 64x96."""
-    folder, how = (
-        tmp_path_factory.mktemp("artifacts"),
-        {"target": "openvino", "form": "split", "dynamic": True},
-    )
-    split = restorect_edge.export("lowlight-small", output_dir=folder, **how)
+    folder = tmp_path_factory.mktemp("artifacts")
     verb = [sys.executable, "-m", "restorect_edge.export", "--target", "openvino", "--precision", "int8"]
     run(*verb, "--form", "split", "--dynamic", "--num-calib", "4", "-o", folder)
     (int8,) = folder.glob("*int8*")
-    return {"split": split.path, "whole": artifact_openvino.path, "int8": int8}
+    return {"split": artifact_openvino_split.path, "whole": artifact_openvino.path, "int8": int8}
 
 
 @pytest.fixture(scope="module")
@@ -69,30 +38,18 @@ def library(built):
     return module, module.Library(built("fast", "restorect", "restorect-soak") / "librestorect.so")
 
 
-def run(*command, code: int = 0, **environment: str) -> subprocess.CompletedProcess:
-    done = subprocess.run(
-        [str(part) for part in command],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
-    assert done.returncode == code, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-    return done
-
-
-def test_the_unit_tests_and_the_c_program_pass_under_sanitizers(built, artifacts, program):
+def test_the_unit_tests_and_the_c_program_pass_under_sanitizers(run, built, artifacts, program, sanitizers):
     named = {"RESTORECT_SPLIT": str(artifacts["split"]), "RESTORECT_WHOLE": str(artifacts["whole"])}
     folder = built("sanitized")
-    run(folder / "restorect-tests", **SANITIZERS, **named)
-    assert run(folder / "restorect-c-test", artifacts["split"], **SANITIZERS).stdout == "ok\n"
+    run(folder / "restorect-tests", **sanitizers, **named)
+    assert run(folder / "restorect-c-test", artifacts["split"], **sanitizers).stdout == "ok\n"
 
 
-def test_the_golden_vectors_pass_under_sanitizers(built, artifacts):
+def test_the_golden_vectors_pass_under_sanitizers(run, built, artifacts, sanitizers):
     runner = built("sanitized") / "restorect-golden"
     lines = [
         json.loads(line)
-        for line in run(runner, GOLDEN, *artifacts.values(), **SANITIZERS).stdout.splitlines()
+        for line in run(runner, GOLDEN, *artifacts.values(), **sanitizers).stdout.splitlines()
     ]
     assert all(line["passed"] == line["vectors"] > 0 for line in lines)
     assert {line["precision"] for line in lines} == {"fp32", "int8", None}
@@ -101,27 +58,27 @@ def test_the_golden_vectors_pass_under_sanitizers(built, artifacts):
     assert max(line["max_difference"] for line in lines if line["precision"] != "int8") <= 1
 
 
-def test_the_golden_runner_tells_vectors_that_fail(built, artifacts, tmp_path):
+def test_the_golden_runner_tells_vectors_that_fail(run, built, artifacts, tmp_path, sanitizers):
     spoilt = tmp_path / "golden"
     shutil.copytree(GOLDEN, spoilt)
     manifest = json.loads((spoilt / "golden.json").read_text())
     manifest["tolerance"]["fp32"] = {"levels": -1, "share_beyond": 0.0}
     (spoilt / "golden.json").write_text(json.dumps(manifest))
     runner = built("sanitized") / "restorect-golden"
-    assert '"passed":0' in run(runner, spoilt, artifacts["whole"], code=2, **SANITIZERS).stdout
+    assert '"passed":0' in run(runner, spoilt, artifacts["whole"], code=2, **sanitizers).stdout
     manifest["vectors"][0]["input"]["sha256"] = "0" * 64
     (spoilt / "golden.json").write_text(json.dumps(manifest))
-    assert "was changed" in run(runner, spoilt, artifacts["whole"], code=4, **SANITIZERS).stderr
+    assert "was changed" in run(runner, spoilt, artifacts["whole"], code=4, **sanitizers).stderr
 
 
-def test_the_sanitizers_of_the_build_do_report(program, tmp_path):
+def test_the_sanitizers_of_the_build_do_report(run, program, tmp_path, sanitizers):
     """Otherwise their silence above would mean nothing."""
     (tmp_path / "bad.cpp").write_text("int main(int n, char**) { int* p = new int[n]; return p[n + 1]; }\n")
     run(program("g++"), "-fsanitize=address,undefined", tmp_path / "bad.cpp", "-o", tmp_path / "bad")
-    assert "heap-buffer-overflow" in run(tmp_path / "bad", code=1, **SANITIZERS).stderr
+    assert "heap-buffer-overflow" in run(tmp_path / "bad", code=1, **sanitizers).stderr
 
 
-def test_ten_thousand_frames_leave_memory_as_it_was(built, artifacts):
+def test_ten_thousand_frames_leave_memory_as_it_was(run, built, artifacts):
     said = run(built("fast", "restorect-soak") / "restorect-soak", artifacts["split"], "10000").stdout
     assert said.startswith("10000 frames, 1250 priors")
 
@@ -192,7 +149,7 @@ def test_errors_have_the_codes_and_texts_of_the_command_line(library, artifacts,
     assert raised.value.code == 1
 
 
-def test_everything_is_formatted():
+def test_everything_is_formatted(run):
     formatter = Path(sys.executable).with_name("clang-format")
     run(formatter, "--dry-run", "--Werror", *CODE)
 
