@@ -1,11 +1,16 @@
 """The kit over ssh, by a real server on the loopback address."""
 
 import hashlib
+import os
+import shlex
 import subprocess
+import sys
 
 import pytest
 
+from restorect_edge.bench.__main__ import main as bench
 from restorect_edge.bench.jetson import RunOptions, remote
+from restorect_edge.bench.record import Report
 from restorect_edge.errors import BackendError, IncompatibleError, QualityError, UsageError
 
 
@@ -169,3 +174,33 @@ def test_what_is_no_host(host, artifact_tensorrt, tmp_path):
 def test_no_ssh_client(artifact_tensorrt, tmp_path):
     with pytest.raises(UsageError, match="'no-such-ssh' is not installed"):
         remote("jetson", [artifact_tensorrt.path], tmp_path, ssh=("no-such-ssh",))
+
+
+def test_the_command_makes_its_report_one_like_ours(
+    board, server, artifact_tensorrt, tmp_path, monkeypatch, capsys
+):
+    """The user's own `ssh` and the board's own `python3` are found by their names."""
+    folder, output = tmp_path / "client", tmp_path / "report"
+    script(folder / "ssh", f'exec {shlex.join(server.command)} "$@"')
+    script(tmp_path / "bin" / "python3", f'exec "{sys.executable}" "$@" --root "{board.root}"')
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    arguments = [str(artifact_tensorrt.path), "--host", server.host, "-o", str(output)]
+    code = bench([*arguments, "--quick", "--sustained", "0.6", "--power-mode", "15W", "MAXN_SUPER"])
+    out, err = capsys.readouterr()
+    assert code == 0, err
+    assert "copying the kit" in err
+    assert "TensorRT · cuda · MAXN_SUPER" in out
+    report = Report.open(output / "report.json")
+    assert [(row.power_mode, row.status) for row in report.rows] == [
+        ("15W", "measured"),
+        ("MAXN_SUPER", "measured"),
+    ]
+    assert "Orin Nano" in (output / "report.html").read_text()
+    assert bench(arguments) == 1
+    assert "use --overwrite" in capsys.readouterr().err
+
+
+def script(path, line):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o755)
