@@ -13,9 +13,12 @@ __all__ = ["conditions"]
 def conditions(reports: Sequence[Report]) -> Table:
     """What it ran on and in which state, one column per report; what nobody told is `UNKNOWN`."""
     facts = [_facts(report) for report in reports]
+    names = [report.device.name for report in reports]
+    if len(set(names)) < len(names):
+        names = [f"{report.device.name}, {report.created}" for report in reports]
     return Table(
         title="Conditions",
-        headings=("", *(report.device.name for report in reports)),
+        headings=("", *names),
         rows=tuple((name, *(fact[name] for fact in facts)) for name in facts[0]),
         note="Recorded before the start; nothing was changed unless the clocks row says so.",
         numbers=False,

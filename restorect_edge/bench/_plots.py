@@ -140,9 +140,9 @@ def sustained(rows: Sequence[Shown], colours: Colours) -> str | None:
 
 
 def roofline(rows: Sequence[Shown], colours: Colours) -> str | None:
-    """What rows reach of a machine's peaks, for the first report that has both; None without."""
+    """What rows reach of a machine's peaks, for the first device that has both; None without."""
     found = [row for row in rows if row.row.work and row.row.work.macs and row.total and row.report.peak]
-    found = [row for row in found if row.report is found[0].report]
+    found = [row for row in found if row.report.device.name == found[0].report.device.name]
     if not found:
         return None
     peak = found[0].report.peak

@@ -70,8 +70,9 @@ class Shown:
 
 
 def shown(reports: Sequence[Report]) -> list[Shown]:
-    """Return the rows of all reports, each with the name of its device where there are several."""
-    return [Shown(report, row, len(reports) > 1) for report in reports for row in report.rows]
+    """Return the rows of all reports, each with the name of its device where there are several devices."""
+    several = len({report.device.name for report in reports}) > 1
+    return [Shown(report, row, several) for report in reports for row in report.rows]
 
 
 def shape(row: Row) -> str:

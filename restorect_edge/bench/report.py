@@ -124,11 +124,12 @@ def _title(reports: Sequence[Report]) -> str:
 
 
 def _summary(reports: Sequence[Report], rows: Sequence[Shown]) -> str:
-    devices = ", ".join(
+    told = [
         f"{report.device.name} is {KINDS[report.device.kind]}"
         + (f" in power mode {report.device.power_mode}" if report.device.power_mode else "")
         for report in reports
-    )
+    ]
+    devices = ", ".join(dict.fromkeys(told))
     measured = sum(row.total is not None for row in rows)
     absent = len(rows) - measured
     return f"{measured} rows measured" + (f", {absent} not measured" if absent else "") + f". {devices}."

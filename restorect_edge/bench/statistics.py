@@ -100,9 +100,10 @@ def summarise(samples: Sequence[float], *, resamples: int = RESAMPLES) -> Summar
 
 
 def median_interval(samples: Sequence[float], *, resamples: int = RESAMPLES) -> Interval:
-    """Return the median with its bootstrap interval (see `bootstrap`)."""
+    """Return the median of times with its bootstrap interval (see `bootstrap`), none of it below 0."""
     values = _checked(samples)
-    return bootstrap(float(np.median(values)), replicates(values, _medians, resamples=resamples))
+    found = bootstrap(float(np.median(values)), replicates(values, _medians, resamples=resamples))
+    return Interval(found.value, max(0.0, found.low), found.high)
 
 
 def bootstrap(value: float, found: Values) -> Interval:

@@ -92,6 +92,11 @@ def test_the_interval_covers_the_median_although_neighbours_resemble_each_other(
     assert hits / trials >= least
 
 
+def test_a_time_is_not_below_zero():
+    found = median_interval([1.0, 1.0, 1.0, 30.0, 30.0, 30.0])
+    assert (found.low, found.value) == (0.0, 15.5)
+
+
 def test_more_samples_narrow_the_interval():
     samples = np.random.default_rng(1).gamma(9, 1, 6400)
     few, many = (median_interval(samples[:count], resamples=FEW) for count in (100, 6400))

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from restorect_edge.bench.record import Report, json_schema
+
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-COMMITTED = sorted((FOLDER / "results").rglob("*.json"))
+REPORTS = sorted((FOLDER / "results").rglob("report.json"))
+"""Of `restorect_edge.bench`, which have a schema of their own."""
+COMMITTED = sorted(set((FOLDER / "results").rglob("*.json")) - set(REPORTS))
 SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if not path.name.startswith("_"))
 
 
@@ -75,6 +79,41 @@ def test_int8_keeps_its_promises(results):
     assert all(row["high"] <= 0.60 for row in found["probe"]["rows"])
     gains = [row["speed_up"] for row in found["precision"]["rows"] if row["target"] == "openvino"]
     assert min(gains) >= 1.7
+
+
+def test_committed_reports_keep_to_the_schema():
+    jsonschema = pytest.importorskip("jsonschema")
+    for path in REPORTS:
+        jsonschema.validate(json.loads(path.read_text(encoding="utf-8")), json_schema())
+        report = Report.open(path)
+        assert (report.device.kind, report.toolkit_version) == ("host", path.parents[2].name)
+        assert {row.status for row in report.rows} == {"measured"}
+        assert {path.with_suffix(suffix).is_file() for suffix in (".md", ".html")} == {True}
+        assert str(Path.home()) not in path.read_text(encoding="utf-8")
+
+
+def test_the_latency_of_every_network_is_complete():
+    for path in REPORTS:
+        if path.parents[1].name == "latency":
+            rows = Report.open(path).rows
+            assert {row.subject.name for row in rows} == {path.parent.name}
+            assert {(row.runtime, row.subject.precision, row.shape) for row in rows} == {
+                (runtime, precision, shape)
+                for runtime in ("onnxruntime", "openvino")
+                for precision in ("fp32", "int8")
+                for shape in ((400, 600), (720, 1280), (1080, 1920))
+            }
+
+
+def test_committed_experiments_say_that_measurements_can_be_believed(results):
+    for path in committed("repeatability"):
+        rows = results.read(path)["rows"]
+        assert len(rows) >= 20
+        assert sum(row["agree"] for row in rows) >= 0.9 * len(rows)
+    for path in committed("regression"):
+        rows = results.read(path)["rows"]
+        assert len(rows) >= 40
+        assert all(row["flagged"] is (row["kind"] == "slower") for row in rows)
 
 
 @pytest.mark.parametrize(
