@@ -131,9 +131,9 @@ def make_one(
             note=notes.pop("verified", ""),
         )
         if result.status != "pass":
+            advice = "" if options.precision == "fp32" else ". Try --precision fp32"
             raise QualityError(
-                f"{target.name} {options.precision} of '{source.name}': {result.summary()}; not kept. "
-                "Try --precision fp32"
+                f"{target.name} {options.precision} of '{source.name}': {result.summary()}; not kept{advice}"
             )
         _write_report(partial, result, notes)
         manifest = _manifest(source, target, options, graphs, files, result, hash_files(partial))

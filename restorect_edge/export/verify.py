@@ -219,12 +219,17 @@ def _targets(artifact: Artifact) -> dict[str, Levels]:
 
 
 def _at_sizes(artifact: Artifact, find: Callable[[Shape | None], dict[str, Levels]]) -> dict[str, Levels]:
-    """Cut photographs to each fixed size, or to two tiles; with free sides take them as they are."""
+    """Cut photographs to each fixed size, or the largest to two tiles; with free sides take them as they are.
+
+    No other size will do: a picture smaller than the sides that it is given continues by reflection there,
+    where the network alone sees its own border.
+    """
     sizes = [g.shape for g in artifact.manifest.graphs if g.shape is not None]
     if not sizes:
         return find(None)
     if artifact.manifest.form == "split":
-        return find((sizes[0][0], 2 * sizes[0][1]))
+        *smaller, (height, width) = sorted(sizes, key=lambda size: size[0] * size[1])
+        sizes = [*smaller, (height, 2 * width)]
     return {f"{n} {h}x{w}": p for h, w in sizes for n, p in find((h, w)).items()}
 
 
