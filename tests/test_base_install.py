@@ -157,6 +157,7 @@ def test_the_doctor_says_what_each_back_end_needs(python):
         (["export", "--target", "onnx", "-o", "OUT"], "export"),
         (["run", "lowlight-small", "PHOTO", "-o", "OUT"], "export"),
         (["run", "ARTIFACT", "PHOTO", "-o", "OUT"], "onnxruntime"),
+        (["bench", "ARTIFACT", "-o", "OUT"], "onnxruntime"),
         (["verify", "ARTIFACT"], "onnxruntime"),
         (["verify", "ARTIFACT", "--weights", "lowlight-small"], "export"),
         (["evaluate", "lowlight-small", "--data", "PAIRS"], "export"),

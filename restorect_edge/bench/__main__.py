@@ -28,8 +28,8 @@ EXAMPLES = """  python -m restorect_edge.bench out/lowlight-small-onnx-fp32-400x
   python -m restorect_edge.bench compare before/report.json after/report.json
 
 All that is named takes turns, A, B, A, B, …; "faster" is said only where the intervals of the medians part.
-With -o, DIR gets report.json, report.md and report.html. What cannot run here is a row that says why. The
-exit code is 5 where a row failed, and that of the first reason where nothing at all could be measured.
+With -o, DIR gets report.json, report.md and report.html. What cannot run here is a row that says why; where
+nothing at all can, that is an error. The exit code is 5 where a row failed.
 """
 QUICK = replace(PROTOCOL, duration_s=0.2, least_runs=10, least_warm_up_s=0.0, warm_up_cap_s=0.2, pause_s=0.0)
 CAP = PROTOCOL.warm_up_cap_s / PROTOCOL.least_warm_up_s
@@ -106,13 +106,17 @@ def _measure_here(args: argparse.Namespace) -> int:
     session = Session(found, setup, Machine())
     try:
         report = session.run()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, RestorectError):  # interrupted, or clocks that could not be put back
         partial = session.report()
         if any(row.total_ms for row in partial.rows):
             _hand_over(partial, args)
         raise
+    failed = [row for row in report.rows if row.status == "failed"]
+    if not failed and not any(row.total_ms for row in report.rows):
+        raise _why_nothing(report, found)
     _hand_over(report, args)
-    _judge(report, found)
+    if failed:
+        raise BackendError(f"{len(failed)} of {len(report.rows)} rows failed: {failed[0].reason}")
     return 0
 
 
@@ -197,20 +201,16 @@ def _check_output(args: argparse.Namespace, names: Sequence[str]) -> None:
 
 
 def _hand_over(report: Report, args: argparse.Namespace) -> None:
-    paths = write(report, args.output) if args.output else []
+    """Print a report, and write it where that is asked for."""
     print(report.to_json() if args.json else _console.as_text(report), end="" if args.json else "\n")
-    for path in paths:
+    for path in write(report, args.output) if args.output else []:
         print(path, file=sys.stderr if args.json else sys.stdout)
 
 
-def _judge(report: Report, found: Sequence[Candidate]) -> None:
-    """Raise what the exit code says: a row that failed, or nothing measured at all."""
-    failed = [row for row in report.rows if row.status == "failed"]
-    if failed:
-        raise BackendError(f"{len(failed)} of {len(report.rows)} rows failed: {failed[0].reason}")
-    if not any(row.total_ms for row in report.rows):
-        reasons: list[RestorectError | None] = [candidate.absent() for candidate in found]
-        raise next(filter(None, reasons), UsageError(f"nothing was measured: {report.rows[0].reason}"))
+def _why_nothing(report: Report, found: Sequence[Candidate]) -> RestorectError:
+    """Return the error of a session without any time: why the first candidate cannot run here."""
+    reasons = [reason for candidate in found if (reason := candidate.absent()) is not None]
+    return reasons[0] if reasons else UsageError(f"nothing was measured: {report.rows[0].reason}")
 
 
 def _say(line: str) -> None:

@@ -73,11 +73,50 @@ def test_what_cannot_run_here_is_a_row(artifact_onnx, artifact_coreml, tmp_path,
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="says what other systems need")
-def test_nothing_measured_is_an_error(artifact_coreml, artifact_onnx, capsys):
-    assert bench(artifact_coreml.path) == 5
-    assert "error: Core ML predicts on macOS only" in capsys.readouterr().err
-    assert bench(artifact_onnx.path, "--shapes", "32x32") == 1
+def test_nothing_measured_is_an_error(artifact_coreml, artifact_onnx, tmp_path, capsys):
+    assert bench(artifact_coreml.path, "-o", tmp_path / "report") == 5
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: Core ML predicts on macOS only")
+    assert bench(artifact_onnx.path, "--shapes", "32x32", "-o", tmp_path / "report") == 1
     assert "nothing was measured: made for 64x96" in capsys.readouterr().err
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_row_that_fails(artifact_onnx, model, tmp_path, monkeypatch, capsys):
+    """A model that is gone when its turn comes, beside an artifact that is well."""
+    theirs, real = model((1, 3, 64, 96)), module.Session.run
+
+    def run(session):
+        theirs.unlink()
+        return real(session)
+
+    monkeypatch.setattr(module.Session, "run", run)
+    assert bench(artifact_onnx.path, "--onnx", theirs, "-o", tmp_path / "report") == 5
+    out, err = capsys.readouterr()
+    assert "theirs FP32 · ONNX Runtime, 96×64: failed: ONNX Runtime cannot load" in out
+    assert "error: 1 of 2 rows failed: ONNX Runtime cannot load" in err
+    rows = Report.open(tmp_path / "report" / "report.json").rows
+    assert [row.status for row in rows] == ["measured", "failed"]
+
+
+def test_clocks_that_cannot_be_put_back_cost_no_measurement(artifact_onnx, tmp_path, monkeypatch, capsys):
+    from restorect_edge.bench.device import Machine
+
+    policy = tmp_path / "root" / "sys/devices/system/cpu/cpufreq/policy0"
+    policy.mkdir(parents=True)
+    (policy / "scaling_governor").write_text("powersave")
+    real = module.Session._groups
+
+    def groups(session):
+        (policy / "scaling_governor").unlink(missing_ok=True)
+        return real(session)
+
+    monkeypatch.setattr(module.Session, "_groups", groups)
+    monkeypatch.setattr(module, "Machine", lambda: Machine(tmp_path / "root"))
+    assert bench(artifact_onnx.path, "--lock-clocks", "-o", tmp_path / "report") == 5
+    assert "could not put back" in capsys.readouterr().err
+    assert Report.open(tmp_path / "report" / "report.json").rows[0].status == "measured"
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """What is to be timed: its record, its sizes, and why it is not timed here."""
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 
+from restorect_edge.bench import apple
 from restorect_edge.bench.subjects import FREE_SHAPES, candidates
 from restorect_edge.errors import IncompatibleError, UsageError
 
@@ -71,6 +73,21 @@ def test_core_ml_has_a_row_per_compute_unit(artifact_coreml):
     assert [c.device_name() for c in found] == ["cpuOnly", "cpuAndGPU", "cpuAndNeuralEngine", "all"]
     assert [c.device for c in found] == ["cpu", "gpu", "npu", "all"]
     assert all("Core ML predicts on macOS only" in str(c.absent()) for c in found)
+    provider = found[0].provider(SimpleNamespace(provider="Core ML on cpu"))
+    assert provider.startswith("Core ML on cpu; not planned: Core ML predicts on macOS only")
+
+
+def test_where_core_ml_means_to_run_it_is_part_of_the_provider(artifact_coreml, monkeypatch):
+    """A made-up plan: no system but macOS makes one."""
+    plan = apple.Placement(operations={"neuralEngine": 3, "cpu": 1}, cost={})
+    monkeypatch.setattr(apple, "plan_of", lambda package, unit: (package.name, unit))
+    seen = []
+    monkeypatch.setattr(apple, "placement", lambda planned: seen.append(planned) or plan)
+    found = candidates([str(artifact_coreml.path)])[3]
+    assert found.provider(SimpleNamespace(provider="Core ML on all")).startswith(
+        "Core ML on all; planned: neuralEngine 75 % of operations"
+    )
+    assert seen == [("model.mlpackage", "all")]
 
 
 def test_a_device_that_is_not_here(artifact_openvino, artifact_tensorrt):
