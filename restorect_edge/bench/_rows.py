@@ -82,11 +82,9 @@ def rows_at(
             else:
                 ready[key] = found
         done = bar.n
-        for key, row in _timed(ready, setup, machine, bar).items():
-            yield key, row
-            done += 1
-            bar.n = done
-            bar.refresh()
+        yield from _timed(ready, setup, machine, bar).items()
+        bar.n = done + len(ready)
+        bar.refresh()
 
 
 def absent_row(candidate: Candidate, shape: Shape, reason: str, *, failed: bool = False) -> Row:

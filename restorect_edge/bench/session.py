@@ -50,13 +50,13 @@ class Session:
         setup, task = self.setup, self._task
         with self.machine.locked_clocks() if setup.lock_clocks else nullcontext():
             self._device = self.machine.describe(power_mode=setup.power_mode)
-            if setup.extras and any(candidate.absent() is None for candidate in self.candidates):
-                self._peak = measure_peak(
-                    setup.protocol.threads, seconds=min(PEAK_S, setup.protocol.duration_s)
-                )
             groups = self._groups()
             total = sum(map(len, groups.values()))
             with tqdm(total=total, unit="row", file=sys.stderr, disable=None) as bar:
+                if setup.extras and any(candidate.absent() is None for candidate in self.candidates):
+                    bar.set_description("peaks of this machine")
+                    seconds = min(PEAK_S, setup.protocol.duration_s)
+                    self._peak = measure_peak(setup.protocol.threads, seconds=seconds)
                 for shape, indices in groups.items():
                     group = {index: self.candidates[index] for index in indices}
                     for index, row in rows_at(shape, group, setup, self.machine, task, bar):
