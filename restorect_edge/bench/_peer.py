@@ -73,6 +73,11 @@ class Signature:
             width=width,
         )
 
+    @property
+    def sizes(self) -> tuple[Shape, ...]:
+        """(height, width) that it is made for; empty where a side is free."""
+        return ((self.height, self.width),) if self.height and self.width else ()
+
     def takes(self, shape: Shape) -> bool:
         """Whether an image of this (height, width) fits its fixed sides."""
         return self.height in (None, shape[0]) and self.width in (None, shape[1])

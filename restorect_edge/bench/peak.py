@@ -7,7 +7,7 @@ measured is None.
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 
 from restorect_edge.bench.record import Peak
 
-__all__ = ["COPIED_BYTES", "measure_peak"]
+__all__ = ["COPIED_BYTES", "best", "measure_peak"]
 
 LAYERS, CHANNELS, SIDE = 4, 256, 28
 """Of the convolutions: many products for each value that is read, and all of them in a core's own cache."""
@@ -52,18 +52,30 @@ def measure_peak(threads: int | None = None, *, seconds: float = 0.6) -> Peak:
     )
 
 
+def best(one: Peak, other: Peak) -> Peak:
+    """Return the higher of each rate of two measurements, such as before and after a session."""
+    names = ("fp32_gmacs_per_s", "int8_gmacs_per_s", "bandwidth_gb_per_s")
+    pairs = zip(_parts(one, names), _parts(other, names), strict=True)
+    chosen = [max(pair, key=lambda part: part[0] or 0.0) for pair in pairs]
+    rates = {name: rate for name, (rate, _) in zip(names, chosen, strict=True)}
+    return Peak(threads=one.threads, how="; ".join(how for _, how in chosen), **rates)
+
+
+def _parts(peak: Peak, names: Sequence[str]) -> list[tuple[float | None, str]]:
+    return list(zip((getattr(peak, name) for name in names), peak.how.split("; "), strict=True))
+
+
 def _multiply_adds(threads: int, seconds: float, *, int8: bool) -> _Rate | None:
     """Return the better of two workloads, None where OpenVINO is not installed or computes otherwise."""
     try:
         import openvino as ov
     except ImportError:
         return None
-    best = None
-    for build in (_convolutions, _product):
-        rate = _timed_graph(ov, *build(ov.opset13, int8=int8), threads, seconds, int8=int8)
-        if rate and (best is None or rate.per_s > best.per_s):
-            best = rate
-    return best
+    rates = [
+        _timed_graph(ov, *build(ov.opset13, int8=int8), threads, seconds, int8=int8)
+        for build in (_convolutions, _product)
+    ]
+    return max(filter(None, rates), key=lambda rate: rate.per_s, default=None)
 
 
 def _timed_graph(

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from importlib import metadata
+from typing import Any
 
 from tqdm import tqdm
 
@@ -13,7 +14,7 @@ from restorect_edge.bench import anchor
 from restorect_edge.bench._images import describe
 from restorect_edge.bench._rows import Setup, absent_row, rows_at
 from restorect_edge.bench.device import Machine
-from restorect_edge.bench.peak import measure_peak
+from restorect_edge.bench.peak import best, measure_peak
 from restorect_edge.bench.record import Device, Peak, Report, Row
 from restorect_edge.bench.subjects import Candidate, Shape
 
@@ -53,15 +54,22 @@ class Session:
             groups = self._groups()
             total = sum(map(len, groups.values()))
             with tqdm(total=total, unit="row", file=sys.stderr, disable=None) as bar:
-                if setup.extras and any(candidate.absent() is None for candidate in self.candidates):
-                    bar.set_description("peaks of this machine")
-                    seconds = min(PEAK_S, setup.protocol.duration_s)
-                    self._peak = measure_peak(setup.protocol.threads, seconds=seconds)
+                self._look_at_the_machine(bar)
                 for shape, indices in groups.items():
                     group = {index: self.candidates[index] for index in indices}
                     for index, row in rows_at(shape, group, setup, self.machine, task, bar):
                         self._rows[index, shape] = row
+                self._look_at_the_machine(bar)
         return self.report()
+
+    def _look_at_the_machine(self, bar: Any) -> None:
+        """Measure its peaks, before and after all else: other work may disturb either."""
+        protocol = self.setup.protocol
+        if not self.setup.extras or all(candidate.absent() for candidate in self.candidates):
+            return
+        bar.set_description("peaks of this machine")
+        found = measure_peak(protocol.threads, seconds=min(PEAK_S, protocol.duration_s))
+        self._peak = found if self._peak is None else best(self._peak, found)
 
     def report(self) -> Report:
         """Return what was measured until now; rows that were not reached say so."""

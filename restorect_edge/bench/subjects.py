@@ -95,9 +95,9 @@ class Candidate(ABC):
     def open(self, threads: int | None) -> Opened:
         """Load it; raises as `restorect_edge.load` does."""
 
-    @abstractmethod
     def work(self, shape: Shape) -> Work | None:
-        """Count what one image asks of the machine; None where its graph cannot be counted."""
+        """Count what one image asks of the machine; None where there is no graph that can be counted."""
+        return None
 
     def provider(self, opened: Opened) -> str:
         """Say what really runs it."""
@@ -154,9 +154,6 @@ class WeightsCandidate(Candidate):
 
     def open(self, threads: int | None) -> Opened:
         return load(self.source, device=self.device, threads=threads)
-
-    def work(self, shape: Shape) -> Work | None:
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,13 +259,12 @@ def _of_peer(path: Path, device: str) -> Candidate:
     subject = peer_subject(path)
     with PeerModel(path, threads=1) as opened:
         signature = opened.signature
-    sides = signature.height, signature.width
     return PeerCandidate(
         source=str(path),
         subject=subject,
         runtime="onnxruntime",
         device=device,
-        sizes=((sides[0], sides[1]),) if sides[0] and sides[1] else (),
+        sizes=signature.sizes,
         signature=signature,
     )
 

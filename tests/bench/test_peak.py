@@ -1,9 +1,12 @@
 """The machine's peaks: real kernels of the kind that is meant, and numbers that no machine betrays."""
 
+from dataclasses import replace
+
 import pytest
 
 from restorect_edge.bench import peak as module
-from restorect_edge.bench.peak import measure_peak
+from restorect_edge.bench.peak import best, measure_peak
+from restorect_edge.bench.record import Peak
 
 
 def test_peaks_are_measured_by_kernels_of_their_kind(monkeypatch):
@@ -38,3 +41,13 @@ def test_the_workloads_are_as_large_as_they_say(tmp_path, build):
     ov.save_model(ov.Model([given], [taken]), tmp_path / "model.xml", compress_to_fp16=False)
     found = count_graph(tmp_path / "model.xml", None)
     assert (found.macs, found.int8_macs) == (macs, macs)
+
+
+def test_the_best_of_two_measurements():
+    one = Peak(threads=2, fp32_gmacs_per_s=50.0, bandwidth_gb_per_s=20.0, how="a1; a2; a3")
+    other = Peak(
+        threads=2, fp32_gmacs_per_s=60.0, int8_gmacs_per_s=9.0, bandwidth_gb_per_s=10.0, how="b1; b2; b3"
+    )
+    found = best(one, other)
+    assert found == replace(other, bandwidth_gb_per_s=20.0, how="b1; b2; a3")
+    assert best(one, one) == one
