@@ -33,6 +33,7 @@ LIBRARIES = {
     "restorect_edge.calibration": {"nncf", "torch"},
     "restorect_edge.export": {"torch"},
     "restorect_edge.export._half": {"onnx_ir"},
+    "restorect_edge.export._unsigned": {"onnx"},
     "restorect_edge.export._ir": {"openvino"},
     "restorect_edge.export.onnx": {"onnx", "torch"},
     "restorect_edge.export.openvino": {"openvino", "torch"},
