@@ -126,6 +126,13 @@ bool suits(const restorect::Manifest& manifest, const json& vector) {
   return false;
 }
 
+/// Whether an artifact's sides are free or exactly 640×480.
+bool takes_timed(const restorect::Manifest& manifest) {
+  return std::any_of(manifest.graphs.begin(), manifest.graphs.end(), [](const auto& graph) {
+    return graph.role != "prior" && (!graph.shape || *graph.shape == restorect::Size{480, 640});
+  });
+}
+
 /// Print the lines of one artifact, or of the conversion alone; returns whether all vectors passed.
 bool run(const std::filesystem::path& folder, const json& golden, const std::string& artifact, int rounds) {
   std::unique_ptr<restorect::Runtime> runtime;
@@ -154,10 +161,8 @@ bool run(const std::filesystem::path& folder, const json& golden, const std::str
                    {"vectors", line.vectors},
                    {"passed", line.passed},
                    {"max_difference", line.max_difference}};
-    const bool fixed = std::all_of(manifest.graphs.begin(), manifest.graphs.end(),
-                                   [](const auto& graph) { return graph.role == "prior" || graph.shape; });
-    object["ms_640x480"] =
-        timed(fixed ? nullptr : runtime.get(), kLayouts.at(key.second), key.first == "tiled", rounds);
+    object["ms_640x480"] = timed(takes_timed(manifest) ? runtime.get() : nullptr, kLayouts.at(key.second),
+                                 key.first == "tiled", rounds);
     std::cout << object.dump() << std::endl;
     passed = passed && line.passed == line.vectors;
   }

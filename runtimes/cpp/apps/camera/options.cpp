@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 #include <restorect/error.hpp>
-#include <vector>
 
 #include "gst.hpp"
 
@@ -32,58 +31,68 @@ Size parsed_size(const std::string& text) {
   return {static_cast<int>(width), static_cast<int>(height)};
 }
 
-}  // namespace
-
-Options parse(int& argc, char**& argv) {
-  Options options;
+/// What GLib allocates.
+struct Texts {
   char *source = nullptr, *sink = nullptr, *size = nullptr, *device = nullptr;
-  char** rest = nullptr;
-  gboolean overwrite = FALSE;
-  options.prior_every = 1;
-  const GOptionEntry entries[] = {
-      {"source", 0, 0, G_OPTION_ARG_STRING, &source, "what to restore; default /dev/video0", "SOURCE"},
-      {"sink", 0, 0, G_OPTION_ARG_STRING, &sink, "where it goes; default display", "SINK"},
-      {"size", 0, 0, G_OPTION_ARG_STRING, &size, "of the frames; default: the source's", "WxH"},
-      {"prior-every", 0, 0, G_OPTION_ARG_INT, &options.prior_every, "run the prior every K frames; default 1",
-       "K"},
-      {"smooth", 0, 0, G_OPTION_ARG_DOUBLE, &options.smooth,
-       "share of the latent kept from frame to frame, 0 to below 1; default 0", "A"},
-      {"tile", 0, 0, G_OPTION_ARG_INT, &options.tile, "side of what each tile contributes, in pixels", "N"},
-      {"device", 0, 0, G_OPTION_ARG_STRING, &device, "such as cpu, gpu, cuda; default auto", "D"},
-      {"threads", 0, 0, G_OPTION_ARG_INT, &options.threads, "CPU threads; default: the back end decides",
-       "N"},
-      {"overwrite", 0, 0, G_OPTION_ARG_NONE, &overwrite, "replace a file that exists", nullptr},
-      {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &rest, nullptr, nullptr},
-      {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr},
-  };
+  char** artifacts = nullptr;
+
+  Texts() = default;
+  Texts(const Texts&) = delete;
+  Texts& operator=(const Texts&) = delete;
+  ~Texts() {
+    for (char* text : {source, sink, size, device}) g_free(text);
+    g_strfreev(artifacts);
+  }
+};
+
+void parse_entries(const GOptionEntry* entries, int& argc, char**& argv) {
   GOptionContext* context = g_option_context_new("ARTIFACT");
   g_option_context_set_summary(context, "Restore a camera or a video, live, with an exported artifact.");
   g_option_context_set_description(context, kExamples);
   g_option_context_add_main_entries(context, entries, nullptr);
   GError* raised = nullptr;
-  const gboolean parsed = g_option_context_parse(context, &argc, &argv, &raised);
+  g_option_context_parse(context, &argc, &argv, &raised);
   g_option_context_free(context);
   const Owned<GError> error(raised);
-  const auto take = [](char* text, std::string& into) {
-    const Owned<char> owned(text);
-    if (text != nullptr) into = text;
+  if (error) throw restorect::UsageError(std::string(error->message) + "; see restorect-camera --help");
+}
+
+std::string only_artifact(char** artifacts) {
+  const guint count = artifacts == nullptr ? 0 : g_strv_length(artifacts);
+  if (count == 1) return artifacts[0];
+  throw restorect::UsageError("one ARTIFACT is needed, got " + std::to_string(count) +
+                              "; see restorect-camera --help");
+}
+
+}  // namespace
+
+Options parse(int& argc, char**& argv) {
+  Options options;
+  Texts texts;
+  gboolean overwrite = FALSE;
+  const auto text = G_OPTION_ARG_STRING;
+  const auto whole = G_OPTION_ARG_INT;
+  const GOptionEntry entries[] = {
+      {"source", 0, 0, text, &texts.source, "what to restore; default /dev/video0", "SOURCE"},
+      {"sink", 0, 0, text, &texts.sink, "where it goes; default display", "SINK"},
+      {"size", 0, 0, text, &texts.size, "of the frames; default: the source's", "WxH"},
+      {"prior-every", 0, 0, whole, &options.prior_every, "run the prior every K frames; default 1", "K"},
+      {"smooth", 0, 0, G_OPTION_ARG_DOUBLE, &options.smooth,
+       "share of the latent kept from frame to frame, 0 to below 1; default 0", "A"},
+      {"tile", 0, 0, whole, &options.tile, "side of what each tile contributes, in pixels", "N"},
+      {"device", 0, 0, text, &texts.device, "such as cpu, gpu, cuda; default auto", "D"},
+      {"threads", 0, 0, whole, &options.threads, "CPU threads; default: the back end decides", "N"},
+      {"overwrite", 0, 0, G_OPTION_ARG_NONE, &overwrite, "replace a file that exists", nullptr},
+      {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &texts.artifacts, nullptr, nullptr},
+      {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr},
   };
-  std::string wanted;
-  take(source, options.source);
-  take(sink, options.sink);
-  take(size, wanted);
-  take(device, options.device);
-  std::vector<std::string> artifacts;
-  for (char** one = rest; one != nullptr && *one != nullptr; ++one) artifacts.emplace_back(*one);
-  g_strfreev(rest);
-  if (!parsed) throw restorect::UsageError(std::string(error->message) + "; see restorect-camera --help");
-  if (artifacts.size() != 1) {
-    throw restorect::UsageError("one ARTIFACT is needed, got " + std::to_string(artifacts.size()) +
-                                "; see restorect-camera --help");
-  }
-  options.artifact = artifacts.front();
+  parse_entries(entries, argc, argv);
+  options.artifact = only_artifact(texts.artifacts);
+  if (texts.source != nullptr) options.source = texts.source;
+  if (texts.sink != nullptr) options.sink = texts.sink;
+  if (texts.device != nullptr) options.device = texts.device;
+  if (texts.size != nullptr) options.size = parsed_size(texts.size);
   options.overwrite = overwrite != FALSE;
-  if (!wanted.empty()) options.size = parsed_size(wanted);
   return options;
 }
 
