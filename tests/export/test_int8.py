@@ -15,7 +15,8 @@ from restorect_edge.calibration.plan import PLAN_FILE
 from restorect_edge.errors import QualityError, UsageError
 from restorect_edge.export import ExportRequest, prepare
 from restorect_edge.export.__main__ import main
-from restorect_edge.export.verify import AGREEMENT, GATES, check, find_reference, verify
+from restorect_edge.export._targets import resolve
+from restorect_edge.export.verify import GATES, check, find_reference, verify
 from restorect_edge.metrics import psnr
 from restorect_edge.models import build
 from restorect_edge.photos import photos
@@ -65,7 +66,7 @@ def test_verification_records_float_and_quantised_agreement(artifacts, target):
     assert record["status"] == "pass"
     assert record["gate"] == GATES["int8"] == 30.0
     assert GATES["int8"] <= record["psnr"] < 80.0
-    assert record["agreement"] >= AGREEMENT
+    assert record["agreement"] >= resolve(target).agreement
     assert abs(record["psnr_drop"]) < 1.0
     if target in ("onnx", "tensorrt"):
         assert "graph optimisations off" in record["by"]
@@ -210,7 +211,7 @@ def test_an_artifact_of_another_network_fails(artifacts):
     reference = find_reference(artifact, None)
     other = lambda image: np.clip(reference(image) + 0.02, 0, 1)  # noqa: E731
     result = check(artifact, reference, quantised=other)
-    assert result.agreement < AGREEMENT
+    assert result.agreement < resolve("onnx").agreement
     assert result.status == "fail"
 
 
@@ -259,7 +260,7 @@ def test_a_split_student_with_free_sides(tmp_path, monkeypatch):
         output_dir=tmp_path,
     )
     assert artifact.path.name == "lowlight-small-onnx-int8-split-dynamic"
-    assert artifact.manifest.verification["agreement"] >= AGREEMENT
+    assert artifact.manifest.verification["agreement"] >= resolve("onnx").agreement
     monkeypatch.setitem(GATES, "int8", 190.0)
     with pytest.raises(QualityError, match="gate 190 dB"):
         verify(artifact.path)

@@ -8,7 +8,8 @@ import pytest
 from restorect_edge.artifact import Artifact
 from restorect_edge.errors import UsageError
 from restorect_edge.export import ExportRequest, prepare
-from restorect_edge.export.verify import AGREEMENT, GATES
+from restorect_edge.export._targets import TARGETS
+from restorect_edge.export.verify import GATES
 from restorect_edge.runtimes import load
 
 ct = pytest.importorskip("coremltools")
@@ -45,7 +46,7 @@ def test_it_is_verified_and_says_what_it_is(artifact):
     assert found["status"] == "pass"
     assert found["gate"] == GATES["w8"]
     assert found["psnr"] >= GATES["w8"]
-    assert found["agreement"] >= AGREEMENT
+    assert found["agreement"] >= TARGETS["coreml"].agreement
     assert abs(found["psnr_drop"]) < 0.3
     assert not (artifact.path / "quantization.json").exists()
 
