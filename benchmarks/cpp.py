@@ -10,20 +10,19 @@ below 1.
 
 import argparse
 import importlib.util
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _cpp_build import SOURCE, build
 from _results import conditions, result_path, write
 from tqdm import tqdm
 
 import restorect_edge
 from restorect_edge.timing import interleaved
 
-SOURCE = Path(__file__).parents[1] / "runtimes" / "cpp"
 SIZES = ((64, 96), (480, 640), (720, 1280))
 WARM_UP = 3
 
@@ -70,15 +69,7 @@ def compare(python: Any, cpp: Any, size: tuple[int, int], rounds: int, bar: Any)
     }
 
 
-def _library(build: Path) -> Any:
-    import openvino
-
-    wheel = Path(openvino.__file__).parent / "cmake"
-    options = f"-DOpenVINO_DIR={wheel}", "-DRESTORECT_TESTS=OFF"
-    subprocess.run(
-        ["cmake", "-G", "Ninja", "-S", SOURCE, "-B", build, *options], check=True, stdout=sys.stderr
-    )
-    subprocess.run(["ninja", "-C", build, "restorect"], check=True, stdout=sys.stderr)
+def _library(folder: Path) -> Any:
     spec = importlib.util.spec_from_file_location(
         "restorect_ctypes", SOURCE / "examples" / "restorect_ctypes.py"
     )
@@ -86,7 +77,7 @@ def _library(build: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    return module.Library(build / "librestorect.so")
+    return module.Library(build(folder, "restorect") / "librestorect.so")
 
 
 def _report(rows: list[dict[str, Any]], path: Path) -> int:

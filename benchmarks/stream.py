@@ -24,7 +24,7 @@ from restorect_edge.timing import interleaved
 
 SIZE = (240, 320)
 EVERY, SMOOTH = 8, 0.8
-ARTIFACTS = (("onnx", "fp32"), ("openvino", "fp32"), ("openvino", "int8"))
+ARTIFACTS = (("onnx", "fp32"), ("onnx", "int8"), ("openvino", "fp32"), ("openvino", "int8"))
 STREAMS = {"every frame": (1, 0.0), "every 8": (EVERY, 0.0), "every 8, smoothed": (EVERY, SMOOTH)}
 LIMIT = 0.70
 WARM_UP = 3

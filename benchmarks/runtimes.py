@@ -1,0 +1,93 @@
+"""Which runtime gives the picture of PyTorch, for which frames, and how long does a frame take?
+
+    python benchmarks/runtimes.py [--only python,cpp,web] [--rounds N] [--page FILE] [-o FILE]
+
+Runs the golden vectors (`runtimes/golden/`) through every runtime that runs here: the Python back ends, the
+C++ runner (cmake, ninja and the packages of its README) and the web package in headless Chromium (Node and
+npm). Writes the result and, between its markers, the table of `runtimes/README.md`. What needs another
+machine is listed as `not compiled here` or `not run on device`. Exits with 2 where a vector fails.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from _golden import ELSEWHERE, RUNTIMES, cpp, python, web
+from _results import conditions, result_path, write
+from _runtimes_table import replace_table, table
+from tqdm import tqdm
+
+PAGE = RUNTIMES / "README.md"
+RUNNERS = ("python", "cpp", "web")
+
+Row = dict[str, Any]
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    chosen = options.only.split(",")
+    if unknown := set(chosen) - set(RUNNERS):
+        sys.stderr.write(f"unknown runners {', '.join(sorted(unknown))}; known: {', '.join(RUNNERS)}\n")
+        return 1
+    facts = conditions(rounds=options.rounds, timed="640x480, conversion and restoration", threads=1)
+    with tempfile.TemporaryDirectory() as scratch, tqdm(desc="vectors", unit="line") as bar:
+        rows = []
+        for row in _distinct(_all(chosen, options.rounds, Path(scratch))):
+            rows.append(row)
+            bar.set_postfix_str(f"{row['runtime']} {row['form']} {row['format']}")
+            bar.update()
+    write(options.output, "runtimes", facts, rows)
+    replace_table(options.page, table(rows, facts))
+    return _report(rows, options.output)
+
+
+def _all(chosen: Sequence[str], rounds: int, scratch: Path) -> Iterator[Row]:
+    if "python" in chosen:
+        yield from python(rounds)
+    if "cpp" in chosen:
+        yield from cpp(rounds, scratch)
+    if "web" in chosen:
+        yield from web(rounds, scratch)
+
+
+def _distinct(lines: Iterator[Row]) -> Iterator[Row]:
+    """Yield each line once, with its status, and a row for each runtime of other machines."""
+    seen = set()
+    for line in lines:
+        key = line["runtime"], line["precision"], line["format"], line["form"]
+        if key not in seen:
+            seen.add(key)
+            yield {**line, "status": "run here"}
+    for name, status in ELSEWHERE.items():
+        nothing = dict.fromkeys(("precision", "format", "form", "vectors", "passed", "max_difference"))
+        yield {"runtime": name, **nothing, "ms_640x480": None, "status": status}
+
+
+def _report(rows: Sequence[Row], path: Path) -> int:
+    ran = [row for row in rows if row["vectors"]]
+    failed = [row for row in ran if row["passed"] < row["vectors"]]
+    for row in failed:
+        print(
+            f"{row['runtime']} {row['precision']} {row['form']} {row['format']}: "
+            f"{row['passed']} of {row['vectors']} vectors, {row['max_difference']} levels off"
+        )
+    print(f"{sum(row['passed'] for row in ran)} of {sum(row['vectors'] for row in ran)} vectors passed")
+    print(path)
+    return 2 if failed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default=",".join(RUNNERS), help="of these (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=25, help="timed frames; 0: none (default: %(default)s)")
+    parser.add_argument("--page", type=Path, default=PAGE, help="Markdown with the table's markers")
+    parser.add_argument("-o", "--output", type=Path, default=result_path("runtimes"), help="result file")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
