@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 from onnx import helper, numpy_helper
 
+from restorect_edge.calibration._lint_pairs import SHIFT
 from restorect_edge.calibration._lint_view import View, is_op
 
-__all__ = ["ZERO", "to_unsigned"]
+__all__ = ["to_unsigned"]
 
-ZERO = 128
-"""What int8 0 becomes."""
 NAME = "unsigned_zero_point"
 
 
@@ -38,7 +37,7 @@ def to_unsigned(model: Any) -> None:
     nodes = list(_clipping_bytes(view))
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-    model.graph.initializer.append(numpy_helper.from_array(np.asarray(ZERO, np.uint8), NAME))
+    model.graph.initializer.append(numpy_helper.from_array(np.asarray(SHIFT, np.uint8), NAME))
 
 
 def _clipping_bytes(view: View) -> Iterator[Any]:

@@ -51,10 +51,10 @@ def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> di
     Returns:
         The operators of each graph and what the lint of INT8 says of it.
     """
-    findings = {file.name: linted(file, directory) for file in files}
-    operators = {}
+    findings, operators = {}, {}
     for file in files:
         model = onnx.load(file)
+        findings[file.name] = linted(model, directory)
         if options.precision == "int8":
             to_unsigned(model)
             onnx.save(model, file)
@@ -62,10 +62,12 @@ def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> di
     return {"opset": OPSET, "operators": operators, "lint": lint_notes(findings)}
 
 
-def linted(file: Path, directory: Path, *, target: str = "onnx", profile: bool = False) -> list[Finding]:
+def linted(
+    model: Path | Any, directory: Path, *, target: str = "onnx", profile: bool = False
+) -> list[Finding]:
     """Lint a graph; what the quantisation plan in `directory` leaves in float is no finding."""
     excluded = excluded_modules(directory / PLAN_FILE)
-    return lint(file, target=target, excluded=excluded, profile=profile)
+    return lint(model, target=target, excluded=excluded, profile=profile)
 
 
 def lint_notes(findings: Mapping[str, Sequence[Finding]]) -> list[dict[str, str]]:
