@@ -10,6 +10,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from restorect_edge._cpu import cpu_name
+
 __all__ = ["RESULTS", "check", "conditions", "read", "result_path", "write"]
 
 RESULTS = Path(__file__).parent / "results"
@@ -24,7 +26,7 @@ def conditions(**more: Any) -> dict[str, Any]:
         more: what is particular to the benchmark, such as threads and rounds.
     """
     return {
-        "cpu": _cpu_model(),
+        "cpu": cpu_name(),
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
@@ -80,12 +82,3 @@ def _versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor()

@@ -9,15 +9,14 @@ on its CPU. Core ML gives 8-bit images, the others float. Sizes are those of the
 a share of float32's. Exits with 2 where a pair falls below its limit, or a size is over its own.
 """
 
-import argparse
 import sys
 import tempfile
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _results import conditions, result_path, write
+from _options import parser
+from _results import conditions, write
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -39,7 +38,7 @@ Outputs = dict[str, NDArray[np.float32]]
 
 
 def main() -> int:
-    options = _parser().parse_args()
+    options = parser(__doc__, "agreement", weights="lowlight-small").parse_args()
     facts = conditions(
         weights=options.weights, height=SHAPE[0], width=SHAPE[1], limit=LIMIT, largest_share=LARGEST
     )
@@ -104,14 +103,6 @@ def compare(outputs: dict[str, Outputs], one: str, other: str) -> dict[str, Any]
         "mean_db": round(float(np.mean(list(found.values()))), 2),
         "images": len(found),
     }
-
-
-def _parser() -> argparse.ArgumentParser:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    parser.add_argument("--weights", default="lowlight-small", help="name or file (default: %(default)s)")
-    parser.add_argument("-o", "--output", type=Path, default=result_path("agreement"), help="result file")
-    return parser
 
 
 if __name__ == "__main__":

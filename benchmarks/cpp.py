@@ -8,7 +8,6 @@ in and uint8 image out. Exits with 2 where C++ is slower: where the whole 95 % i
 below 1.
 """
 
-import argparse
 import importlib.util
 import sys
 import tempfile
@@ -17,7 +16,8 @@ from typing import Any
 
 import numpy as np
 from _cpp_build import SOURCE, build
-from _results import conditions, result_path, write
+from _options import parser
+from _results import conditions, write
 from tqdm import tqdm
 
 import restorect_edge
@@ -28,7 +28,7 @@ WARM_UP = 3
 
 
 def main() -> int:
-    options = _parser().parse_args()
+    options = parser(__doc__, "cpp", weights="lowlight-small", threads=1, rounds=25).parse_args()
     facts = conditions(
         weights=options.weights,
         threads=options.threads,
@@ -89,16 +89,6 @@ def _report(rows: list[dict[str, Any]], path: Path) -> int:
         )
     print(path)
     return 2 if any(row["speed_up_high"] < 1 for row in rows) else 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", default="lowlight-small", help="name or file (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=25, help="turns per size (default: %(default)s)")
-    parser.add_argument("-o", "--output", type=Path, default=result_path("cpp"), help="result file")
-    return parser
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _results import conditions, result_path, write
+from _options import parser
+from _results import conditions, write
 from tqdm import tqdm
 
 from restorect_edge import Runtime, load
@@ -92,12 +93,9 @@ def scores(runtime: Runtime, pairs: Sequence[Pair], label: str) -> list[float]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of pairs, all of one size")
-    parser.add_argument("--weights", default="lowlight-small", help="name or file (default: %(default)s)")
-    parser.add_argument("-o", "--output", type=Path, default=result_path("drop"), help="result file")
-    return parser
+    found = parser(__doc__, "drop", weights="lowlight-small")
+    found.add_argument("--data", type=Path, required=True, help="folder of pairs, all of one size")
+    return found
 
 
 if __name__ == "__main__":

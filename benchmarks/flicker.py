@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 from _flicker_plot import plot
-from _results import conditions, result_path, write
+from _options import parser
+from _results import conditions, write
 from _scenes import FRAMES_PER_SECOND, SCENES, SIZE, Frame, filmed
 from tqdm import tqdm
 
@@ -31,7 +32,10 @@ from restorect_edge.photos import clean
 from restorect_edge.runtimes.stream import FrameRestorer
 
 EVERY, SMOOTH = 8, 0.8
-SETTINGS = ((1, 0.0), (1, SMOOTH), (EVERY, 0.0), (EVERY, SMOOTH))
+FOLLOWING = ((EVERY, 0.0), (EVERY, SMOOTH))
+HELD = (1000, 0.0)
+"""The latent of the first frame for all: what is left is the sensor's flicker, and the lamps'."""
+SETTINGS = ((1, 0.0), (1, SMOOTH), *FOLLOWING, HELD)
 """prior_every and smooth."""
 SMOOTHED = [setting for setting in SETTINGS if setting[1]]
 LIMIT = 0.5
@@ -63,10 +67,10 @@ def main() -> int:
                 levels = brightness(runtime, frames, *setting)
                 rows.append(_row(scene, name, setting, _flicker(levels[0]), _flicker(levels[1]), None))
                 curves.setdefault(scene, {}).setdefault(setting, levels)
-        for setting in SETTINGS[2:]:
+        for setting in FOLLOWING:
             rows += cuts(runtime, photos, setting)
     write(options.output, "flicker", facts, rows)
-    options.plot.write_bytes(plot(curves, (SETTINGS[0], SETTINGS[-1]), FRAMES_PER_SECOND))
+    options.plot.write_bytes(plot(curves, (SETTINGS[0], FOLLOWING[-1]), FRAMES_PER_SECOND))
     return _report(rows, options.output)
 
 
@@ -139,11 +143,11 @@ def _report(rows: Sequence[Row], path: Path) -> int:
     for scene in SCENES:
         for setting in SETTINGS:
             print(
-                f"{scene:7} prior every {setting[0]}, smooth {setting[1]:.1f}: flicker of the picture "
+                f"{scene:7} prior {_every(setting)}, smooth {setting[1]:.1f}: flicker of the picture "
                 f"{mean(scene, setting, 'picture_levels'):.3f} levels, of the latent alone "
                 f"{mean(scene, setting, 'latent_levels'):.3f}"
             )
-    late = {s: max(r["frames_after_a_cut"] for r in rows if _is(r, "cut", s)) for s in SETTINGS[2:]}
+    late = {s: max(r["frames_after_a_cut"] for r in rows if _is(r, "cut", s)) for s in FOLLOWING}
     for (every, smooth), frames in late.items():
         print(
             f"cut     prior every {every}, smooth {smooth:.1f}: {frames} frames of the scene before at most"
@@ -158,19 +162,18 @@ def _report(rows: Sequence[Row], path: Path) -> int:
     return 2 if max(kept) > LIMIT or max(late.values()) > EVERY else 0
 
 
+def _every(setting: tuple[int, float]) -> str:
+    return "held" if setting == HELD else f"every {setting[0]}"
+
+
 def _is(row: Row, scene: str, setting: tuple[int, float]) -> bool:
     return (row["scene"], row["prior_every"], row["smooth"]) == (scene, *setting)
 
 
 def _parser() -> argparse.ArgumentParser:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", default="lowlight-nano", help="name or file (default: %(default)s)")
-    parser.add_argument("--frames", type=int, default=48, help="of each scene (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
-    parser.add_argument("--plot", type=Path, default=PLOT, help="PNG of the brightness over time")
-    parser.add_argument("-o", "--output", type=Path, default=result_path("flicker"), help="result file")
-    return parser
+    found = parser(__doc__, "flicker", weights="lowlight-nano", threads=1, frames=48)
+    found.add_argument("--plot", type=Path, default=PLOT, help="PNG of the brightness over time")
+    return found
 
 
 if __name__ == "__main__":

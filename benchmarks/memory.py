@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _results import conditions, result_path, write
+from _options import parser
+from _results import conditions, write
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -125,13 +126,10 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", default="lowlight-small", help="name or file (default: %(default)s)")
-    parser.add_argument("--sizes", default="3000x4000,6000x8000", help="HxW, comma-separated (%(default)s)")
-    parser.add_argument("-o", "--output", type=Path, default=result_path("memory"), help="result file")
-    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
-    return parser
+    found = parser(__doc__, "memory", weights="lowlight-small")
+    found.add_argument("--sizes", default="3000x4000,6000x8000", help="HxW, comma-separated (%(default)s)")
+    found.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    return found
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ They take turns, A, B, A, B …, in one process; the overhead is the median of A
 less one, in wall time and in processor time. Exits with 2 where the wall overhead is above 10 %.
 """
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -17,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _results import conditions, result_path, write
+from _options import parser
+from _results import conditions, write
 from tqdm import tqdm
 
 import restorect_edge
@@ -31,7 +31,7 @@ Timed = tuple[float, float]
 
 
 def main() -> int:
-    options = _parser().parse_args()
+    options = parser(__doc__, "overhead", weights="lowlight-small", threads=1, rounds=25).parse_args()
     facts = conditions(
         weights=options.weights,
         threads=options.threads,
@@ -114,16 +114,6 @@ def _report(rows: list[dict[str, Any]], path: Path) -> int:
         )
     print(path)
     return 2 if any(row["overhead_percent"] > LIMIT_PERCENT for row in rows) else 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", default="lowlight-small", help="name or file (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the session (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=25, help="pairs per runtime and size (%(default)s)")
-    parser.add_argument("-o", "--output", type=Path, default=result_path("overhead"), help="result file")
-    return parser
 
 
 if __name__ == "__main__":

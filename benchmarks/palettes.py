@@ -8,7 +8,6 @@ the float32 network, loss against the clean photographs, bytes. Speed needs a de
 Exits with 2 where `w8` loses more than the limit or is not smaller than float16.
 """
 
-import argparse
 import os
 import shutil
 import sys
@@ -19,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _results import conditions, result_path, write
+from _options import parser
+from _results import conditions, write
 
 from restorect_edge.artifact import Artifact
 from restorect_edge.export import ExportRequest, prepare
@@ -34,7 +34,7 @@ LIMIT = 0.10
 
 
 def main() -> int:
-    options = _parser().parse_args()
+    options = parser(__doc__, "palettes", weights="lowlight-small", size="192x288").parse_args()
     height, _, width = options.size.partition("x")
     facts = conditions(weights=options.weights, size=options.size, limit_db=LIMIT, speed="not measured")
     with tempfile.TemporaryDirectory() as folder:
@@ -90,15 +90,6 @@ def measure(name: str, artifact: Artifact, weights: str) -> dict[str, Any]:
 def _export(weights: str, precision: str, shape: tuple[int, int], folder: str) -> Artifact:
     request = ExportRequest(precision=precision, shapes=[shape], output_dir=folder)
     return prepare(weights, ["coreml"], request).run(progress=lambda line: print(line, file=sys.stderr))[0]
-
-
-def _parser() -> argparse.ArgumentParser:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", default="lowlight-small", help="name or file (default: %(default)s)")
-    parser.add_argument("--size", default="192x288", help="HxW (default: %(default)s)")
-    parser.add_argument("-o", "--output", type=Path, default=result_path("palettes"), help="result file")
-    return parser
 
 
 if __name__ == "__main__":

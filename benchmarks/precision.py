@@ -6,7 +6,6 @@ Times `runtime(image)`, uint8 in and uint8 out. The ratio is the median over rou
 INT8's within the round, so a machine whose speed drifts does not decide it. Losses are reported as well.
 """
 
-import argparse
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -14,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from _results import conditions, result_path, write
+from _options import parser
+from _results import conditions, write
 from tqdm import tqdm
 
 import restorect_edge
@@ -28,7 +28,7 @@ WARM_UP = 3
 
 
 def main() -> int:
-    options = _parser().parse_args()
+    options = parser(__doc__, "precision", weights="lowlight-small", threads=2, rounds=30).parse_args()
     facts = conditions(
         weights=options.weights,
         threads=options.threads,
@@ -88,16 +88,6 @@ def _export(target: str, precision: str, weights: str, folder: str) -> Path:
         output_dir=folder,
         progress=lambda line: print(line, file=sys.stderr),
     ).path
-
-
-def _parser() -> argparse.ArgumentParser:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", default="lowlight-small", help="name or file (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=30, help="rounds (%(default)s)")
-    parser.add_argument("-o", "--output", type=Path, default=result_path("precision"), help="result file")
-    return parser
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ round, with the 95 % interval of that median by order statistics. Processor time
 does not count what other processes take. Exits with 2 where the ratio exceeds the limit.
 """
 
-import argparse
 import math
 import os
 import statistics
@@ -24,7 +23,8 @@ from typing import Any
 import numpy as np
 import openvino
 import torch
-from _results import conditions, result_path, write
+from _options import parser
+from _results import conditions, write
 from torch import nn
 from tqdm import tqdm
 
@@ -40,7 +40,7 @@ WARM_UP = 5
 
 
 def main() -> int:
-    options = _parser().parse_args()
+    options = parser(__doc__, "probe", weights="lowlight-small", rounds=60).parse_args()
     facts = conditions(weights=options.weights, rounds=options.rounds, warm_up=WARM_UP, limit=LIMIT)
     with tempfile.TemporaryDirectory() as folder:
         files = {precision: _export(precision, options.weights, folder) for precision in ("int8", "fp32")}
@@ -131,15 +131,6 @@ def _export(precision: str, weights: str, folder: str) -> Path:
         progress=lambda line: print(line, file=sys.stderr),
     )
     return made.path / made.manifest.graphs[0].file
-
-
-def _parser() -> argparse.ArgumentParser:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", default="lowlight-small", help="name or file (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=60, help="rounds (%(default)s)")
-    parser.add_argument("-o", "--output", type=Path, default=result_path("probe"), help="result file")
-    return parser
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import _sessions
-from _results import conditions, result_path, write
+from _options import parser
+from _results import conditions, write
 from tqdm import tqdm
 
 from restorect_edge.bench.compare import THRESHOLD, compare
@@ -67,13 +68,9 @@ def trial(artifact: Path, number: int, options: argparse.Namespace) -> Iterator[
 
 
 def _parser() -> argparse.ArgumentParser:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", default="lowlight-nano", help="name or file (default: %(default)s)")
-    parser.add_argument("--trials", type=int, default=20, help="of three sessions (default: %(default)s)")
-    _sessions.add_options(parser)
-    parser.add_argument("-o", "--output", type=Path, default=result_path("regression"), help="result file")
-    return parser
+    found = parser(__doc__, "regression", weights="lowlight-nano", trials=20)
+    _sessions.add_options(found)
+    return found
 
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _results import conditions, result_path, write
+from _options import parser
+from _results import conditions, write
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -150,13 +150,9 @@ def _qemu_version() -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", default="lowlight-small", help="name or file (default: %(default)s)")
-    parser.add_argument("--size", default="192x288", help="HxW (default: %(default)s)")
-    parser.add_argument("-o", "--output", type=Path, default=result_path("saturation"), help="result file")
-    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
-    return parser
+    found = parser(__doc__, "saturation", weights="lowlight-small", size="192x288")
+    found.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    return found
 
 
 if __name__ == "__main__":

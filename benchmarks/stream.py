@@ -7,14 +7,14 @@ with smoothing; a turn is 8 frames. Exits with 2 where, on the artifact with the
 costs more than 70 % of every frame: where the whole 95 % interval of its share lies above that.
 """
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from _results import conditions, result_path, write
+from _options import parser
+from _results import conditions, write
 from tqdm import tqdm
 
 import restorect_edge
@@ -33,7 +33,7 @@ Row = dict[str, Any]
 
 
 def main() -> int:
-    options = _parser().parse_args()
+    options = parser(__doc__, "stream", weights="lowlight-nano", threads=1, rounds=51).parse_args()
     facts = conditions(
         weights=options.weights,
         threads=options.threads,
@@ -103,16 +103,6 @@ def _report(rows: list[Row], path: Path) -> int:
     print(path)
     fastest = min((row for row in rows if row["prior"] == "every 8"), key=lambda row: row["frame_ms"])
     return 2 if fastest["share_low"] > LIMIT else 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", default="lowlight-nano", help="name or file (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=51, help="turns (default: %(default)s)")
-    parser.add_argument("-o", "--output", type=Path, default=result_path("stream"), help="result file")
-    return parser
 
 
 if __name__ == "__main__":

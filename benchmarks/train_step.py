@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from _results import conditions, result_path, write
+from _options import parser
+from _results import conditions, write
 from PIL import Image
 from tqdm import tqdm
 
@@ -223,15 +224,9 @@ def _lines(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3, help="blocks of each recipe (%(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (%(default)s)")
-    parser.add_argument("--batch", type=int, default=8, help="samples per step (%(default)s)")
-    parser.add_argument("--patch", type=int, default=128, help="side in pixels (%(default)s)")
-    parser.add_argument("--amp", type=float, default=1.0, help="share of the steps in bfloat16 (%(default)s)")
-    parser.add_argument("-o", "--output", type=Path, default=result_path("train_step"), help="result file")
-    return parser
+    found = parser(__doc__, "train_step", rounds=3, threads=1, batch=8, patch=128)
+    found.add_argument("--amp", type=float, default=1.0, help="share of the steps in bfloat16 (%(default)s)")
+    return found
 
 
 if __name__ == "__main__":

@@ -31,9 +31,9 @@ CONFIDENCE = 0.95
 RESAMPLES = 2000
 FEWEST_FOR_P99 = 500
 """Of fewer samples the 99th percentile is one of the five largest, which says nothing."""
-BLOCKS = 10
-"""A run is resampled in blocks of a tenth of it: a second or more, as long as other work disturbs it."""
-STUDENT_T = 2.262
+BLOCKS = 5
+"""A run is resampled in blocks of a fifth of it: two seconds or more, as long as other work disturbs it."""
+STUDENT_T = 2.776
 """97.5th percentile of Student's t with `BLOCKS` − 1 degrees of freedom."""
 NORMAL = 1.960
 """97.5th percentile of the normal distribution."""
@@ -109,7 +109,7 @@ def median_interval(samples: Sequence[float], *, resamples: int = RESAMPLES) -> 
 def bootstrap(value: float, found: Values) -> Interval:
     """Return the percentile interval of an estimate from its replicates, widened for there being few blocks.
 
-    Blocks are `BLOCKS` independent pieces at most, so that their spread is known as badly as that of ten
+    Blocks are `BLOCKS` independent pieces at most, so that their spread is known as badly as that of five
     values: the interval is widened by √(k/(k − 1)) and by Student's t over the normal quantile.
     """
     tail = 50 * (1 - CONFIDENCE)

@@ -40,6 +40,7 @@ def test_trials(scripts, artifact_onnx):
     assert pair["agree"] is (
         pair["first_low_ms"] <= pair["second_high_ms"] and pair["second_low_ms"] <= pair["first_high_ms"]
     )
+    assert isinstance(pair["agree_by_anchor"], bool)
     identical, slower = scripts["regression"].trial(artifact_onnx.path, 0, QUICK)
     assert (identical["kind"], slower["kind"]) == ("identical", "slower")
     assert identical["machine_percent"] is not None
