@@ -62,6 +62,7 @@ def trial(artifact: Path, number: int, options: argparse.Namespace) -> Iterator[
             "after_ms": round(change.after_ms.value, 4),
             "change_percent": round(100 * (change.ratio - 1), 2),
             "machine_percent": None if change.machine is None else round(100 * (change.machine - 1), 2),
+            "corrected": change.corrected,
             "verdict": change.verdict,
             "flagged": change.verdict == "slower",
         }

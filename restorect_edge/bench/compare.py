@@ -2,7 +2,8 @@
 
 A change counts where the intervals of the medians part and it is larger than a threshold. The anchor, a
 fixed workload that took turns with each row, tells a slower machine from a slower artifact: where both
-reports have the same one, times are taken relative to it.
+reports have the same one, and the intervals of its own medians part, times are taken relative to it. Else the
+machine is as it was, and the anchor would only add its noise.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from restorect_edge.bench.record import RecordError, Report, Row
 from restorect_edge.bench.statistics import Interval, Values, bootstrap, median_interval, replicates
 from restorect_edge.errors import IncompatibleError, QualityError, UsageError
 
-__all__ = ["THRESHOLD", "Change", "Comparison", "compare", "main", "parser"]
+__all__ = ["THRESHOLD", "Change", "Comparison", "compare", "main", "parser", "relative"]
 
 THRESHOLD = 0.03
 """Least change that counts, as a share: two processes of one artifact differ by a percent or two, because
@@ -48,9 +49,11 @@ class Change:
     before_ms: Interval
     after_ms: Interval
     ratio: float
-    """After over before, corrected by the anchor where there is one."""
+    """After over before, corrected by the anchor where `corrected`."""
     machine: float | None
     """What the anchor took after over before; None without one."""
+    corrected: bool
+    """Whether the machine itself became slower or faster beyond noise, which is taken out of `ratio`."""
     verdict: Verdict
     same_files: bool
 
@@ -114,8 +117,8 @@ def compare(before: Report, after: Report, *, threshold: float = THRESHOLD) -> C
 
 
 def _change(name: str, old: Row, new: Row, threshold: float, *, anchored: bool) -> Change:
-    corrected = anchored and bool(old.anchor_ms and new.anchor_ms)
-    before, after = (_relative(row, corrected=corrected) for row in (old, new))
+    machine, corrected = _machine(old, new) if anchored else (None, False)
+    before, after = (relative(row) if corrected else median_interval(row.total_ms) for row in (old, new))
     ratio = after.value / before.value
     verdict: Verdict = "no difference"
     if after.parts_from(before) and abs(ratio - 1) > threshold:
@@ -125,16 +128,23 @@ def _change(name: str, old: Row, new: Row, threshold: float, *, anchored: bool) 
         before_ms=median_interval(old.total_ms),
         after_ms=median_interval(new.total_ms),
         ratio=ratio,
-        machine=float(np.median(new.anchor_ms) / np.median(old.anchor_ms)) if corrected else None,
+        machine=machine,
+        corrected=corrected,
         verdict=verdict,
         same_files=bool(old.subject.files) and old.subject.files == new.subject.files,
     )
 
 
-def _relative(row: Row, *, corrected: bool) -> Interval:
-    """Return the median time, in ms or as a multiple of the anchor's, with its interval."""
-    if not corrected:
-        return median_interval(row.total_ms)
+def _machine(old: Row, new: Row) -> tuple[float | None, bool]:
+    """Return what the anchor took after over before, and whether that is more than noise."""
+    if not (old.anchor_ms and new.anchor_ms):
+        return None, False
+    before, after = median_interval(old.anchor_ms), median_interval(new.anchor_ms)
+    return after.value / before.value, after.parts_from(before)
+
+
+def relative(row: Row) -> Interval:
+    """Return the median time of a row as a multiple of its anchor's, with its interval."""
     pairs = np.column_stack([row.total_ms, row.anchor_ms])
     value = float(np.median(pairs[:, 0]) / np.median(pairs[:, 1]))
     return bootstrap(value, replicates(pairs, _ratio_of_medians))
@@ -196,10 +206,16 @@ def _cells(change: Change) -> tuple[str, ...]:
         interval(change.before_ms),
         interval(change.after_ms),
         f"{100 * (change.ratio - 1):+.1f} %",
-        "not known" if change.machine is None else f"{100 * (change.machine - 1):+.1f} %",
+        _machine_cell(change),
         "same" if change.same_files else "changed",
         change.verdict,
     )
+
+
+def _machine_cell(change: Change) -> str:
+    if change.machine is None:
+        return "not known"
+    return f"{100 * (change.machine - 1):+.1f} %, {'taken out' if change.corrected else 'noise'}"
 
 
 def parser() -> Parser:

@@ -1,6 +1,7 @@
 """Two reports: what is slower beyond noise, what the machine itself explains, and what is not compared."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -61,6 +62,7 @@ def test_a_slower_machine_is_not_a_slower_artifact():
     (change,) = found.changes
     assert change.verdict == "no difference"
     assert change.machine == pytest.approx(1.3, rel=0.01)
+    assert change.corrected and re.search(r"\+(29|30)\.\d %, taken out", found.as_text())
     assert change.after_ms.value == pytest.approx(26, rel=0.01), "what was measured is shown as it is"
     assert found.notes == ()
 
@@ -68,6 +70,15 @@ def test_a_slower_machine_is_not_a_slower_artifact():
 def test_a_slower_artifact_on_a_faster_machine():
     (change,) = compare(BEFORE, report(row(22.0, seed=7, machine=0.9))).changes
     assert (change.verdict, change.machine) == ("slower", pytest.approx(0.9, rel=0.01))
+
+
+def test_the_anchors_noise_is_not_taken_for_another_machine():
+    noisy = [row(ms, seed=at, anchor_ms=samples(5.0, at + 9, 0.4)) for ms, at in ((20.0, 0), (22.0, 7))]
+    (change,) = compare(report(noisy[0]), report(noisy[1])).changes
+    assert abs(change.machine - 1) > 0.005
+    assert (change.corrected, change.verdict) == (False, "slower")
+    assert change.ratio == pytest.approx(1.1, rel=0.005)
+    assert "noise" in compare(report(noisy[0]), report(noisy[1])).as_text()
 
 
 def test_another_anchor_corrects_nothing():
