@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from restorect_edge.artifact import file_hash
 from restorect_edge.bench.record import Subject
 from restorect_edge.errors import BackendError, IncompatibleError, MissingDependencyError, UsageError
-from restorect_edge.runtimes.onnxruntime import PROVIDERS
+from restorect_edge.runtimes.onnxruntime import PROVIDERS, REST
 
 __all__ = ["PeerModel", "Signature", "peer_subject"]
 
@@ -110,6 +110,7 @@ class PeerModel:
         ort = library()
         options = ort.SessionOptions()
         options.log_severity_level = 3
+        options.add_session_config_entry(*REST)
         if threads is not None:
             options.intra_op_num_threads = threads
         try:

@@ -39,7 +39,7 @@ PROTOCOL = Protocol(
     confidence=0.95,
     resamples=2000,
 )
-"""The defaults. The pause lets the threads of the run before stop spinning: ONNX Runtime's take 13 ms."""
+"""The defaults. The pause lets the threads of the run before stop spinning, where a back end's do."""
 
 STABLE_RUNS = 10
 CLOCK_DROP = 0.05
