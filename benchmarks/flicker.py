@@ -6,11 +6,11 @@ Photographs are filmed in the dark by the noise model of training: from a stand,
 stand under lamps that flicker. Flicker is the root mean square of the change of mean brightness from frame
 to frame, in levels of 255, of what all frames of a scene show. Two of it stand side by side:
 
-- `picture_levels`: of the restored video, which has the sensor's and the lamps' own changes in it;
+- `picture_levels`: of the restored video. Where the latent is held, it is the sensor's and the lamps' own.
 - `latent_levels`: of one frame restored with the latent of each, so what the prior does by itself.
 
 A cut has been followed from the frame on whose picture is the one that its own latent gives, to
-a mean of one level. Exits with 2 where smoothing leaves more than half of the latent's flicker from the
+a mean of one level. Exits with 2 where smoothing leaves more than half of the picture's flicker from the
 stand, or where a cut takes more frames than the prior's.
 """
 
@@ -29,7 +29,7 @@ from tqdm import tqdm
 
 import restorect_edge
 from restorect_edge.photos import clean
-from restorect_edge.runtimes.stream import FrameRestorer
+from restorect_edge.runtimes.stream import FrameRestorer, Light
 
 EVERY, SMOOTH = 8, 0.8
 FOLLOWING = ((EVERY, 0.0), (EVERY, SMOOTH))
@@ -54,7 +54,7 @@ def main() -> int:
         frames=options.frames,
         frames_per_second=FRAMES_PER_SECOND,
         size=list(SIZE),
-        limit_of_the_latents_share=LIMIT,
+        limit_of_the_share_kept_on_a_stand=LIMIT,
     )
     photos = clean()
     rows: list[Row] = []
@@ -110,7 +110,7 @@ def _followed(
 def _with_latent_of(restore: FrameRestorer, runtime: restorect_edge.Runtime, pixels: Any) -> Any:
     z = restore.track._z
     assert z is not None
-    return runtime._call(pixels, None, lambda _pixels, _padded: {"z": z})
+    return runtime._call(pixels, None, lambda _pixels, _padded: Light({"z": z}))
 
 
 def _flicker(levels: Any) -> float:
@@ -152,12 +152,9 @@ def _report(rows: Sequence[Row], path: Path) -> int:
         print(
             f"cut     prior every {every}, smooth {smooth:.1f}: {frames} frames of the scene before at most"
         )
-    kept = [
-        mean("static", s, "latent_levels") / mean("static", (s[0], 0.0), "latent_levels") for s in SMOOTHED
-    ]
-    print(
-        f"smoothing leaves {', '.join(f'{share:.0%}' for share in kept)} of the latent's flicker on a stand"
-    )
+    alone = mean("static", SETTINGS[0], "picture_levels")
+    kept = [mean("static", setting, "picture_levels") / alone for setting in SMOOTHED]
+    print(f"smoothing leaves {', '.join(f'{share:.0%}' for share in kept)} of the flicker on a stand")
     print(path)
     return 2 if max(kept) > LIMIT or max(late.values()) > EVERY else 0
 

@@ -56,7 +56,7 @@ def parser() -> Parser:
         type=float,
         default=0.0,
         metavar="A",
-        help="share of the latent kept from frame to frame, 0 to below 1; default 0",
+        help="share of latent and brightness kept from frame to frame, 0 to below 1; default 0",
     )
     p.add_argument("-o", "--output", metavar="OUT", required=True, help="file or folder")
     p.add_argument("--tile", type=int, metavar="N", help="side of what each tile contributes, in pixels")

@@ -16,14 +16,14 @@ from restorect_edge._cpu import cpu_name, has_vnni
 from restorect_edge.artifact import GraphFile, Manifest
 from restorect_edge.errors import BackendError, IncompatibleError, SaturationWarning, UsageError
 from restorect_edge.runtimes.images import ImageLike, from_planes, to_planes, unwrap
-from restorect_edge.runtimes.stream import FrameRestorer, Stream
+from restorect_edge.runtimes.stream import FrameRestorer, Light, Stream
 from restorect_edge.runtimes.tiling import Size, Span, Window, best_window, cut, plan, thumbnail
 
 __all__ = ["Runtime"]
 
 R = TypeVar("R", bound="Runtime")
 Feeds = dict[str, NDArray[np.float32]]
-Latent = Callable[[NDArray[Any], Size], Feeds]
+Look = Callable[[NDArray[Any], Size], Light]
 
 LARGEST_WINDOW = 2 << 20
 """Pixels that a network with free sides and local context is given at a time, unless the caller says."""
@@ -125,7 +125,7 @@ class Runtime(ABC):
             UsageError: not such an image, or a tile that does not fit.
             IncompatibleError: the artifact's fixed sides cannot take an image of this size.
         """
-        return self._call(image, tile, self._latent)
+        return self._call(image, tile, self._look)
 
     def stream(
         self,
@@ -141,7 +141,8 @@ class Runtime(ABC):
         Args:
             frames: what `__call__` takes, all of one scene after the other.
             prior_every: run the prior every so many frames; a cut is seen as late at most.
-            smooth: share of the latent kept from one frame to the next, from 0 (none) to below 1.
+            smooth: share kept from one frame to the next, from 0 (none) to below 1: of the latent, and of
+                the brightness of a scene that stands still, where its frames are restored in one piece.
             live: read `frames` in a thread of its own and drop the oldest of those that wait, where
                 they come faster than they are restored.
             tile: as in `__call__`.
@@ -155,29 +156,29 @@ class Runtime(ABC):
         restore = FrameRestorer(self, prior_every=prior_every, smooth=smooth, tile=tile)
         return Stream(frames, restore, live=live)
 
-    def _call(self, image: ImageLike, tile: int | None, latent: Latent) -> Any:
+    def _call(self, image: ImageLike, tile: int | None, look: Look) -> Any:
         started = time.perf_counter()
         self.timings = dict.fromkeys(("prepare", "prior", "model", "finish"), 0.0)
         pixels, rewrap = unwrap(image)
-        result = rewrap(self._restore(pixels, tile, latent))
+        result = rewrap(self._restore(pixels, tile, look))
         self.timings["total"] = 1e3 * (time.perf_counter() - started)
         return result
 
-    def _restore(self, pixels: NDArray[Any], tile: int | None, latent: Latent) -> NDArray[Any]:
+    def _restore(self, pixels: NDArray[Any], tile: int | None, look: Look) -> NDArray[Any]:
         scale = self.info.spec.scale
         height, width = pixels.shape[:2]
         padded = self.info.spec.size.padded(height, width)
         graph, window = self._fit(padded, tile)
-        z = latent(pixels, padded)
+        light = look(pixels, padded)
         result = np.empty((height * scale, width * scale, 3), pixels.dtype)
         if graph.shape is not None:
             padded = max(padded[0], window[0]), max(padded[1], window[1])
         for part in plan(padded, window, self.info.spec.aligned_halo):
-            self._restore_window(graph, pixels, part, z, result)
+            self._restore_window(graph, pixels, part, light, result)
         return result
 
     def _restore_window(
-        self, graph: GraphFile, pixels: NDArray[Any], part: Window, z: Feeds, result: NDArray[Any]
+        self, graph: GraphFile, pixels: NDArray[Any], part: Window, light: Light, result: NDArray[Any]
     ) -> None:
         scale = self.info.spec.scale
         with self._stage("prepare"):
@@ -185,13 +186,15 @@ class Runtime(ABC):
                 self._planes = np.empty((1, 3, *part.size), np.float32)
             to_planes(cut(pixels, part.rows, part.columns), self._planes)
         with self._stage("model"):
-            restored = self._run(self._session(graph), {"image": self._planes, **z})
+            restored = self._run(self._session(graph), {"image": self._planes, **light.feeds})
         _check_output(restored.shape, part.size, scale)
         with self._stage("finish"):
             rows, from_rows = _kept(part.rows, pixels.shape[0], scale)
             columns, from_columns = _kept(part.columns, pixels.shape[1], scale)
             if rows.start < rows.stop and columns.start < columns.stop:
-                from_planes(restored[0, :, from_rows, from_columns], result[rows, columns])
+                planes = restored[0, :, from_rows, from_columns]
+                whole = planes.shape[1:] == result.shape[:2]
+                from_planes(planes, result[rows, columns], light.gain(planes) if whole else 1.0)
 
     def _fit(self, padded: Size, tile: int | None) -> tuple[GraphFile, Size]:
         """Choose the graph and the window that it is given."""
@@ -237,12 +240,12 @@ class Runtime(ABC):
         height, width = spec.size.padded(*window)
         return min(height, padded[0]), min(width, padded[1])
 
-    def _latent(self, pixels: NDArray[Any], padded: Size) -> Feeds:
+    def _look(self, pixels: NDArray[Any], padded: Size) -> Light:
         """Run the prior of a split artifact; nothing for a whole one."""
         if self.info.prior is None:
-            return {}
+            return Light()
         with self._stage("prior"):
-            return {"z": self._z(self._thumbnail(pixels, padded))}
+            return Light({"z": self._z(self._thumbnail(pixels, padded))})
 
     def _thumbnail(self, pixels: NDArray[Any], padded: Size) -> NDArray[np.float32]:
         prior = self.info.prior

@@ -141,8 +141,8 @@ def to_planes(pixels: NDArray[Any], out: NDArray[np.float32]) -> None:
                 np.multiply(plane, np.float32(1 / 255), out=plane)
 
 
-def from_planes(planes: NDArray[np.float32], out: NDArray[Any]) -> None:
-    """Write (3, H, W) values into `out` (H, W, 3), clipped to [0, 1], as float32 or rounded to 8 bits.
+def from_planes(planes: NDArray[np.float32], out: NDArray[Any], gain: float = 1.0) -> None:
+    """Write (3, H, W) values times `gain` into `out` (H, W, 3), clipped to [0, 1], as float32 or in 8 bits.
 
     Raises:
         BackendError: a value is not a number.
@@ -151,7 +151,9 @@ def from_planes(planes: NDArray[np.float32], out: NDArray[Any]) -> None:
     for rows in _row_chunks(out.shape):
         for channel in range(3):
             plane = planes[channel, rows]
-            values = np.clip(plane, 0.0, 1.0, out=scratch[: plane.shape[0]])
+            values = scratch[: plane.shape[0]]
+            scaled = plane if gain == 1 else np.multiply(plane, np.float32(gain), out=values)
+            np.clip(scaled, 0.0, 1.0, out=values)
             if np.isnan(values.min()):
                 raise BackendError("the network gave values that are not numbers (NaN) for this image")
             if out.dtype == np.uint8:

@@ -1,12 +1,14 @@
 """Video: the prior now and then, its latent smoothed in time, the body on every frame."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from restorect_edge.errors import UsageError
+from restorect_edge.runtimes.brightness import BrightnessTrack
 from restorect_edge.runtimes.images import ImageLike
 from restorect_edge.runtimes.live import Latest
 from restorect_edge.runtimes.tiling import Size
@@ -14,12 +16,22 @@ from restorect_edge.runtimes.tiling import Size
 if TYPE_CHECKING:
     from restorect_edge.runtimes.base import Runtime
 
-__all__ = ["CUT", "FrameRestorer", "LatentTrack", "Stream", "changed"]
+__all__ = ["CUT", "FrameRestorer", "LatentTrack", "Light", "Stream", "changed"]
 
 Array = NDArray[np.float32]
 
 CUT = 0.5
 """`changed` from which a thumbnail shows another scene."""
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """What a frame is restored by besides its pixels."""
+
+    feeds: Mapping[str, Array] = field(default_factory=dict)
+    """The prior's latent under ``z``, for a split artifact."""
+    gain: Callable[[Array], float] = lambda planes: 1.0
+    """Returns the factor of a restored picture (3, H, W); asked where it was restored in one piece."""
 
 
 def changed(before: Array, after: Array) -> float:
@@ -39,7 +51,7 @@ class LatentTrack:
 
     Args:
         prior_every: frames from one run of the prior to the next, so also how long a cut may go unseen.
-        smooth: share of the latent kept from the frame before, from 0 (none) to below 1.
+        smooth: share of latent and brightness kept from the frame before, from 0 (none) to below 1.
 
     Raises:
         UsageError: values out of range.
@@ -55,6 +67,8 @@ class LatentTrack:
         """How often the prior ran."""
         self.cuts = 0
         """How many cuts were seen."""
+        self.brightness = BrightnessTrack(smooth)
+        """Of the restored frames; a cut begins it anew."""
         self._since = 0
         self._seen: Array | None = None
         self._target: Array | None = None
@@ -78,11 +92,13 @@ class LatentTrack:
     def reset(self) -> None:
         """Forget the scene, so that the next frame's own latent counts."""
         self._seen = self._target = self._z = None
+        self.brightness.reset()
 
     def _update(self, seen: Array, prior: Callable[[Array], Array]) -> Array:
         if self._seen is not None and changed(self._seen, seen) >= CUT:
             self.cuts += 1
             self._z = None
+            self.brightness.reset()
         target = prior(seen)
         self._seen, self._target, self._since = seen, target, 0
         self.priors += 1
@@ -116,17 +132,18 @@ class FrameRestorer:
 
     def __call__(self, image: ImageLike) -> Any:
         """Restore the next frame; takes, gives and raises what `Runtime.__call__` does."""
-        return self._runtime._call(image, self._tile, self._latent)
+        return self._runtime._call(image, self._tile, self._look)
 
-    def _latent(self, pixels: NDArray[Any], padded: Size) -> dict[str, Array]:
+    def _look(self, pixels: NDArray[Any], padded: Size) -> Light:
         runtime = self._runtime
         if runtime.info.prior is None:
-            return {}
+            return Light()
         if padded != self._padded:
             self.track.reset()
             self._padded = padded
         with runtime._stage("prior"):
-            return {"z": self.track.step(lambda: runtime._thumbnail(pixels, padded), runtime._z)}
+            z = self.track.step(lambda: runtime._thumbnail(pixels, padded), runtime._z)
+        return Light({"z": z}, self.track.brightness.step)
 
 
 class Stream(Iterator[Any]):

@@ -8,6 +8,7 @@ import pytest
 from restorect_edge import load
 from restorect_edge.errors import UsageError
 from restorect_edge.photos import photos
+from restorect_edge.runtimes.brightness import STREAK
 from restorect_edge.runtimes.stream import CUT, FrameRestorer, LatentTrack, changed
 
 SIZE = (64, 96)
@@ -101,16 +102,34 @@ def test_a_cut_recovers_within_the_frames_between_two_priors(runtime, scenes):
         assert np.abs(last.astype(int) - runtime(scenes[1])).max() <= 1, before
 
 
-def test_smoothing_steadies_a_static_noisy_scene(runtime, scenes):
-    """The latent is what a stream can steady; the noise of the pixels themselves stays in the picture."""
-    frames = noisy(scenes[0], 16)
+def brightness(stream):
+    return np.array([frame.mean() for frame in stream])
 
-    def movement(smooth):
-        restore = FrameRestorer(runtime, smooth=smooth)
-        latents = [restore(frame) is not None and restore.track._z for frame in frames]
-        return np.abs(np.diff(latents, axis=0)).mean()
 
-    assert movement(0.9) < 0.3 * movement(0.0)
+def flicker(levels):
+    return np.sqrt(np.mean(np.diff(levels) ** 2))
+
+
+def test_smoothing_halves_the_flicker_of_a_static_noisy_scene(runtime, scenes):
+    frames = noisy(scenes[0], 24)
+    alone, smoothed = (brightness(runtime.stream(frames, smooth=smooth)) for smooth in (0.0, 0.9))
+    assert flicker(smoothed[STREAK:]) < 0.5 * flicker(alone[STREAK:])
+
+
+def test_smoothing_takes_the_flicker_out_of_lamps(runtime, scenes):
+    light = 1 + 0.05 * np.sin(np.arange(24) * 2 * np.pi / 3)
+    frames = [noisy(share * scenes[0], 1, seed)[0] for seed, share in enumerate(light)]
+    held, smoothed = (
+        brightness(runtime.stream(frames, prior_every=8, smooth=smooth)) for smooth in (0.0, 0.8)
+    )
+    assert flicker(smoothed[STREAK:]) < 0.3 * flicker(held[STREAK:])
+
+
+def test_tiles_have_no_brightness_of_their_own(scenes):
+    with load("lowlight-nano", device="cpu", threads=1) as loaded:
+        restore = FrameRestorer(loaded, smooth=0.5, tile=32)
+        restore(np.tile(scenes[0], (2, 2, 1)))
+        assert restore.track.brightness._expected is None
 
 
 def test_another_size_is_another_scene(runtime, scenes):

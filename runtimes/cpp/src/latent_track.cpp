@@ -24,7 +24,7 @@ double changed(const std::vector<float>& before, const std::vector<float>& after
 }
 
 LatentTrack::LatentTrack(int prior_every, double smooth)
-    : prior_every_(prior_every), smooth_(static_cast<float>(smooth)) {
+    : prior_every_(prior_every), smooth_(static_cast<float>(smooth)), brightness_(smooth) {
   if (prior_every < 1)
     throw UsageError("prior_every is at least 1 frame, got " + std::to_string(prior_every));
   if (!(smooth >= 0 && smooth < 1)) {
@@ -43,6 +43,7 @@ const std::vector<float>& LatentTrack::step(
     if (!seen_.empty() && changed(seen_, seen) >= kCut) {
       ++cuts_;
       z_.clear();
+      brightness_.reset();
     }
     seen_ = std::move(seen);
     target_ = std::move(target);
@@ -62,6 +63,7 @@ void LatentTrack::reset() {
   seen_.clear();
   target_.clear();
   z_.clear();
+  brightness_.reset();
 }
 
 }  // namespace restorect

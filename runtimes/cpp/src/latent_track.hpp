@@ -4,6 +4,8 @@
 #include <functional>
 #include <vector>
 
+#include "brightness_track.hpp"
+
 namespace restorect {
 
 /// Every `prior_every` frames the prior gives a target. The latent goes towards it on every frame,
@@ -24,11 +26,15 @@ class LatentTrack {
   int priors() const { return priors_; }
   int cuts() const { return cuts_; }
 
+  /// Of the restored frames; a cut begins it anew.
+  BrightnessTrack& brightness() { return brightness_; }
+
  private:
   int prior_every_;
   float smooth_;
   int since_ = 0, priors_ = 0, cuts_ = 0;
   std::vector<float> seen_, target_, z_;
+  BrightnessTrack brightness_;
 };
 
 /// How different two thumbnails are: mean absolute difference over mean level, 0 to 2.

@@ -22,10 +22,10 @@ void split_row(const std::uint8_t* from, std::int64_t count, float* red, float* 
 ///
 /// Adding 2²³ leaves no bits for a fraction, so the addition itself rounds, and the level is in the lowest
 /// byte. Unlike a call of `rint`, compilers turn this into vector instructions.
-bool to_levels(const float* from, std::int64_t count, std::uint8_t* levels) {
+bool to_levels(const float* from, std::int64_t count, float gain, std::uint8_t* levels) {
   int unordered = 0;
   for (std::int64_t x = 0; x < count; ++x) {
-    const float value = from[x];
+    const float value = from[x] * gain;
     unordered |= static_cast<int>(value != value);
     const float above = value > 0.0F ? value : 0.0F;
     const float within = (above < 1.0F ? above : 1.0F) * 255.0F + 8388608.0F;
@@ -54,7 +54,7 @@ void to_planes(const Pixels& image, const Window& window, float* planes) {
   }
 }
 
-void from_planes(const float* planes, const Window& window, int scale, const PixelBuffer& out) {
+void from_planes(const float* planes, const Window& window, int scale, const PixelBuffer& out, float gain) {
   const std::int64_t top = window.rows.keep_from * scale, left = window.columns.keep_from * scale;
   const std::int64_t bottom = std::min(window.rows.keep_to * scale, out.size.height);
   const std::int64_t count = std::min(window.columns.keep_to * scale, out.size.width) - left;
@@ -67,7 +67,8 @@ void from_planes(const float* planes, const Window& window, int scale, const Pix
         planes + (y - window.rows.start * scale) * width + (left - window.columns.start * scale);
     bool numbers = true;
     for (std::size_t c = 0; c < 3; ++c) {
-      numbers &= to_levels(from + static_cast<std::int64_t>(c) * area, count, levels.data() + c * length);
+      numbers &=
+          to_levels(from + static_cast<std::int64_t>(c) * area, count, gain, levels.data() + c * length);
     }
     if (!numbers) throw BackendError("the network gave values that are not numbers (NaN) for this image");
     std::uint8_t* to = out.row(y) + 3 * left;

@@ -28,11 +28,12 @@ struct PixelBuffer {
 /// Write a window of the padded image into `planes` (3, H, W), in [0, 1].
 void to_planes(const Pixels& image, const Window& window, float* planes);
 
-/// Write the kept part of `planes` (3, H·scale, W·scale), limited to [0, 1] and rounded, where it belongs in
-/// `out`.
+/// Write the kept part of `planes` (3, H·scale, W·scale) times `gain`, limited to [0, 1] and rounded, where
+/// it belongs in `out`.
 ///
 /// Throws BackendError: a value is not a number.
-void from_planes(const float* planes, const Window& window, int scale, const PixelBuffer& out);
+void from_planes(const float* planes, const Window& window, int scale, const PixelBuffer& out,
+                 float gain = 1);
 
 /// Return what the prior looks at, (3, side, side) in [0, 1]: means of blocks of `pool` pixels of the padded
 /// image, then exact area resampling.

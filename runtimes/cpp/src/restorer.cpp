@@ -55,7 +55,8 @@ std::string Restorer::warning() const {
   return backend_fuses() && backend_->device() == "cpu" ? saturation_warning(manifest_) : "";
 }
 
-void Restorer::restore(const Frame& from, const FrameBuffer& to, int tile, const Latent& latent) {
+void Restorer::restore(const Frame& from, const FrameBuffer& to, int tile, const Latent& latent,
+                       BrightnessTrack* brightness) {
   timings_ = {};
   const Stopwatch total(timings_.total);
   check_pair(from, to, manifest_.scale);
@@ -66,13 +67,13 @@ void Restorer::restore(const Frame& from, const FrameBuffer& to, int tile, const
     image = rgb_pixels(from, source_);
     result = result_pixels(to, result_);
   }
-  restore_pixels(image, result, tile, latent);
+  restore_pixels(image, result, tile, latent, brightness);
   const Stopwatch stage(timings_.finish);
   finish_result(result, to);
 }
 
-void Restorer::restore_pixels(const Pixels& image, const PixelBuffer& result, int tile,
-                              const Latent& latent) {
+void Restorer::restore_pixels(const Pixels& image, const PixelBuffer& result, int tile, const Latent& latent,
+                              BrightnessTrack* brightness) {
   Size padded = manifest_.padded(image.size);
   const Fit found = fit(padded, tile);
   std::vector<float> z;
@@ -83,13 +84,14 @@ void Restorer::restore_pixels(const Pixels& image, const PixelBuffer& result, in
   if (manifest_.graphs[found.graph].shape) {
     padded = {std::max(padded.height, found.window.height), std::max(padded.width, found.window.width)};
   }
-  for (const Window& window : plan(padded, found.window, manifest_.aligned_halo())) {
-    restore_window(found.graph, image, window, z, result);
-  }
+  const auto windows = plan(padded, found.window, manifest_.aligned_halo());
+  if (windows.size() > 1) brightness = nullptr;
+  for (const Window& window : windows) restore_window(found.graph, image, window, z, brightness, result);
 }
 
 void Restorer::restore_window(std::size_t graph, const Pixels& image, const Window& window,
-                              const std::vector<float>& z, const PixelBuffer& result) {
+                              const std::vector<float>& z, BrightnessTrack* brightness,
+                              const PixelBuffer& result) {
   const Size size = window.size();
   const auto height = static_cast<std::size_t>(size.height), width = static_cast<std::size_t>(size.width);
   const auto scale = static_cast<std::size_t>(manifest_.scale);
@@ -110,7 +112,10 @@ void Restorer::restore_window(std::size_t graph, const Pixels& image, const Wind
                             std::to_string(scale) + "; export it again");
   }
   const Stopwatch stage(timings_.finish);
-  from_planes(restored.data, window, manifest_.scale, result);
+  const std::int64_t stride = size.width * manifest_.scale;
+  const Planes picture{restored.data, stride * size.height * manifest_.scale, stride, result.size};
+  const double gain = brightness == nullptr ? 1 : brightness->step(picture);
+  from_planes(restored.data, window, manifest_.scale, result, static_cast<float>(gain));
 }
 
 Restorer::Fit Restorer::fit(Size padded, int tile) const {

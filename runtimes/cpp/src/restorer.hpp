@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backend.hpp"
+#include "brightness_track.hpp"
 #include "manifest.hpp"
 #include "planes.hpp"
 #include "restorect/restorect.hpp"
@@ -20,8 +21,9 @@ class Restorer {
   /// Gives the latent of an image padded to a size; empty where the prior is part of the graph.
   using Latent = std::function<std::vector<float>(const Pixels&, Size)>;
 
-  /// Convert, restore and convert back.
-  void restore(const Frame& from, const FrameBuffer& to, int tile, const Latent& latent);
+  /// Convert, restore and convert back; a video that is restored in one piece keeps its brightness.
+  void restore(const Frame& from, const FrameBuffer& to, int tile, const Latent& latent,
+               BrightnessTrack* brightness = nullptr);
 
   /// The prior's thumbnail, and what the prior makes of it.
   std::vector<float> seen(const Pixels& image, Size padded) const;
@@ -44,9 +46,10 @@ class Restorer {
   Fit fit(Size padded, int tile) const;
   Size free_window(Size padded, int tile) const;
   std::string shapes() const;
-  void restore_pixels(const Pixels& image, const PixelBuffer& result, int tile, const Latent& latent);
+  void restore_pixels(const Pixels& image, const PixelBuffer& result, int tile, const Latent& latent,
+                      BrightnessTrack* brightness);
   void restore_window(std::size_t graph, const Pixels& image, const Window& window,
-                      const std::vector<float>& z, const PixelBuffer& result);
+                      const std::vector<float>& z, BrightnessTrack* brightness, const PixelBuffer& result);
 
   Manifest manifest_;
   Info info_;

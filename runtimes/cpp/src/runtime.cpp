@@ -68,9 +68,8 @@ Stream& Stream::operator=(Stream&&) noexcept = default;
 Stream::~Stream() = default;
 
 void Stream::operator()(const Frame& from, const FrameBuffer& to) {
-  state_->restorer->restore(from, to, state_->tile, [this](const Pixels& image, Size padded) {
-    return state_->latent(image, padded);
-  });
+  const auto latent = [this](const Pixels& image, Size padded) { return state_->latent(image, padded); };
+  state_->restorer->restore(from, to, state_->tile, latent, &state_->track.brightness());
 }
 
 int Stream::priors() const { return state_->track.priors(); }

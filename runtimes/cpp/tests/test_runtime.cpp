@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "brightness_track.hpp"
 #include "latent_track.hpp"
 #include "support.hpp"
 
@@ -146,4 +147,26 @@ TEST_CASE("the latent goes towards its target by the share that is not kept") {
   CHECK(track.step(seen, prior)[0] == 2.75F);
   CHECK(track.cuts() == 0);
   CHECK(changed({0.0F, 0.2F}, {0.2F, 0.4F}) == doctest::Approx(1.0));
+}
+
+TEST_CASE("a scene that stands still keeps its brightness, a camera that moves is left alone") {
+  constexpr std::int64_t kHeight = 40, kWidth = 56;
+  std::vector<float> picture(3 * kHeight * kWidth);
+  const Bytes levels = noise(picture.size());
+  const auto gain = [&](BrightnessTrack& track, float share, std::size_t shift) {
+    std::vector<float> shown(picture.size());
+    for (std::size_t i = 0; i < shown.size(); ++i) {
+      shown[i] = share * (0.1F + static_cast<float>(levels[(i + shift) % shown.size()]) / 300);
+    }
+    return track.step({shown.data(), kHeight * kWidth, kWidth, {kHeight, kWidth}});
+  };
+  BrightnessTrack still(0.75);
+  for (const float share : {1.0F, 1.1F, 0.9F}) CHECK(gain(still, share, 0) == 1.0);
+  // expected: 0.75 (0.75 (0.75 + 0.25·1.1) + 0.25·0.9) + 0.25·1.0
+  const double expected = 0.75 * (0.75 * (0.75 * 1 + 0.25 * 1.1) + 0.25 * 0.9) + 0.25 * 1.0;
+  gain(still, 1.0F, 0);
+  CHECK(gain(still, 1.1F, 0) == doctest::Approx(expected / 1.1).epsilon(1e-5));
+  BrightnessTrack moving(0.75), off(0);
+  for (std::size_t at = 0; at < 8; ++at) CHECK(gain(moving, 1.0F, 331 * at) == 1.0);
+  for (const float share : {1.0F, 1.1F, 0.9F, 1.1F, 0.9F}) CHECK(gain(off, share, 0) == 1.0);
 }

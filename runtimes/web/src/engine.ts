@@ -79,7 +79,7 @@ export class Engine {
     const parts = plan(sides, window, alignedHalo(spec));
     for (const [index, part] of parts.entries()) {
       if (parts.length > 1 && (await call.cancelled?.())) throw new RestorectError("cancelled", "the restoration was cancelled");
-      await this.part(graph, image, part, z, result, timings);
+      await this.part(graph, image, part, z, result, timings, parts.length === 1 ? call.track : undefined);
       call.progress?.(index + 1, parts.length);
     }
     return result;
@@ -92,6 +92,7 @@ export class Engine {
     z: Floats | null,
     result: Pixels,
     timings: Timings,
+    track?: LatentTrack,
   ): Promise<void> {
     const { scale } = this.manifest.spec;
     const size: Size = [part.rows.stop - part.rows.start, part.columns.stop - part.columns.start];
@@ -107,7 +108,10 @@ export class Engine {
     if (shape.join() !== expected.join()) {
       throw new RestorectError("backend", `the network gave ${shape.join("×")} values, expected ${expected.join("×")}`);
     }
-    fromPlanes(values, size, part, scale, result);
+    const { width, height } = result;
+    const [plane, stride] = [size[0] * size[1] * scale * scale, size[1] * scale];
+    const gain = track?.brightness.step({ values, plane, stride, width, height }) ?? 1;
+    fromPlanes(values, size, part, scale, result, gain);
     timings.prepare += prepared - begun;
     timings.model += ran - prepared;
     timings.finish += performance.now() - ran;

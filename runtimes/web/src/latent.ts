@@ -1,5 +1,6 @@
 /** The latent of a video, frame by frame; the same as `restorect_edge/runtimes/stream.py`. */
 
+import { BrightnessTrack } from "./brightness.js";
 import { RestorectError } from "./errors.js";
 
 type Floats = Float32Array<ArrayBufferLike>;
@@ -26,6 +27,8 @@ export class LatentTrack {
   priors = 0;
   /** How many cuts between scenes were seen. */
   cuts = 0;
+  /** Of the restored frames; a cut begins it anew. */
+  readonly brightness: BrightnessTrack;
   private since = 0;
   private seen: Floats | null = null;
   private target: Floats | null = null;
@@ -46,6 +49,7 @@ export class LatentTrack {
     if (!(smooth >= 0 && smooth < 1)) {
       throw new RestorectError("input", `smooth is from 0 to below 1, got ${smooth}; 0 switches it off`);
     }
+    this.brightness = new BrightnessTrack(smooth);
   }
 
   /**
@@ -66,12 +70,14 @@ export class LatentTrack {
   /** Forget the scene, so that the next frame's own latent counts. */
   reset(): void {
     this.seen = this.target = this.z = null;
+    this.brightness.reset();
   }
 
   private async update(seen: Floats, prior: (seen: Floats) => Promise<Floats>): Promise<Floats> {
     if (this.seen !== null && changed(this.seen, seen) >= CUT) {
       this.cuts++;
       this.z = null;
+      this.brightness.reset();
     }
     const target = await prior(seen);
     [this.seen, this.target, this.since] = [seen, target, 0];

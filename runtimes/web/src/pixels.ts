@@ -42,13 +42,15 @@ export function toPlanes(image: Pixels, window: Window, out: Float32Array): void
  * Write what a window keeps of its restored planes into the result, limited to [0, 1] and rounded.
  *
  * @param size sides of the window, before scaling.
+ * @param gain factor of the values.
  * @throws RestorectError `backend`: a value is not a number.
  */
-export function fromPlanes(planes: Float32Array, size: Size, window: Window, scale: number, out: Pixels): void {
+export function fromPlanes(planes: Float32Array, size: Size, window: Window, scale: number, out: Pixels, gain = 1): void {
   const rows = kept(window.rows, out.height, scale);
   const columns = kept(window.columns, out.width, scale);
   const width = size[1] * scale;
   const plane = size[0] * scale * width;
+  const levels = Math.fround(255 * gain);
   let sum = 0;
   for (let row = rows.from; row < rows.to; row++) {
     let at = (row - rows.origin) * width + columns.from - columns.origin;
@@ -58,9 +60,9 @@ export function fromPlanes(planes: Float32Array, size: Size, window: Window, sca
       const green = planes[at + plane]!;
       const blue = planes[at + 2 * plane]!;
       sum += red + green + blue;
-      out.data[to] = Math.fround(red * 255); // a clamped array limits, and rounds half to even
-      out.data[to + 1] = Math.fround(green * 255);
-      out.data[to + 2] = Math.fround(blue * 255);
+      out.data[to] = Math.fround(red * levels); // a clamped array limits, and rounds half to even
+      out.data[to + 1] = Math.fround(green * levels);
+      out.data[to + 2] = Math.fround(blue * levels);
     }
   }
   if (Number.isNaN(sum)) {

@@ -123,6 +123,30 @@ test("a stream runs the prior every few frames, sees a cut, and gives files", as
   assert.deepEqual({ ...found, ended: found.ended.code }, { cuts: 1, priors: 3, type: "image/webp", after: 0, fresh: 0, ended: "closed" });
 });
 
+test("a stream that smooths takes the flicker of lamps out of a scene that stands still", async () => {
+  const flicker = await page.evaluate(async () => {
+    const frames = Array.from({ length: 14 }, (_, index) => {
+      const image = dark(96, 64);
+      const light = 1 + 0.06 * Math.sin((index * 2 * Math.PI) / 3);
+      image.data.forEach((value, at) => at % 4 < 3 && (image.data[at] = value * light));
+      return image;
+    });
+    const found = {};
+    for (const smooth of [0, 0.8]) {
+      const stream = await nano.stream({ priorEvery: 20, smooth });
+      const levels = [];
+      for (const frame of frames) {
+        const { image } = await stream.restore(frame);
+        levels.push(image.data.reduce((sum, value) => sum + value, 0));
+      }
+      await stream.close();
+      found[smooth] = levels.slice(5).reduce((sum, level, at) => sum + Math.abs(level - levels[at + 4]), 0);
+    }
+    return found;
+  });
+  assert.ok(flicker[0.8] < 0.5 * flicker[0], JSON.stringify(flicker));
+});
+
 test("a call can be cancelled between tiles, and what waits at the end fails", async () => {
   const codes = await page.evaluate(async () => {
     const image = dark(301, 187);

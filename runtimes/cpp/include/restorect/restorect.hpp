@@ -78,7 +78,8 @@ class RESTORECT_API Runtime {
 struct StreamOptions {
   /// Frames from one run of the prior to the next, so also how long a cut may go unseen.
   int prior_every = 1;
-  /// Share of the latent kept from the frame before, from 0 (none) to below 1.
+  /// Share kept from the frame before, from 0 (none) to below 1: of the latent, and of the brightness of a
+  /// scene that stands still, where its frames are restored in one piece.
   double smooth = 0;
   int tile = 0;
 };
