@@ -37,7 +37,7 @@ class BrightnessTrack:
 
     def __init__(self, smooth: float) -> None:
         self.smooth = smooth
-        self._expected: Array | None = None
+        self._expected: NDArray[Any] | None = None
         self._still = 0
 
     def step(self, planes: Array) -> float:
