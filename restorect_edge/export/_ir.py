@@ -1,4 +1,4 @@
-"""OpenVINO IR made smaller without changing what it computes: the format spells every constant out."""
+"""OpenVINO IR made smaller and faster without changing what it computes."""
 
 from collections.abc import Hashable
 from pathlib import Path
@@ -10,7 +10,35 @@ from openvino import opset13
 
 from restorect_edge.export._half import SMALLEST_STORED
 
-__all__ = ["merge_constants", "store_half", "strip"]
+__all__ = ["merge_constants", "pool_by_plane", "store_half", "strip"]
+
+FEW = 16
+"""Channels to which the CPU plugin pads what it pools: of an image's three, that takes most of its time."""
+
+
+def pool_by_plane(model: Any) -> None:
+    """Average the channels of an image as a batch of planes, which takes a tenth of the time: see `FEW`."""
+    for pool in model.get_ordered_ops():
+        if pool.get_type_name() != "AvgPool":
+            continue
+        shape = pool.input(0).get_partial_shape()
+        batch, channels = (side.get_length() if side.is_static else 0 for side in (shape[0], shape[1]))
+        if batch != 1 or not 1 < channels < FEW:
+            continue
+        readers = pool.output(0).get_target_inputs()
+        planes = _reshaped(pool.input_value(0), (channels, 1), f"{pool.get_friendly_name()}/planes")
+        pool.input(0).replace_source_output(planes.output(0))
+        pool.validate_and_infer_types()
+        image = _reshaped(pool.output(0), (1, channels), f"{pool.get_friendly_name()}/image")
+        for reader in readers:
+            reader.replace_source_output(image.output(0))
+
+
+def _reshaped(value: Any, first: tuple[int, int], name: str) -> Any:
+    """Return a value with other batch and channels; 0 keeps a side as it is."""
+    node = opset13.reshape(value, np.array((*first, 0, 0), np.int64), special_zero=True)
+    node.set_friendly_name(name)
+    return node
 
 
 def merge_constants(model: Any) -> None:

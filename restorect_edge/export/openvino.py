@@ -25,6 +25,7 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
             model = openvino.convert_model(source)
         except RuntimeError as error:
             raise BackendError(f"OpenVINO cannot read graph '{graph.stem}': {error}") from error
+        _ir.pool_by_plane(model)
         for key, value in options.metadata.items():
             model.set_rt_info(value, ["restorect_edge", key])
         if options.precision == "int8":

@@ -1,4 +1,4 @@
-"""OpenVINO IR made smaller: fewer bytes, the same numbers."""
+"""OpenVINO IR made smaller and faster: fewer bytes, fewer steps, the same numbers."""
 
 import numpy as np
 import pytest
@@ -76,3 +76,29 @@ def test_a_stripped_file_is_the_same_model(weight, tmp_path):
     assert list(again.output(0).get_shape()) == [1, 1, 32, 32]
     assert again.get_rt_info(["restorect_edge", "key"]).astype(str) == "value"
     np.testing.assert_array_equal(run(again), before)
+
+
+@pytest.mark.parametrize("sides", [(32, 48), (-1, -1)])
+def test_an_image_is_pooled_plane_by_plane(sides):
+    image = ov.parameter([1, 3, *sides], np.float32, name="image")
+    pool = ov.avg_pool(image, [4, 4], [0, 0], [0, 0], [4, 4], exclude_pad=True)
+    network = openvino.Model([ov.relu(pool), ov.abs(pool)], [image], "model")
+    levels = np.random.default_rng(1).normal(size=(1, 3, 32, 48)).astype(np.float32)
+
+    def run():
+        return openvino.Core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(levels)
+
+    before = run()
+    _ir.pool_by_plane(network)
+    (pooled,) = (op for op in network.get_ops() if op.get_type_name() == "AvgPool")
+    assert str(pooled.input(0).get_partial_shape()[0]) == "3"
+    for output, expected in zip(run().values(), before.values(), strict=True):
+        np.testing.assert_array_equal(output, expected)
+
+
+def test_features_are_pooled_as_they_are():
+    image = ov.parameter([1, 16, 8, 8], np.float32, name="image")
+    pool = ov.avg_pool(image, [4, 4], [0, 0], [0, 0], [4, 4], exclude_pad=True)
+    network = openvino.Model([pool], [image], "model")
+    _ir.pool_by_plane(network)
+    assert len(network.get_ops()) == 3
