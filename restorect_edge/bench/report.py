@@ -132,7 +132,8 @@ def _summary(reports: Sequence[Report], rows: Sequence[Shown]) -> str:
     devices = ", ".join(dict.fromkeys(told))
     measured = sum(row.total is not None for row in rows)
     absent = len(rows) - measured
-    return f"{measured} rows measured" + (f", {absent} not measured" if absent else "") + f". {devices}."
+    counted = f"{measured} row{'' if measured == 1 else 's'} measured"
+    return counted + (f", {absent} not measured" if absent else "") + f". {devices}."
 
 
 def _all_tables(reports: Sequence[Report], rows: Sequence[Shown]) -> list[Table]:
