@@ -1,6 +1,7 @@
 """The ablation: its verdicts, its variants, and a run of two steps that is not repeated."""
 
 import importlib
+import json
 import sys
 from pathlib import Path
 
@@ -169,3 +170,13 @@ def test_scores_are_compared_seed_by_seed(scripts):
         "b": [{"seed": 1, "psnr": 20.5}, {"seed": 2, "psnr": 9.0}],
     }
     assert np.allclose(ablation.differences(comparison, rows, "psnr"), [0.5])
+
+
+def test_the_committed_report_has_every_variant_with_two_seeds_or_more(scripts):
+    (path,) = FOLDER.rglob("ablation--host.json")
+    found = json.loads(path.read_text(encoding="utf-8"))
+    seeds = set(found["conditions"]["seeds"])
+    assert len(seeds) >= 2
+    for name in scripts["_variants"].VARIANTS:
+        assert {row["seed"] for row in found["rows"] if row["variant"] == name} == seeds
+    assert path.with_suffix(".md").read_text(encoding="utf-8") == scripts["ablation"].table(found["rows"])
