@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from _golden import ELSEWHERE, RUNTIMES, cpp, python, web
-from _results import conditions, result_path, write
+from _options import parser
+from _results import conditions, write
 from _runtimes_table import replace_table, table
 from tqdm import tqdm
 
@@ -80,13 +81,11 @@ def _report(rows: Sequence[Row], path: Path) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default=",".join(RUNNERS), help="of these (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=25, help="timed frames; 0: none (default: %(default)s)")
-    parser.add_argument("--page", type=Path, default=PAGE, help="Markdown with the table's markers")
-    parser.add_argument("-o", "--output", type=Path, default=result_path("runtimes"), help="result file")
-    return parser
+    found = parser(__doc__, "runtimes")
+    found.add_argument("--only", default=",".join(RUNNERS), help="of these (default: %(default)s)")
+    found.add_argument("--rounds", type=int, default=25, help="timed frames; 0: none (default: %(default)s)")
+    found.add_argument("--page", type=Path, default=PAGE, help="Markdown with the table's markers")
+    return found
 
 
 if __name__ == "__main__":

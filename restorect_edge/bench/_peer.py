@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from restorect_edge.artifact import file_hash
 from restorect_edge.bench.record import Subject
 from restorect_edge.errors import BackendError, IncompatibleError, MissingDependencyError, UsageError
-from restorect_edge.runtimes.onnxruntime import PROVIDERS, REST
+from restorect_edge.runtimes.onnxruntime import PROVIDERS, session_options
 
 __all__ = ["PeerModel", "Signature", "peer_subject"]
 
@@ -108,11 +108,7 @@ class PeerModel:
 
     def __init__(self, path: Path, *, threads: int | None = None, device: str = "cpu") -> None:
         ort = library()
-        options = ort.SessionOptions()
-        options.log_severity_level = 3
-        options.add_session_config_entry(*REST)
-        if threads is not None:
-            options.intra_op_num_threads = threads
+        options = session_options(threads)
         try:
             self._session = ort.InferenceSession(path, options, providers=[PROVIDERS[device]])
         except Exception as error:  # ONNX Runtime's own exception classes have no common base

@@ -118,15 +118,16 @@ def compare(before: Report, after: Report, *, threshold: float = THRESHOLD) -> C
 
 def _change(name: str, old: Row, new: Row, threshold: float, *, anchored: bool) -> Change:
     machine, corrected = _machine(old, new) if anchored else (None, False)
-    before, after = (relative(row) if corrected else median_interval(row.total_ms) for row in (old, new))
+    measured = [median_interval(row.total_ms) for row in (old, new)]
+    before, after = map(relative, (old, new)) if corrected else measured
     ratio = after.value / before.value
     verdict: Verdict = "no difference"
     if after.parts_from(before) and abs(ratio - 1) > threshold:
         verdict = "slower" if ratio > 1 else "faster"
     return Change(
         name=name,
-        before_ms=median_interval(old.total_ms),
-        after_ms=median_interval(new.total_ms),
+        before_ms=measured[0],
+        after_ms=measured[1],
         ratio=ratio,
         machine=machine,
         corrected=corrected,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from restorect_edge.errors import BackendError, MissingDependencyError
 from restorect_edge.runtimes.base import Runtime
 
-__all__ = ["REST", "ONNXRuntime"]
+__all__ = ["ONNXRuntime", "session_options"]
 
 PROVIDERS = {
     "tensorrt": "TensorrtExecutionProvider",
@@ -41,16 +41,11 @@ class ONNXRuntime(Runtime):
 
     def _options(self) -> Any:
         """Return the session's options."""
-        ort = _library()
-        options = ort.SessionOptions()
-        options.log_severity_level = 3
+        options = session_options(self.threads)
         # one block per pattern of shapes would be kept beside the arena: half as much memory again, no speed
         options.enable_mem_pattern = False
-        options.add_session_config_entry(*REST)
         if not self._optimise:
-            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        if self.threads is not None:
-            options.intra_op_num_threads = self.threads
+            options.graph_optimization_level = _library().GraphOptimizationLevel.ORT_DISABLE_ALL
         return options
 
     def _open(self, path: Path) -> Any:
@@ -85,6 +80,16 @@ class _LiteralONNXRuntime(ONNXRuntime):
     @classmethod
     def devices(cls) -> tuple[str, ...]:
         return ("cpu",)
+
+
+def session_options(threads: int | None) -> Any:
+    """Return what every session is opened with: quiet, with that many threads, which rest between runs."""
+    options = _library().SessionOptions()
+    options.log_severity_level = 3
+    options.add_session_config_entry(*REST)
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    return options
 
 
 def _library() -> Any:

@@ -1,4 +1,4 @@
-// The brightness of a video's restored frames, as BrightnessTrack of restorect_edge/runtimes/stream.py.
+// The brightness of a video's restored frames, as restorect_edge/runtimes/brightness.py.
 #pragma once
 
 #include <optional>

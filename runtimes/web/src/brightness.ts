@@ -1,4 +1,4 @@
-/** The brightness of a video's restored frames; the same as `restorect_edge/runtimes/stream.py`. */
+/** The brightness of a video's restored frames; the same as `restorect_edge/runtimes/brightness.py`. */
 
 type Floats = Float32Array<ArrayBufferLike>;
 
@@ -7,7 +7,7 @@ const BLOCKS = 8;
 /** How far, as a share, half of the blocks may change apart from each other in a scene that stands still. */
 const STILL = 0.016;
 /** Frames that a scene must have stood still for: one may resemble the one before by chance. */
-export const STREAK = 3;
+const STREAK = 3;
 /** Change apart from the others from which a block shows something that moves, as a share. */
 const MOVED = 0.1;
 /** Change of brightness from which it is the scene's own, as a share. */
