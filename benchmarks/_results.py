@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from restorect_edge._cpu import cpu_name
+from restorect_edge.utils.cpu import cpu_name
 
 __all__ = ["RESULTS", "check", "conditions", "read", "result_path", "write"]
 

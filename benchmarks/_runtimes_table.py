@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from restorect_edge.errors import UsageError
-from restorect_edge.frames import LAYOUTS
+from restorect_edge.media.frames import LAYOUTS
 
 __all__ = ["END", "START", "replace_table", "table"]
 

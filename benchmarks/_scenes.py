@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from restorect_edge.training.degradations import Camera, LowLight
+from restorect_edge.training.data.degradations import Camera, LowLight
 
 __all__ = ["FRAMES_PER_SECOND", "SCENES", "SIZE", "Frame", "filmed"]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import restorect_edge
-from restorect_edge.bench.protocol import PROTOCOL
-from restorect_edge.bench.record import Protocol, Report
+from restorect_edge.bench.measure.protocol import PROTOCOL
+from restorect_edge.bench.measure.record import Protocol, Report
 from restorect_edge.bench.session import Session, Setup
 from restorect_edge.bench.subjects import ArtifactCandidate, candidates
 

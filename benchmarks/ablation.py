@@ -34,16 +34,16 @@ from _verdict import RULE, pooled, verdict
 from restorect_edge.errors import BackendError, RestorectError, UsageError, unknown_name
 from restorect_edge.models import Student
 from restorect_edge.models.teacher import Teacher
-from restorect_edge.training import checkpoint
 from restorect_edge.training.config import StudentTraining, TeacherTraining
-from restorect_edge.training.data import find_pairs
+from restorect_edge.training.data.folders import find_pairs
+from restorect_edge.training.data.pairs import Pair
+from restorect_edge.training.data.sources import Source, open_source
 from restorect_edge.training.distill import StudentStage
-from restorect_edge.training.loop import LAST, fit
-from restorect_edge.training.pairs import Pair
-from restorect_edge.training.sources import Source, open_source
-from restorect_edge.training.stage import Restore
+from restorect_edge.training.engine import checkpoint
+from restorect_edge.training.engine.loop import LAST, fit
+from restorect_edge.training.engine.stage import Restore
+from restorect_edge.training.engine.validation import validate
 from restorect_edge.training.teacher import TeacherStage, load_teacher
-from restorect_edge.training.validation import validate
 from restorect_edge.weights import card
 
 Row = dict[str, Any]

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from restorect_edge.artifact import Artifact
+from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.export import ExportRequest, prepare
-from restorect_edge.metrics import psnr
-from restorect_edge.photos import of_task, photos
-from restorect_edge.runtimes import backend_class
+from restorect_edge.inference import backend_class
+from restorect_edge.media.photos import of_task, photos
 
 SHAPE = (400, 600)
 RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino", "tensorrt": "onnxruntime", "coreml": "mil"}

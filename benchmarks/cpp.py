@@ -21,7 +21,7 @@ from _results import conditions, write
 from tqdm import tqdm
 
 import restorect_edge
-from restorect_edge.timing import interleaved
+from restorect_edge.bench.measure.timing import interleaved
 
 SIZES = ((64, 96), (480, 640), (720, 1280))
 WARM_UP = 3

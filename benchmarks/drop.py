@@ -21,10 +21,10 @@ from tqdm import tqdm
 
 from restorect_edge import Runtime, load
 from restorect_edge.artifact import Artifact
+from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.export import ExportRequest, prepare
-from restorect_edge.metrics import psnr
-from restorect_edge.runtimes import backend_class
-from restorect_edge.training.data import Pair, find_pairs
+from restorect_edge.inference import backend_class
+from restorect_edge.training.data.folders import Pair, find_pairs
 
 RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino", "tensorrt": "onnxruntime", "coreml": "mil"}
 """What runs each target's artifact."""

@@ -28,8 +28,8 @@ from _scenes import FRAMES_PER_SECOND, SCENES, SIZE, Frame, filmed
 from tqdm import tqdm
 
 import restorect_edge
-from restorect_edge.photos import clean
-from restorect_edge.runtimes.stream import FrameRestorer, Light
+from restorect_edge.inference.video.stream import FrameRestorer, Light
+from restorect_edge.media.photos import clean
 
 EVERY, SMOOTH = 8, 0.8
 FOLLOWING = ((EVERY, 0.0), (EVERY, SMOOTH))

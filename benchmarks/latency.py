@@ -16,14 +16,14 @@ from pathlib import Path
 
 from _results import result_path
 
-from restorect_edge._files import replacing
-from restorect_edge.bench.protocol import PROTOCOL
-from restorect_edge.bench.record import Report
-from restorect_edge.bench.report import FILES, html, markdown, write
+from restorect_edge.bench.measure.protocol import PROTOCOL
+from restorect_edge.bench.measure.record import Report
+from restorect_edge.bench.report.write import FILES, html, markdown, write
 from restorect_edge.bench.session import Session, Setup
 from restorect_edge.bench.subjects import candidates
 from restorect_edge.export import ExportRequest, prepare
-from restorect_edge.export._recipe import parse_shapes
+from restorect_edge.export.recipe import parse_shapes
+from restorect_edge.utils.files import replacing
 from restorect_edge.weights import names
 
 NETWORKS = ("lowlight-nano", "lowlight-small", "lowlight-base")

@@ -22,11 +22,11 @@ from _options import parser
 from _results import conditions, write
 
 from restorect_edge.artifact import Artifact
+from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.export import ExportRequest, prepare
-from restorect_edge.metrics import psnr
-from restorect_edge.photos import clean, of_task, photos
-from restorect_edge.runtimes import backend_class, load
-from restorect_edge.runtimes._coremltools import library, quiet
+from restorect_edge.inference import backend_class, load
+from restorect_edge.media.photos import clean, of_task, photos
+from restorect_edge.targets.coreml.library import library, quiet
 
 BITS = (8, 6, 4)
 LIMIT = 0.10

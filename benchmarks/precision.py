@@ -18,8 +18,8 @@ from _results import conditions, write
 from tqdm import tqdm
 
 import restorect_edge
-from restorect_edge.photos import photos
-from restorect_edge.timing import PAUSE_S, interleaved
+from restorect_edge.bench.measure.timing import PAUSE_S, interleaved
+from restorect_edge.media.photos import photos
 
 SIZES = ((400, 600), (720, 1280))
 TARGETS = ("onnx", "openvino")

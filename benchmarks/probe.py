@@ -29,7 +29,7 @@ from torch import nn
 from tqdm import tqdm
 
 import restorect_edge
-from restorect_edge.photos import photos
+from restorect_edge.media.photos import photos
 
 HEIGHT, WIDTH = 400, 600
 CHANNELS, LAYERS = 32, 6

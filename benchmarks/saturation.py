@@ -25,13 +25,13 @@ from _results import conditions, write
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from restorect_edge._cpu import has_vnni
 from restorect_edge.artifact import Artifact
+from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.export import ExportRequest, prepare
-from restorect_edge.export._options import CPUS
-from restorect_edge.metrics import psnr
-from restorect_edge.photos import clean, of_task, photos
-from restorect_edge.runtimes import backend_class, default_runtime, load
+from restorect_edge.export.options import CPUS
+from restorect_edge.inference import backend_class, default_runtime, load
+from restorect_edge.media.photos import clean, of_task, photos
+from restorect_edge.utils.cpu import has_vnni
 
 TARGETS = ("onnx", "openvino")
 LIMIT_DB = 0.10

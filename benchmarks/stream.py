@@ -18,9 +18,9 @@ from _results import conditions, write
 from tqdm import tqdm
 
 import restorect_edge
-from restorect_edge.photos import photos
-from restorect_edge.runtimes.stream import FrameRestorer
-from restorect_edge.timing import interleaved
+from restorect_edge.bench.measure.timing import interleaved
+from restorect_edge.inference.video.stream import FrameRestorer
+from restorect_edge.media.photos import photos
 
 SIZE = (240, 320)
 EVERY, SMOOTH = 8, 0.8

@@ -29,13 +29,13 @@ from _results import conditions, write
 from PIL import Image
 from tqdm import tqdm
 
+from restorect_edge.media.photos import clean, photos
 from restorect_edge.models.teacher import TEACHERS, Teacher
-from restorect_edge.photos import clean, photos
 from restorect_edge.training.config import StudentTraining
+from restorect_edge.training.data.sampling import Batch, batches
+from restorect_edge.training.data.sources import Source, open_source
 from restorect_edge.training.distill import StudentStage
-from restorect_edge.training.loop import Trainer
-from restorect_edge.training.sampling import Batch, batches
-from restorect_edge.training.sources import Source, open_source
+from restorect_edge.training.engine.loop import Trainer
 
 PERIOD = 12
 """Steps after which the recipe repeats: losses every 4 steps, rollouts in turns of 6."""

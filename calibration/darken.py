@@ -1,6 +1,6 @@
 """Make dark photographs from freely licensed ones: for verification and for calibration.
 
-python calibration/darken.py verification KODAK_DIR restorect_edge/photos
+python calibration/darken.py verification KODAK_DIR restorect_edge/media/photos
 python calibration/darken.py calibration KODAK_DIR calibration
 
 KODAK_DIR holds the Kodak set, 01 to 24 in any format; four more photographs come with scikit-image. A

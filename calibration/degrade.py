@@ -1,11 +1,11 @@
 """Make the photographs of the tasks besides low light: for verification and for calibration.
 
-python calibration/degrade.py verification TASK KODAK_DIR restorect_edge/photos
+python calibration/degrade.py verification TASK KODAK_DIR restorect_edge/media/photos
 python calibration/degrade.py calibration TASK KODAK_DIR calibration
 
 TASK is backlit or underwater. The scenes are those of darken.py, the degradation is the one that students of
-the task are trained with, `restorect_edge.training.degradations`. Deterministic. The results are synthetic,
-and say so wherever shown.
+the task are trained with, `restorect_edge.training.data.degradations`. Deterministic. The results are
+synthetic, and say so wherever shown.
 """
 
 import sys
@@ -17,7 +17,7 @@ import numpy as np
 from darken import CHOSEN, cut, file_hash, kodak, middle, save, scenes, write_manifest
 from PIL import Image
 
-from restorect_edge.training.degradations import degradation
+from restorect_edge.training.data.degradations import degradation
 
 VIEWS = (1.0, 0.6)
 """Calibration: side of each view as a share of the photograph's."""
@@ -68,7 +68,7 @@ def made_by(task: str) -> str:
     name = type(degradation(task)).__name__
     return (
         f"views of photographs, scaled to at most {LONGEST} pixels, degraded by calibration/degrade.py "
-        f"(restorect_edge.training.degradations.{name}, a physical model), WebP quality 90; synthetic"
+        f"(restorect_edge.training.data.degradations.{name}, a physical model), WebP quality 90; synthetic"
     )
 
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 import restorect_edge
 from restorect_edge.export import TARGETS, ExportRequest, prepare
-from restorect_edge.photos import photo_paths
+from restorect_edge.media.photos import photo_paths
 
 COLUMNS = ("target", "precision", "size", "PSNR vs torch", "ms here", "verified by")
 RUNS = 5

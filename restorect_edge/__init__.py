@@ -21,7 +21,7 @@ from restorect_edge.errors import (
     RestorectError,
     UsageError,
 )
-from restorect_edge.runtimes import Runtime, load
+from restorect_edge.inference import Runtime, load
 from restorect_edge.spec import ImageSpec, SizeRequirements
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 import sys
 
-from restorect_edge.cli import main
+from restorect_edge.cli.verbs import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,8 +14,8 @@ from restorect_edge.artifact import (
     hash_files,
     native_files,
 )
+from restorect_edge.cli.inspect import main as inspect
 from restorect_edge.errors import IncompatibleError, UsageError
-from restorect_edge.inspect import main as inspect
 from restorect_edge.spec import ImageSpec, SizeRequirements
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from restorect_edge.cli import VERBS
-from restorect_edge.runtimes import RUNTIMES
+from restorect_edge.cli.verbs import VERBS
+from restorect_edge.inference import RUNTIMES
 
 BACK_ENDS = {
     "torch",
@@ -30,22 +30,24 @@ BACK_ENDS = {
 }
 
 LIBRARIES = {
-    "restorect_edge.calibration": {"nncf", "torch"},
+    "restorect_edge.quantization": {"nncf", "torch"},
     "restorect_edge.export": {"torch"},
-    "restorect_edge.export._half": {"onnx_ir"},
-    "restorect_edge.export._unsigned": {"onnx"},
-    "restorect_edge.export._ir": {"openvino"},
-    "restorect_edge.export.onnx": {"onnx", "torch"},
-    "restorect_edge.export.openvino": {"openvino", "torch"},
-    "restorect_edge.export.tensorrt": {"onnx", "torch"},
+    "restorect_edge.targets.onnx.half": {"onnx_ir"},
+    "restorect_edge.targets.onnx.unsigned": {"onnx"},
+    "restorect_edge.targets.openvino.ir": {"openvino"},
+    "restorect_edge.targets.onnx.converter": {"onnx", "torch"},
+    "restorect_edge.targets.openvino.converter": {"openvino", "torch"},
+    "restorect_edge.targets.tensorrt.converter": {"onnx", "torch"},
     "restorect_edge.models": {"torch"},
-    "restorect_edge.runtimes": {"torch"},
+    "restorect_edge.inference": {"torch"},
+    "restorect_edge.mil": {"torch"},
+    "restorect_edge.targets": {"torch"},
     "restorect_edge.training": {"torch"},
 }
 """What a module may lack when it is imported, by the longest matching name."""
 
 ALWAYS = {
-    "restorect_edge.calibration",
+    "restorect_edge.quantization",
     "restorect_edge.evaluation",
     "restorect_edge.evaluation.naturalness",
     "restorect_edge.evaluation.protocols",
@@ -54,23 +56,23 @@ ALWAYS = {
     "restorect_edge.evaluation.sheet",
     "restorect_edge.evaluation.underwater",
     "restorect_edge.export",
-    "restorect_edge.export._options",
-    "restorect_edge.export._targets",
-    "restorect_edge.export.build_engine",
-    "restorect_edge.export.golden",
-    "restorect_edge.export.verify",
-    "restorect_edge.photos",
-    "restorect_edge.runtimes",
-    "restorect_edge.runtimes.base",
-    "restorect_edge.runtimes.images",
-    "restorect_edge.runtimes.tiling",
+    "restorect_edge.export.options",
+    "restorect_edge.targets.registry",
+    "restorect_edge.targets.tensorrt.build_engine",
+    "restorect_edge.export.verify.golden",
+    "restorect_edge.export.verify.check",
+    "restorect_edge.media.photos",
+    "restorect_edge.inference",
+    "restorect_edge.inference.base",
+    "restorect_edge.media.images",
+    "restorect_edge.inference.tiling",
     "restorect_edge.training",
     "restorect_edge.training.config",
-    "restorect_edge.training.data",
-    "restorect_edge.training.datasets",
-    "restorect_edge.training.degradations",
-    "restorect_edge.training.pairs",
-    "restorect_edge.training.sources",
+    "restorect_edge.training.data.folders",
+    "restorect_edge.training.data.datasets",
+    "restorect_edge.training.data.degradations",
+    "restorect_edge.training.data.pairs",
+    "restorect_edge.training.data.sources",
     "restorect_edge.weights",
     *(backend.module for backend in RUNTIMES.values()),
 }
@@ -170,7 +172,7 @@ def test_the_doctor_says_what_each_back_end_needs(python):
 def test_a_missing_extra_is_named_with_exit_code_3(
     python, repository, artifact_onnx, tmp_path, arguments, extra
 ):
-    photo = repository / "restorect_edge" / "photos" / "lowlight" / "kodak04-dark.webp"
+    photo = repository / "restorect_edge" / "media" / "photos" / "lowlight" / "kodak04-dark.webp"
     for folder in ("low", "high"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.webp").symlink_to(photo)
@@ -238,7 +240,7 @@ def test_importing_a_runtime_imports_no_back_end(name):
 
 
 @pytest.mark.parametrize(
-    "module", ["restorect_edge", "restorect_edge.export", "restorect_edge.export.verify"]
+    "module", ["restorect_edge", "restorect_edge.export", "restorect_edge.export.verify.check"]
 )
 def test_importing_the_package_imports_no_back_end(module):
     assert back_ends_after(f"import {module}") == set()
@@ -254,7 +256,7 @@ def test_importing_the_package_imports_no_back_end(module):
     ],
 )
 def test_importing_a_target_imports_no_other(target, others):
-    assert not back_ends_after(f"import restorect_edge.export.{target}") & others
+    assert not back_ends_after(f"import restorect_edge.targets.{target}.converter") & others
 
 
 RESTORE = """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from restorect_edge.photos import photo_paths
+from restorect_edge.media.photos import photo_paths
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

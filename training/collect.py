@@ -31,8 +31,8 @@ from _qt_resource import NotAResourceError, read_member
 from PIL import Image, ImageCms, ImageOps
 from tqdm import tqdm
 
-from restorect_edge._files import replacing
 from restorect_edge.errors import IncompatibleError, RestorectError, UsageError, unknown_name
+from restorect_edge.utils.files import replacing
 
 LONG_SIDE = 1536
 """Pixels: what the training loaders reduce photographs to anyway."""

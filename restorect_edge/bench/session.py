@@ -10,12 +10,12 @@ from typing import Any
 
 from tqdm import tqdm
 
-from restorect_edge.bench import anchor
-from restorect_edge.bench._images import describe
-from restorect_edge.bench._rows import Setup, absent_row, rows_at
-from restorect_edge.bench.device import Machine
-from restorect_edge.bench.peak import best, measure_peak
-from restorect_edge.bench.record import Device, Peak, Report, Row
+from restorect_edge.bench.images import describe
+from restorect_edge.bench.measure import anchor
+from restorect_edge.bench.measure.peak import best, measure_peak
+from restorect_edge.bench.measure.record import Device, Peak, Report, Row
+from restorect_edge.bench.platforms.device import Machine
+from restorect_edge.bench.rows import Setup, absent_row, rows_at
 from restorect_edge.bench.subjects import Candidate, Shape
 
 __all__ = ["Session", "Setup"]

@@ -8,10 +8,10 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from restorect_edge.artifact import Artifact, Manifest, file_hash
-from restorect_edge.bench import apple
-from restorect_edge.bench._peer import PeerModel, Signature, peer_subject
-from restorect_edge.bench.record import Subject, Work
-from restorect_edge.bench.work import count_graph, total
+from restorect_edge.bench.measure.record import Subject, Work
+from restorect_edge.bench.measure.work import count_graph, total
+from restorect_edge.bench.peer import PeerModel, Signature, peer_subject
+from restorect_edge.bench.platforms import apple
 from restorect_edge.errors import (
     BackendError,
     MissingDependencyError,
@@ -19,7 +19,7 @@ from restorect_edge.errors import (
     UsageError,
     unknown_name,
 )
-from restorect_edge.runtimes import RUNTIMES, backend_class, default_runtime, load
+from restorect_edge.inference import RUNTIMES, backend_class, default_runtime, load
 from restorect_edge.weights import card, locate
 
 __all__ = ["FREE_SHAPES", "Candidate", "Opened", "candidates"]

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from restorect_edge.metrics import GREY, blur, gaussian
+from restorect_edge.evaluation.metrics import GREY, blur, gaussian
 
 __all__ = ["BLOCK", "brisque", "niqe"]
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restorect_edge.errors import UsageError, unknown_name
-from restorect_edge.metrics import gt_mean
+from restorect_edge.evaluation.metrics import gt_mean
 
 __all__ = ["PROTOCOLS", "Protocol", "protocol"]
 

@@ -10,10 +10,10 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from restorect_edge._files import replacing
 from restorect_edge.errors import UsageError
 from restorect_edge.evaluation.protocols import Protocol
 from restorect_edge.evaluation.scores import Evaluator, Metric, Score
+from restorect_edge.utils.files import replacing
 
 __all__ = ["Report", "report", "write_csv", "write_markdown"]
 

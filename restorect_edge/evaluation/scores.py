@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from restorect_edge.errors import UsageError, unknown_name
 from restorect_edge.evaluation import learned
+from restorect_edge.evaluation.metrics import gt_mean, psnr, ssim
 from restorect_edge.evaluation.naturalness import BLOCK, brisque, niqe
 from restorect_edge.evaluation.protocols import Protocol
 from restorect_edge.evaluation.underwater import SMALLEST, uciqe, uiqm
-from restorect_edge.metrics import gt_mean, psnr, ssim
 
 __all__ = ["METRICS", "Evaluator", "Metric", "Sample", "Score", "choose"]
 

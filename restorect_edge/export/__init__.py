@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from restorect_edge.artifact import Artifact
 from restorect_edge.errors import UsageError
-from restorect_edge.export._options import AUTO, MAX_PSNR_DROP, Calibration, ExportOptions, ExportRequest
-from restorect_edge.export._targets import TARGETS, Target, resolve, with_dependencies
+from restorect_edge.export.options import AUTO, MAX_PSNR_DROP, Calibration, ExportOptions, ExportRequest
 from restorect_edge.spec import ImageSpec
+from restorect_edge.targets.registry import TARGETS, Target, resolve, with_dependencies
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from restorect_edge.export._source import Source
+    from restorect_edge.export.source import Source
 
 __all__ = ["TARGETS", "ExportOptions", "ExportRequest", "Plan", "export", "prepare"]
 
@@ -118,7 +118,7 @@ class Plan:
         folder: Path,
         calibration: Calibration | None = None,
     ) -> None:
-        from restorect_edge.export._pipeline import artifact_path
+        from restorect_edge.export.pipeline import artifact_path
 
         self.calibration = calibration
         self.source, self.jobs, self.shapes, self.folder = source, jobs, shapes, folder
@@ -138,7 +138,7 @@ class Plan:
                 overwrite=overwrite,
                 progress=progress,
             )
-        from restorect_edge.export._pipeline import make
+        from restorect_edge.export.pipeline import make
 
         return make(
             self.source,
@@ -203,9 +203,9 @@ def _calibration(source: "Source", request: ExportRequest) -> Calibration | None
     """Find the photographs for INT8, or None for a precision that needs none."""
     if not request.calibrates:
         return None
-    from restorect_edge.calibration.dataset import calibration_images
-    from restorect_edge.calibration.quantize import require_nncf
-    from restorect_edge.calibration.validation import validation_pairs
+    from restorect_edge.quantization.data.dataset import calibration_images
+    from restorect_edge.quantization.data.validation import validation_pairs
+    from restorect_edge.quantization.quantize import require_nncf
 
     require_nncf()
     source.require_student()
@@ -231,7 +231,7 @@ def _calibration(source: "Source", request: ExportRequest) -> Calibration | None
 
 
 def _found(source: "str | Path | nn.Module", request: ExportRequest) -> "Source":
-    from restorect_edge.export import _source as sources
+    from restorect_edge.export import source as sources
 
     spec, name, steps, form = request.spec, request.name, request.steps, request.form
     if isinstance(source, (str, Path)):

@@ -17,22 +17,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from restorect_edge._cpu import cpu_name
 from restorect_edge.artifact import Artifact, hash_files
-from restorect_edge.calibration.validation import Validation
+from restorect_edge.bench.measure.timing import Timing, interleaved
 from restorect_edge.errors import BackendError, QualityError, RestorectError
-from restorect_edge.export import reference
-from restorect_edge.export._choice import Candidate, choose, table
-from restorect_edge.export._graph import Shape
-from restorect_edge.export._options import Calibration, ExportOptions
-from restorect_edge.export._pipeline import Traced, artifact_path, make_one, trace
-from restorect_edge.export._source import Source
-from restorect_edge.export._staging import check_free, staged
-from restorect_edge.export._targets import Target
-from restorect_edge.export.verify import EQUAL, photographs, run_reference
-from restorect_edge.metrics import psnr
-from restorect_edge.runtimes import Runtime, backend_class, default_runtime, load
-from restorect_edge.timing import Timing, interleaved
+from restorect_edge.evaluation.metrics import psnr
+from restorect_edge.export.choice import Candidate, choose, table
+from restorect_edge.export.graph import Shape
+from restorect_edge.export.options import Calibration, ExportOptions
+from restorect_edge.export.pipeline import Traced, artifact_path, make_one, trace
+from restorect_edge.export.source import Source
+from restorect_edge.export.staging import check_free, staged
+from restorect_edge.export.verify import reference
+from restorect_edge.export.verify.check import EQUAL, photographs, run_reference
+from restorect_edge.inference import Runtime, backend_class, default_runtime, load
+from restorect_edge.quantization.data.validation import Validation
+from restorect_edge.targets.registry import Target
+from restorect_edge.utils.cpu import cpu_name
 
 __all__ = ["CANDIDATES", "ROUNDS", "make_auto", "untimed"]
 

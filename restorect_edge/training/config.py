@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from restorect_edge._toml import read_toml
 from restorect_edge.errors import UsageError, unknown_name
+from restorect_edge.utils.toml import read_toml
 
 __all__ = ["StudentTraining", "TeacherTraining", "Training", "documented", "merged", "to_toml"]
 

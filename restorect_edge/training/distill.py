@@ -16,12 +16,12 @@ from restorect_edge.models import Student, build
 from restorect_edge.models.flow import LatentFlow
 from restorect_edge.models.paper import PaperStudent
 from restorect_edge.models.teacher import Teacher
-from restorect_edge.training import losses
 from restorect_edge.training.config import StudentTraining
-from restorect_edge.training.flex import Flex
-from restorect_edge.training.objective import Objective, Parts
-from restorect_edge.training.sampling import Batch
-from restorect_edge.training.stage import Restore, Stage
+from restorect_edge.training.data.sampling import Batch
+from restorect_edge.training.engine.stage import Restore, Stage
+from restorect_edge.training.losses import terms as losses
+from restorect_edge.training.losses.flex import Flex
+from restorect_edge.training.losses.objective import Objective, Parts
 
 __all__ = ["Latents", "StudentStage"]
 

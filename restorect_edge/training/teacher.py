@@ -10,11 +10,11 @@ from restorect_edge.artifact import file_hash
 from restorect_edge.errors import IncompatibleError, UsageError, unknown_name
 from restorect_edge.models.blocks import area_thumbnail
 from restorect_edge.models.teacher import MULTIPLE, TEACHERS, Teacher
-from restorect_edge.training import checkpoint
 from restorect_edge.training.config import TeacherTraining
-from restorect_edge.training.objective import Objective, Parts
-from restorect_edge.training.sampling import Batch
-from restorect_edge.training.stage import Restore, Stage
+from restorect_edge.training.data.sampling import Batch
+from restorect_edge.training.engine import checkpoint
+from restorect_edge.training.engine.stage import Restore, Stage
+from restorect_edge.training.losses.objective import Objective, Parts
 
 __all__ = ["TeacherStage", "load_teacher"]
 

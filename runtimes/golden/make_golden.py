@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from vectors import FOLDER, MANIFEST, SCHEMA_VERSION
 
 import restorect_edge
-from restorect_edge.frames import (
+from restorect_edge.media.frames import (
     LAYOUTS,
     MATRICES,
     RANGES,
@@ -30,7 +30,7 @@ from restorect_edge.frames import (
     from_rgb,
     to_rgb,
 )
-from restorect_edge.photos import photos
+from restorect_edge.media.photos import photos
 
 KINDS = ("input", "rgb", "output")
 PADDING = 0xA5

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from restorect_edge.artifact import file_hash
 from restorect_edge.errors import IncompatibleError
-from restorect_edge.frames import FrameFormat
-from restorect_edge.metrics import psnr
+from restorect_edge.evaluation.metrics import psnr
+from restorect_edge.media.frames import FrameFormat
 
 __all__ = ["FOLDER", "MANIFEST", "SCHEMA_VERSION", "Vector", "passes", "read"]
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from jetson_bench.stop import Stop
 
-    from restorect_edge.bench.record import Protocol
+    from restorect_edge.bench.measure.record import Protocol
 
 HERE = Path(__file__).resolve().parent
 OLDEST = (3, 10)
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from jetson_bench.stop import INTERRUPTED, Interrupted, Stop
 
     from restorect_edge.errors import RestorectError
-    from restorect_edge.export.build_engine import EngineError
+    from restorect_edge.targets.tensorrt.build_engine import EngineError
 
     stop = Stop()
     try:
@@ -100,7 +100,7 @@ def _measure(arguments: argparse.Namespace, stop: "Stop") -> int:
     from jetson_bench.system import System
     from jetson_bench.table import table
 
-    from restorect_edge.export.build_engine import load_tensorrt, read_gpu
+    from restorect_edge.targets.tensorrt.build_engine import load_tensorrt, read_gpu
 
     system = System(arguments.root)
     power = Power(system, HERE / "found.json", stop)
@@ -124,7 +124,7 @@ def _measure(arguments: argparse.Namespace, stop: "Stop") -> int:
 
 
 def _protocol(arguments: argparse.Namespace) -> "Protocol":
-    from restorect_edge.bench.protocol import PROTOCOL
+    from restorect_edge.bench.measure.protocol import PROTOCOL
 
     protocol = replace(PROTOCOL, **QUICK) if arguments.quick else PROTOCOL
     return protocol if arguments.duration is None else replace(protocol, duration_s=arguments.duration)

@@ -8,7 +8,7 @@ import { build } from "esbuild";
 
 const ROOT = path.dirname(fileURLToPath(import.meta.url));
 const DIST = path.join(ROOT, "dist");
-const SAMPLES = path.join(ROOT, "../../restorect_edge/photos");
+const SAMPLES = path.join(ROOT, "../../restorect_edge/media/photos");
 const ORT = path.join(ROOT, "node_modules/onnxruntime-web/dist");
 /** ONNX Runtime's builds: for the CPU, and for WebGPU. */
 const BUILDS = ["ort-wasm-simd-threaded", "ort-wasm-simd-threaded.asyncify"];

@@ -29,14 +29,14 @@ from typing import Any
 import numpy as np
 
 import restorect_edge
-from restorect_edge.bench.jetson import bundle
-from restorect_edge.bench.record import Report
-from restorect_edge.metrics import psnr
-from restorect_edge.photos import photos
+from restorect_edge.bench.measure.record import Report
+from restorect_edge.bench.platforms.jetson import bundle
+from restorect_edge.evaluation.metrics import psnr
+from restorect_edge.media.photos import photos
 
 ROOT = Path(__file__).resolve().parents[2]
-STANDINS = ROOT / "tests" / "bench" / "jetson" / "standins"
-RECORDED = ROOT / "tests" / "bench" / "jetson" / "recorded"
+STANDINS = ROOT / "tests" / "bench" / "platforms" / "jetson" / "standins"
+RECORDED = ROOT / "tests" / "bench" / "platforms" / "jetson" / "recorded"
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from _results import conditions, result_path, write  # noqa: E402

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from restorect_edge.bench import __main__ as module
-from restorect_edge.bench.__main__ import main
-from restorect_edge.bench.record import Report
+from restorect_edge.bench.measure.record import Report
+from restorect_edge.cli import bench as module
+from restorect_edge.cli.bench import main
 
 QUICK = ("--quick", "--runs", "5", "--duration", "0.05", "--threads", "1")
 
@@ -101,7 +101,7 @@ def test_a_row_that_fails(artifact_onnx, model, tmp_path, monkeypatch, capsys):
 
 
 def test_clocks_that_cannot_be_put_back_cost_no_measurement(artifact_onnx, tmp_path, monkeypatch, capsys):
-    from restorect_edge.bench.device import Machine
+    from restorect_edge.bench.platforms.device import Machine
 
     policy = tmp_path / "root" / "sys/devices/system/cpu/cpufreq/policy0"
     policy.mkdir(parents=True)
@@ -156,7 +156,7 @@ def test_a_model_that_takes_no_image(model, capsys):
 
 
 def test_locked_clocks_need_a_machine_that_has_them(artifact_onnx, monkeypatch, tmp_path, capsys):
-    from restorect_edge.bench.device import Machine
+    from restorect_edge.bench.platforms.device import Machine
 
     monkeypatch.setattr(module, "Machine", lambda: Machine(tmp_path))
     assert bench(artifact_onnx.path, "--lock-clocks") == 5
@@ -164,7 +164,7 @@ def test_locked_clocks_need_a_machine_that_has_them(artifact_onnx, monkeypatch, 
 
 
 def test_an_interruption_keeps_what_was_measured(artifact_split, tmp_path, monkeypatch, capsys):
-    from restorect_edge.bench import _rows
+    from restorect_edge.bench import rows as _rows
 
     measured, real = [], _rows.measure
 
@@ -195,7 +195,7 @@ def test_a_kit(artifact_tensorrt, tmp_path, capsys):
 
 def test_a_report_is_json_of_the_schema(artifact_onnx, tmp_path):
     jsonschema = pytest.importorskip("jsonschema")
-    from restorect_edge.bench.record import json_schema
+    from restorect_edge.bench.measure.record import json_schema
 
     assert bench(artifact_onnx.path, "-o", tmp_path) == 0
     jsonschema.validate(json.loads((tmp_path / "report.json").read_text()), json_schema())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from restorect_edge.bench._peer import PeerModel, peer_subject
+from restorect_edge.bench.peer import PeerModel, peer_subject
 from restorect_edge.errors import BackendError, IncompatibleError, UsageError
 
 

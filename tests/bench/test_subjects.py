@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from restorect_edge.bench import apple
+from restorect_edge.bench.platforms import apple
 from restorect_edge.bench.subjects import FREE_SHAPES, candidates
 from restorect_edge.errors import IncompatibleError, UsageError
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
+from restorect_edge.media.photos import clean, photos
 from restorect_edge.models.teacher import Teacher, TeacherConfig
-from restorect_edge.photos import clean, photos
 from restorect_edge.training.config import StudentTraining, TeacherTraining
-from restorect_edge.training.loop import BEST, Trainer
-from restorect_edge.training.sampling import Sampling, draw
-from restorect_edge.training.sources import open_source
+from restorect_edge.training.data.sampling import Sampling, draw
+from restorect_edge.training.data.sources import open_source
+from restorect_edge.training.engine.loop import BEST, Trainer
 from restorect_edge.training.teacher import TeacherStage
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import restorect_edge
-from restorect_edge.photos import clean
+from restorect_edge.media.photos import clean
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from restorect_edge.bench.record import Report, json_schema
+from restorect_edge.bench.measure.record import Report, json_schema
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 REPORTS = sorted((FOLDER / "results").rglob("report.json"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from restorect_edge.errors import UsageError
-from restorect_edge.frames import LAYOUTS
+from restorect_edge.media.frames import LAYOUTS
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 PAGE = FOLDER.parent / "runtimes" / "README.md"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from restorect_edge.bench.record import Report
-from restorect_edge.bench.report import write
+from restorect_edge.bench.measure.record import Report
+from restorect_edge.bench.report.write import write
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 QUICK = argparse.Namespace(threads=1, duration=0.05, runs=10, warm_up=0.05)

@@ -7,7 +7,7 @@ import pytest
 
 from restorect_edge.evaluation import naturalness
 from restorect_edge.evaluation.naturalness import brisque, niqe
-from restorect_edge.photos import clean
+from restorect_edge.media.photos import clean
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from restorect_edge.errors import UsageError
+from restorect_edge.evaluation.metrics import gt_mean, psnr
 from restorect_edge.evaluation.protocols import PROTOCOLS, Protocol, corrected, protocol, resized
-from restorect_edge.metrics import gt_mean, psnr
 
 
 @pytest.fixture

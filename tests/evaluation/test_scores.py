@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from restorect_edge.errors import MissingDependencyError, UsageError
+from restorect_edge.evaluation.metrics import gt_mean, psnr, ssim
 from restorect_edge.evaluation.protocols import PROTOCOLS
 from restorect_edge.evaluation.scores import METRICS, Evaluator, choose
-from restorect_edge.metrics import gt_mean, psnr, ssim
 
 STANDARD = PROTOCOLS["standard"]
 

@@ -10,14 +10,14 @@ import pytest
 from PIL import Image
 
 from restorect_edge.artifact import Artifact
+from restorect_edge.cli.export import main
 from restorect_edge.errors import BackendError, QualityError, UsageError
 from restorect_edge.export import ExportRequest, auto, prepare
-from restorect_edge.export.__main__ import main
-from restorect_edge.export._staging import PREFIX
-from restorect_edge.export._targets import TARGETS
-from restorect_edge.export.verify import check, find_reference
-from restorect_edge.photos import clean, photos
-from restorect_edge.runtimes import load
+from restorect_edge.export.staging import PREFIX
+from restorect_edge.export.verify.check import check, find_reference
+from restorect_edge.inference import load
+from restorect_edge.media.photos import clean, photos
+from restorect_edge.targets.registry import TARGETS
 
 for library in ("nncf", "torchao", "openvino", "coremltools"):
     pytest.importorskip(library)
@@ -141,13 +141,13 @@ def test_the_kept_one_still_verifies_and_runs(run, target, photo):
 
 def test_a_budget_that_int8_cannot_keep_leaves_the_rest(tmp_path, pairs, monkeypatch):
     """Calibration over budget is a rejection, not the end of the export."""
-    from restorect_edge.export import _pipeline
+    from restorect_edge.export import pipeline
 
     def refuse(*_):
         raise QualityError("INT8 loses 0.300 dB")
 
     monkeypatch.setattr(auto, "ROUNDS", 6)
-    monkeypatch.setattr(_pipeline, "calibrate", refuse)
+    monkeypatch.setattr(pipeline, "calibrate", refuse)
     request = ExportRequest(**FEW, validation=pairs, output_dir=tmp_path)
     (made,) = prepare("lowlight-small", ["openvino"], request).run()
     assert made.manifest.precision in ("fp32", "fp16")
@@ -182,12 +182,12 @@ def test_a_network_of_ones_own_is_refused():
 KILLED = """
 import os, sys
 from restorect_edge.errors import QualityError
-from restorect_edge.export import ExportRequest, _pipeline, auto, prepare
+from restorect_edge.export import ExportRequest, pipeline, auto, prepare
 
 def refuse(*_):
     raise QualityError("no INT8, to be quick")
 
-_pipeline.calibrate = refuse
+pipeline.calibrate = refuse
 auto._measured = lambda *_: os.kill(os.getpid(), 9)
 request = ExportRequest(precision="auto", shapes=[(64, 96)], steps=1, num_calib=4, output_dir=sys.argv[1])
 prepare("lowlight-small", ["openvino"], request).run()

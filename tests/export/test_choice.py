@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from restorect_edge.bench.measure.timing import Timing
 from restorect_edge.errors import QualityError
-from restorect_edge.export._choice import Candidate, choose, table
-from restorect_edge.timing import Timing
+from restorect_edge.export.choice import Candidate, choose, table
 
 NOISE = (0.9, 1.0, 1.1, 0.95, 1.05, 1.0, 1.02, 0.98, 1.0)
 

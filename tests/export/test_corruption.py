@@ -9,10 +9,10 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from restorect_edge import verify
 from restorect_edge.artifact import Artifact, hash_files
+from restorect_edge.cli import verify
 from restorect_edge.errors import QualityError
-from restorect_edge.export.verify import verify as verify_artifact
+from restorect_edge.export.verify.check import verify as verify_artifact
 from restorect_edge.models.weights import load_weights
 
 

@@ -10,17 +10,17 @@ from safetensors.torch import save_file
 
 import restorect_edge
 from restorect_edge.artifact import Artifact
-from restorect_edge.calibration.lint import excluded_modules, lint
-from restorect_edge.calibration.plan import PLAN_FILE
+from restorect_edge.cli.export import main
 from restorect_edge.errors import QualityError, UsageError
+from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.export import ExportRequest, prepare
-from restorect_edge.export.__main__ import main
-from restorect_edge.export._targets import resolve
-from restorect_edge.export.verify import GATES, check, find_reference, verify
-from restorect_edge.metrics import psnr
+from restorect_edge.export.verify.check import GATES, check, find_reference, verify
+from restorect_edge.inference import backend_class
+from restorect_edge.media.photos import photos
 from restorect_edge.models import build
-from restorect_edge.photos import photos
-from restorect_edge.runtimes import backend_class
+from restorect_edge.quantization.lint.rules import excluded_modules, lint
+from restorect_edge.quantization.plan import PLAN_FILE
+from restorect_edge.targets.registry import resolve
 
 for library in ("nncf", "torchao", "openvino", "coremltools", "tensorrt_rtx_bindings", "litert_torch"):
     pytest.importorskip(library)

@@ -10,8 +10,8 @@ from torch import nn
 
 import restorect_edge
 from restorect_edge import ImageSpec, IncompatibleError, SizeRequirements, UsageError
-from restorect_edge.export.__main__ import main
-from restorect_edge.export.verify import verify
+from restorect_edge.cli.export import main
+from restorect_edge.export.verify.check import verify
 
 TARGETS = ["onnx", "openvino", "tensorrt", "coreml"]
 

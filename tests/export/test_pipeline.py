@@ -11,10 +11,10 @@ from torch import nn
 import restorect_edge
 from restorect_edge import ImageSpec, QualityError, UsageError, load
 from restorect_edge.artifact import Artifact, hash_files
-from restorect_edge.export import onnx as onnx_target
-from restorect_edge.export.__main__ import main
-from restorect_edge.export.verify import verify
-from restorect_edge.metrics import psnr
+from restorect_edge.cli.export import main
+from restorect_edge.evaluation.metrics import psnr
+from restorect_edge.export.verify.check import verify
+from restorect_edge.targets.onnx import converter as onnx_target
 
 
 class Brighten(nn.Module):

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from restorect_edge.cli.export import main
 from restorect_edge.errors import UsageError
 from restorect_edge.export import export
-from restorect_edge.export.__main__ import main
-from restorect_edge.export._recipe import parse_shapes, read_recipe
+from restorect_edge.export.recipe import parse_shapes, read_recipe
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "export").glob("*.toml"))

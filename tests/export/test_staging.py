@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from restorect_edge.errors import UsageError
-from restorect_edge.export._staging import OLD, PREFIX, staged
+from restorect_edge.export.staging import OLD, PREFIX, staged
 
 DEAD = 2**22 + 1
 """A process number that Linux never gives."""

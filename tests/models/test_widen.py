@@ -36,7 +36,7 @@ def test_the_added_channels_learn():
 
 
 def test_base_begins_as_the_shipped_small():
-    from restorect_edge.training import checkpoint
+    from restorect_edge.training.engine import checkpoint
 
     small, base = build("small"), build("base", seed=1)
     small.load_state_dict(checkpoint.read(locate("lowlight-small")))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import restorect_edge
-from restorect_edge.frames import LAYOUTS, MATRICES, RANGES, FrameFormat, from_rgb, to_rgb
+from restorect_edge.media.frames import LAYOUTS, MATRICES, RANGES, FrameFormat, from_rgb, to_rgb
 
 SOURCE = Path(__file__).parents[2] / "runtimes" / "cpp"
 GOLDEN = SOURCE.parent / "golden"

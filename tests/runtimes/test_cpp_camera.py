@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import restorect_edge
-from restorect_edge import video
-from restorect_edge.frames import FrameFormat, from_rgb, to_rgb
-from restorect_edge.photos import photos
-from restorect_edge.runtimes.stream import FrameRestorer
+from restorect_edge.inference.video.stream import FrameRestorer
+from restorect_edge.media import video
+from restorect_edge.media.frames import FrameFormat, from_rgb, to_rgb
+from restorect_edge.media.photos import photos
 
 av = pytest.importorskip("av")
 

@@ -9,8 +9,8 @@ import pytest
 import tree_sitter_cpp
 from tree_sitter import Language, Parser
 
-from restorect_edge.export.build_engine import LABELS, MODULES
-from restorect_edge.runtimes import RUNTIMES
+from restorect_edge.inference import RUNTIMES
+from restorect_edge.targets.tensorrt.build_engine import LABELS, MODULES
 
 SOURCE = Path(__file__).parents[2] / "runtimes" / "cpp"
 FILE = SOURCE / "src" / "backend_tensorrt.cpp"

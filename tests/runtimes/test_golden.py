@@ -11,7 +11,7 @@ import pytest
 from restorect_edge import load
 from restorect_edge.artifact import file_hash
 from restorect_edge.errors import IncompatibleError
-from restorect_edge.frames import LAYOUTS, MATRICES, RANGES, SHIFT, coefficients, to_rgb
+from restorect_edge.media.frames import LAYOUTS, MATRICES, RANGES, SHIFT, coefficients, to_rgb
 from restorect_edge.weights import locate
 
 SIDES = (64, 96)

@@ -11,10 +11,11 @@ import tree_sitter_swift
 from tree_sitter import Language, Parser
 
 from restorect_edge import artifact
-from restorect_edge.bench import record
-from restorect_edge.export.__main__ import main
-from restorect_edge.frames import MATRICES, RANGES, SHIFT, _forward, coefficients
-from restorect_edge.runtimes import stream, tiling
+from restorect_edge.bench.measure import record
+from restorect_edge.cli.export import main
+from restorect_edge.inference import tiling
+from restorect_edge.inference.video import stream
+from restorect_edge.media.frames import MATRICES, RANGES, SHIFT, _forward, coefficients
 from restorect_edge.spec import ImageSpec, SizeRequirements
 
 PACKAGE = Path(__file__).parents[2] / "runtimes" / "swift"

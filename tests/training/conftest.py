@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from restorect_edge.photos import photos
+from restorect_edge.media.photos import photos
 from restorect_edge.training.config import StudentTraining, TeacherTraining
 
 

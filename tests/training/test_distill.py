@@ -10,10 +10,10 @@ from torch import nn
 from restorect_edge.errors import IncompatibleError
 from restorect_edge.models.paper import PaperConfig, PaperStudent
 from restorect_edge.models.teacher import TEACHERS, Teacher, TeacherConfig
+from restorect_edge.training.data.sampling import Sampling, draw
+from restorect_edge.training.data.sources import open_source
 from restorect_edge.training.distill import StudentStage
-from restorect_edge.training.loop import Trainer
-from restorect_edge.training.sampling import Sampling, draw
-from restorect_edge.training.sources import open_source
+from restorect_edge.training.engine.loop import Trainer
 
 SMALL = TeacherConfig(
     dim=8, blocks=(1, 1, 1, 1), refinement=1, heads=(1, 1, 1, 1), latent=32, encoder_blocks=1, thumbnail=64

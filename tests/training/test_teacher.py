@@ -7,11 +7,11 @@ import torch
 
 from restorect_edge.errors import IncompatibleError, UsageError
 from restorect_edge.models import build
-from restorect_edge.training import checkpoint
-from restorect_edge.training.data import find_pairs
-from restorect_edge.training.loop import fit
-from restorect_edge.training.sampling import Sampling, draw
-from restorect_edge.training.sources import open_source
+from restorect_edge.training.data.folders import find_pairs
+from restorect_edge.training.data.sampling import Sampling, draw
+from restorect_edge.training.data.sources import open_source
+from restorect_edge.training.engine import checkpoint
+from restorect_edge.training.engine.loop import fit
 from restorect_edge.training.teacher import TeacherStage, load_teacher
 
 

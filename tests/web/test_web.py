@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import restorect_edge
-from restorect_edge.photos import photos
+from restorect_edge.media.photos import photos
 
 SOURCE = Path(__file__).parents[2] / "runtimes" / "web"
 GOLDEN = SOURCE.parent / "golden"

@@ -48,7 +48,7 @@ class Format(ctypes.Structure):
 
     @classmethod
     def of(cls, layout: str, width: int, height: int, **more: Any) -> "Format":
-        """Return a format by names, as `restorect_edge.frames.FrameFormat` has them."""
+        """Return a format by names, as `restorect_edge.media.frames.FrameFormat` has them."""
         matrix = MATRICES.index(more.get("matrix") or "bt601")
         levels = RANGES.index(more.get("range") or "limited")
         return cls(LAYOUTS.index(layout), width, height, matrix, levels, more.get("stride", 0))

@@ -7,7 +7,7 @@ namespace {
 
 constexpr int kShift = 20;
 
-// ⌊2²⁰·c + ½⌋ of the exact coefficients, which restorect_edge/frames.py derives.
+// ⌊2²⁰·c + ½⌋ of the exact coefficients, which restorect_edge/media/frames.py derives.
 constexpr Coefficients kCoefficients[2][2] = {
     {{1048576,
       1470104,

@@ -1,4 +1,4 @@
-// The latent of a video, as LatentTrack of restorect_edge/runtimes/stream.py.
+// The latent of a video, as LatentTrack of restorect_edge/inference/video/stream.py.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,4 @@
-// Restoration of RGB pixels by windows, as Runtime of restorect_edge/runtimes/base.py.
+// Restoration of RGB pixels by windows, as Runtime of restorect_edge/inference/base.py.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,4 @@
-// INT8 on CPUs whose 16-bit sums can saturate, as restorect_edge/_cpu.py knows them.
+// INT8 on CPUs whose 16-bit sums can saturate, as restorect_edge/utils/cpu.py knows them.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Exact tiling, as in restorect_edge/runtimes/tiling.py: an image is thought of as padded at the bottom and
+// Exact tiling, as in restorect_edge/inference/tiling.py: an image is thought of as padded at the bottom and
 // right, by reflection, to the size that the network takes. Windows never leave that padded image.
 #pragma once
 

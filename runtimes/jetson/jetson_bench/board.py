@@ -12,9 +12,9 @@ from jetson_bench.parse import Clocks, Sample, parse_jetpack
 from jetson_bench.power import Power
 from jetson_bench.system import System
 
-from restorect_edge.bench.record import Device
+from restorect_edge.bench.measure.record import Device
 from restorect_edge.errors import IncompatibleError
-from restorect_edge.export.build_engine import Gpu, jetpack_of, parse_l4t, product
+from restorect_edge.targets.tensorrt.build_engine import Gpu, jetpack_of, parse_l4t, product
 
 __all__ = ["Profile", "describe", "find_profile", "require_jetpack"]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from restorect_edge.artifact import Artifact
-from restorect_edge.export.build_engine import BuildOptions, ensure_engine
-from restorect_edge.runtimes.tensorrt import ANY_SHAPES, engine_errors
+from restorect_edge.targets.tensorrt.build_engine import BuildOptions, ensure_engine
+from restorect_edge.targets.tensorrt.runtime import ANY_SHAPES, engine_errors
 
 __all__ = ["build_engines"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restorect_edge.artifact import Artifact
-from restorect_edge.bench.record import Images, Subject
+from restorect_edge.bench.measure.record import Images, Subject
 from restorect_edge.errors import IncompatibleError
 
 __all__ = ["Entry", "Kit"]

@@ -15,9 +15,9 @@ from jetson_bench.measure import Bench, not_measured
 from jetson_bench.parse import PowerMode
 from jetson_bench.power import Power, RebootNeeded, choose_modes
 
-from restorect_edge.bench.record import Device, RecordError, Report, Row
+from restorect_edge.bench.measure.record import Device, RecordError, Report, Row
 from restorect_edge.errors import UsageError
-from restorect_edge.export.build_engine import EngineError, write_atomically
+from restorect_edge.targets.tensorrt.build_engine import EngineError, write_atomically
 
 __all__ = ["WANTED_MODES", "Session", "alone"]
 

@@ -1,7 +1,7 @@
 """The rows of a report as Markdown."""
 
-from restorect_edge.bench.record import Report, Row
-from restorect_edge.bench.statistics import summarise
+from restorect_edge.bench.measure.record import Report, Row
+from restorect_edge.bench.measure.statistics import summarise
 
 __all__ = ["table"]
 

@@ -10,8 +10,8 @@ from jetson_bench.board import Profile
 from jetson_bench.parse import Sample, parse_tegrastats
 from jetson_bench.system import System
 
-from restorect_edge.bench.protocol import Reading, throttled
-from restorect_edge.bench.record import Moment
+from restorect_edge.bench.measure.protocol import Reading, throttled
+from restorect_edge.bench.measure.record import Moment
 from restorect_edge.errors import UsageError
 
 __all__ = ["Events", "Observation", "Watch", "energy_per_frame", "lost_clock", "read_events"]

@@ -1,4 +1,4 @@
-/** The brightness of a video's restored frames; the same as `restorect_edge/runtimes/brightness.py`. */
+/** The brightness of a video's restored frames; the same as `restorect_edge/inference/video/brightness.py`. */
 
 type Floats = Float32Array<ArrayBufferLike>;
 

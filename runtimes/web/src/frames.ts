@@ -1,7 +1,7 @@
 /**
  * Camera frames: buffers of bytes to RGBA.
  *
- * Y'CbCr is converted in integers as `restorect_edge/frames.py` describes, to the same byte: coefficients times
+ * Y'CbCr is converted in integers as `restorect_edge/media/frames.py` describes, to the same byte: coefficients times
  * 2²⁰, half a unit added, an arithmetic shift, a clamp. Chroma is repeated over its block, never interpolated.
  */
 

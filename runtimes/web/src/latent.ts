@@ -1,4 +1,4 @@
-/** The latent of a video, frame by frame; the same as `restorect_edge/runtimes/stream.py`. */
+/** The latent of a video, frame by frame; the same as `restorect_edge/inference/video/stream.py`. */
 
 import { BrightnessTrack } from "./brightness.js";
 import { RestorectError } from "./errors.js";

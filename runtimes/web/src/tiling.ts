@@ -3,7 +3,7 @@
  *
  * An image is thought of as padded at the bottom and right, by reflection, to the size that the network takes.
  * Windows never leave that padded image and touch its border exactly where it has one, so that a convolution's
- * own zero padding acts as it does on the whole. The same plan as `restorect_edge/runtimes/tiling.py`.
+ * own zero padding acts as it does on the whole. The same plan as `restorect_edge/inference/tiling.py`.
  */
 
 import { RestorectError } from "./errors.js";

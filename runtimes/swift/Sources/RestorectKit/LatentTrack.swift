@@ -13,7 +13,7 @@ func changed(_ before: [Float], _ after: [Float]) -> Float {
     return off / count / max(level / (2 * count), 1 / 255)
 }
 
-/// The latent of a video, frame by frame; the same rule as `restorect_edge/runtimes/stream.py`.
+/// The latent of a video, frame by frame; the same rule as `restorect_edge/inference/video/stream.py`.
 ///
 /// Every `priorEvery` frames the prior gives a target. The latent goes towards it on every frame,
 /// `z ← smooth·z + (1 − smooth)·target`, and is set to it at once at the start and after a cut.

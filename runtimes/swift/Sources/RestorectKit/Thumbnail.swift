@@ -1,4 +1,4 @@
-/// What the prior looks at: 3 × side × side, RGB in [0, 1]; the same as `restorect_edge/runtimes/tiling.py`.
+/// What the prior looks at: 3 × side × side, RGB in [0, 1]; the same as `restorect_edge/inference/tiling.py`.
 ///
 /// Means of blocks of `pool` pixels of the padded picture, then exact area resampling.
 func thumbnail(of picture: Picture, padded: Size, prior: PriorSpec) -> [Float] {

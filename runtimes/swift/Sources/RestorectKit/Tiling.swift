@@ -12,7 +12,7 @@ struct Window {
     let columns: Span
 }
 
-/// Cover a padded image with windows of one size; the same plan as `restorect_edge/runtimes/tiling.py`.
+/// Cover a padded image with windows of one size; the same plan as `restorect_edge/inference/tiling.py`.
 func plan(padded: Size, window: Size, halo: Int) throws -> [Window] {
     let columns = try spans(length: padded.width, window: window.width, halo: halo)
     return try spans(length: padded.height, window: window.height, halo: halo).flatMap { rows in

@@ -1,4 +1,4 @@
-/// Y'CbCr ↔ RGB in integers, the same as `restorect_edge/frames.py`; grey gives no colour at all.
+/// Y'CbCr ↔ RGB in integers, the same as `restorect_edge/media/frames.py`; grey gives no colour at all.
 struct YCbCr {
     /// Fractional bits of the coefficients.
     static let shift = 20

@@ -4,7 +4,7 @@ import XCTest
 
 @testable import RestorectKit
 
-/// Times an artifact and writes the project's benchmark JSON, schema of `restorect_edge/bench/record.py`.
+/// Times an artifact and writes the project's benchmark JSON, schema of `restorect_edge/bench/measure/record.py`.
 ///
 /// Run on a device, with `RESTORECT_BENCHMARK` naming the file to write; else it is skipped.
 final class BenchmarkTests: XCTestCase {

@@ -1,0 +1,50 @@
+"""What networks are shown: the shipped photographs of a task, cut and scaled to each size."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restorect_edge.bench.measure.record import Images
+from restorect_edge.media.photos import TASKS, clean, of_task, photos
+
+__all__ = ["Pictures", "describe", "pictures"]
+
+Levels = NDArray[np.uint8]
+Shape = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pictures:
+    """Photographs of one size, each (H, W, 3) uint8 RGB."""
+
+    task: str
+    degraded: tuple[Levels, ...]
+    clean: tuple[Levels, ...]
+    """What `degraded` was made from, in the same order; empty for a task without such."""
+
+
+def pictures(task: str, shape: Shape) -> Pictures:
+    """Decode the photographs of a task; for one that has none, the dark ones.
+
+    Args:
+        task: such as ``lowlight``.
+        shape: (height, width) to cut and scale them to.
+    """
+    shown = photos(shape, of_task(task))
+    targets = clean(shape, task) if task in TASKS else {}
+    return Pictures(
+        task=task,
+        degraded=tuple(np.ascontiguousarray(image) for image in shown.values()),
+        clean=tuple(targets[name] for name in shown) if targets else (),
+    )
+
+
+def describe(task: str) -> Images:
+    """Return the record of the photographs as they are shipped, before they are cut to a size."""
+    shown = photos(folder=of_task(task))
+    digest = hashlib.sha256()
+    for image in shown.values():
+        digest.update(np.ascontiguousarray(image).tobytes())
+    return Images(count=len(shown), sha256=digest.hexdigest())

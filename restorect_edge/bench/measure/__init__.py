@@ -1,0 +1,1 @@
+"""Measuring: protocol, samples, statistics and the record that they are written to (numpy only)."""

@@ -1,0 +1,1 @@
+"""Machines that measurements run on: their conditions, Apple's compute plans, Jetsons."""

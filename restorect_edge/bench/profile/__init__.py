@@ -1,0 +1,1 @@
+"""Time per operation of an artifact, as its back end measures it."""

@@ -1,0 +1,1 @@
+"""Reports of measurements: tables, plots, pages and the console."""

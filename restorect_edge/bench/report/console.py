@@ -1,0 +1,65 @@
+"""What a session says on standard output: a table as wide as a terminal, and who is faster."""
+
+from collections.abc import Sequence
+
+from restorect_edge.bench.measure.record import Report
+from restorect_edge.bench.measure.statistics import retention
+from restorect_edge.bench.report.verdicts import verdicts
+from restorect_edge.bench.report.words import ABSENT, Shown, bytes_, interval, ms, shape, shown
+from restorect_edge.bench.report.write import roofline_share
+
+__all__ = ["aligned", "as_text"]
+
+HEADINGS = ("", "image", "p50 in ms (interval)", "p95", "model", "memory", "roofline", "psnr")
+
+
+def as_text(report: Report) -> str:
+    """Return the rows that were measured as a table, verdicts below it, and then what was not measured."""
+    rows = shown([report])
+    timed = [row for row in rows if row.total]
+    lines = aligned([HEADINGS, *(_cells(row) for row in timed)]) if timed else []
+    lines += ["", *verdicts(rows)] if verdicts(rows) else []
+    lines += [line for row in timed for line in _remarks(row)]
+    lines += [f"{row.name}: {row.row.status}: {row.row.reason}" for row in rows if not row.total]
+    return "\n".join(lines)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of cells as lines, the first column flush left and the others flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if index == 0 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _cells(row: Shown) -> tuple[str, ...]:
+    total, share = row.total, roofline_share(row)
+    if total is None:
+        return (row.series, shape(row.row), *[""] * 6)
+    return (
+        row.series,
+        shape(row.row),
+        interval(total.p50),
+        ms(total.p95),
+        ms(row.model.p50.value if row.model else None),
+        bytes_(row.row.memory_peak_bytes, ABSENT),
+        ABSENT if share is None else f"{100 * share:.0f} %",
+        f"{row.row.quality['psnr']:.2f}" if "psnr" in row.row.quality else ABSENT,
+    )
+
+
+def _remarks(row: Shown) -> list[str]:
+    recorded, found = row.row, []
+    if recorded.status != "measured":
+        found.append(f"{row.name}: {recorded.status}: {recorded.reason}")
+    if recorded.warm_up is not None and not recorded.warm_up.stable:
+        found.append(f"{row.name}: not stable after the warm-up")
+    if recorded.sustained:
+        kept = retention([m.seconds for m in recorded.sustained], [m.ms for m in recorded.sustained])
+        share = "too short to tell what is kept" if kept is None else f"kept {100 * kept:.1f} % of it"
+        found.append(f"{row.name}: throughput of the sustained run: {share}")
+    return found

@@ -1,0 +1,254 @@
+"""The rows of one size: load what runs here, time it in turns, and complete each row."""
+
+import statistics
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+
+from restorect_edge.bench.cold import cold_start
+from restorect_edge.bench.images import Pictures, pictures
+from restorect_edge.bench.measure.anchor import anchor
+from restorect_edge.bench.measure.protocol import DIGITS, PROTOCOL, Call, Samples, measure, sustain, throttled
+from restorect_edge.bench.measure.record import Moment, Protocol, Row
+from restorect_edge.bench.platforms import apple
+from restorect_edge.bench.platforms.device import Machine
+from restorect_edge.bench.profile.profile import PROFILERS, profile
+from restorect_edge.bench.subjects import Candidate, Opened, PeerCandidate, Shape
+from restorect_edge.errors import RestorectError
+from restorect_edge.evaluation.metrics import psnr
+
+__all__ = ["Setup", "absent_row", "rows_at"]
+
+PROFILED_RUNS = 10
+HIGHEST_PSNR = 200.0
+"""What stands for the infinite PSNR of equal images."""
+CLOCK_FELL = "the clock fell in the sustained run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """How a session measures."""
+
+    protocol: Protocol = PROTOCOL
+    """Its images and anchor are filled in."""
+    shapes: tuple[Shape, ...] = ()
+    """(height, width); empty: each candidate's own."""
+    sustained_s: float = 0.0
+    """Length of a run without rest, after the timed runs; 0 for none."""
+    power_mode: str | None = None
+    """Name of the power mode, where the machine does not tell."""
+    lock_clocks: bool = False
+    profile: bool = False
+    extras: bool = True
+    """Whether to measure start, memory, quality and the machine's peaks as well as latency."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A candidate that is loaded, and its row as far as it is known."""
+
+    candidate: Candidate
+    row: Row
+    call: Call
+
+
+def rows_at(
+    shape: Shape, group: Mapping[int, Candidate], setup: Setup, machine: Machine, task: str, bar: Any
+) -> Iterator[tuple[int, Row]]:
+    """Measure candidates at one size, and yield each one's row under its key.
+
+    Args:
+        shape: (height, width).
+        group: the candidates.
+        setup: how.
+        machine: whose sensors are read in sustained runs.
+        task: whose photographs are shown.
+        bar: a `tqdm`, of which each row is one step.
+    """
+    shown = pictures(task, shape)
+    ready: dict[int, _Ready] = {}
+    with ExitStack() as stack:
+        for key, candidate in group.items():
+            bar.set_description(f"{_size(shape)}: loading {candidate.subject.name}")
+            found = _loaded(candidate, shape, shown, setup, stack)
+            if isinstance(found, Row):
+                yield key, found
+                bar.update()
+            else:
+                ready[key] = found
+        done = bar.n
+        yield from _timed(ready, setup, machine, bar).items()
+        bar.n = done + len(ready)
+        bar.refresh()
+
+
+def absent_row(candidate: Candidate, shape: Shape, reason: str, *, failed: bool = False) -> Row:
+    """Return the row of what has no times, and why."""
+    return Row(
+        subject=candidate.subject,
+        runtime=candidate.runtime,
+        device=candidate.device_name(),
+        shape=shape,
+        status="failed" if failed else "not measured",
+        reason=" ".join(reason.split()),
+        quality=dict(candidate.quality),
+    )
+
+
+def _loaded(
+    candidate: Candidate, shape: Shape, shown: Pictures, setup: Setup, stack: ExitStack
+) -> _Ready | Row:
+    """Load a candidate and restore the photographs once; or say why there will be no times."""
+    missing = candidate.absent()
+    reason = str(missing) if missing else candidate.refusal(shape)
+    if reason:
+        return absent_row(candidate, shape, reason)
+    threads = setup.protocol.threads
+    try:
+        opened = stack.enter_context(candidate.open(threads))
+        results = [opened(image) for image in shown.degraded]
+        row = replace(
+            absent_row(candidate, shape, "not timed"),
+            provider=candidate.provider(opened),
+            device=candidate.device_name(opened),
+        )
+        if setup.extras:
+            row = replace(row, work=candidate.work(shape), quality=_quality(candidate, results, shown))
+            start = cold_start(candidate, shape, threads, shown.task)
+            row = replace(row, cold=start.cold, memory_peak_bytes=start.memory_peak_bytes)
+    except RestorectError as error:
+        return absent_row(candidate, shape, str(error), failed=True)
+    return _Ready(candidate, row, _call(opened, shown))
+
+
+def _call(opened: Opened, shown: Pictures) -> Call:
+    images = cycle(shown.degraded)
+
+    def call() -> Mapping[str, float]:
+        opened(next(images))
+        return opened.timings
+
+    return call
+
+
+def _quality(candidate: Candidate, results: list[Any], shown: Pictures) -> dict[str, float]:
+    """Return PSNR against the clean photographs, if they are of the candidate's task, and what it says."""
+    found = dict(candidate.quality)
+    if candidate.scored and candidate.task == shown.task and shown.clean:
+        scores = [min(psnr(r, c), HIGHEST_PSNR) for r, c in zip(results, shown.clean, strict=True)]
+        found = {"psnr": round(float(np.mean(scores)), DIGITS), **found}
+    return found
+
+
+def _timed(ready: Mapping[int, _Ready], setup: Setup, machine: Machine, bar: Any) -> dict[int, Row]:
+    """Time candidates in turns; one that stops working in between spoils the turns of all."""
+    if not ready:
+        return {}
+    size = _size(next(iter(ready.values())).row.shape)
+    names = {str(key): key for key in ready}
+    calls = {name: ready[key].call for name, key in names.items()}
+    before = apple.thermal_state()
+    bar.set_description(f"{size}: warming up")
+    try:
+        with anchor(setup.protocol.threads) as fixed:
+            progress = _Progress(bar, f"{size}: timing")
+            samples = measure(calls, setup.protocol, anchor=fixed, each_run=progress)
+    except RestorectError as error:
+        return {key: _failed(r, f"what it took turns with failed: {error}") for key, r in ready.items()}
+    heat = apple.warn_hot(before, apple.thermal_state())
+    found = {}
+    for name, key in names.items():
+        row = _row(ready[key].row, samples[name], heat)
+        try:
+            found[key] = _completed(ready[key], row, setup, machine, bar)
+        except RestorectError as error:
+            found[key] = _failed(ready[key], str(error))
+    return found
+
+
+def _failed(ready: _Ready, reason: str) -> Row:
+    return absent_row(ready.candidate, ready.row.shape, reason, failed=True)
+
+
+class _Progress:
+    """Shows the shares that calls have of their runs."""
+
+    def __init__(self, bar: Any, phase: str) -> None:
+        self._bar, self._done = bar, bar.n
+        self._shares: dict[str, float] = {}
+        self._phase = phase
+
+    def __call__(self, name: str, share: float) -> None:
+        if not self._shares:
+            self._bar.set_description(self._phase)
+        self._shares[name] = share
+        self._bar.n = round(self._done + sum(self._shares.values()), 2)
+        self._bar.update(0)
+
+
+def _row(row: Row, samples: Samples, heat: str) -> Row:
+    return replace(
+        row,
+        status="throttled" if heat else "measured",
+        reason=heat,
+        warm_up=samples.warm_up,
+        model_ms=tuple(samples.model_ms),
+        total_ms=tuple(samples.total_ms),
+        anchor_ms=tuple(samples.anchor_ms),
+        stages_ms=samples.stages_ms,
+    )
+
+
+def _completed(ready: _Ready, row: Row, setup: Setup, machine: Machine, bar: Any) -> Row:
+    """Add the sustained run and the profile, where they are asked for."""
+    if setup.sustained_s > 0:
+        bar.set_description(f"{_size(row.shape)}: {setup.sustained_s:g} s of {row.subject.name}")
+        moments, energy = _sustained(ready.call, setup.sustained_s, machine)
+        row = replace(row, sustained=moments, energy_mj=energy)
+        if throttled(moments):
+            row = replace(row, status="throttled", reason="; ".join(filter(None, (row.reason, CLOCK_FELL))))
+    if setup.profile and row.runtime in PROFILERS and not isinstance(ready.candidate, PeerCandidate):
+        try:
+            row = replace(row, modules_ms=_modules(ready.candidate, row.shape, setup.protocol.threads))
+        except RestorectError as error:  # such as a missing `onnx`; the times stand without it
+            bar.write(f"no profile of {row.subject.name}: {error}", file=sys.stderr)
+    return row
+
+
+def _sustained(call: Call, seconds: float, machine: Machine) -> tuple[tuple[Moment, ...], float | None]:
+    """Run without rest; return the moments and, where power is known of all, the energy of an image in mJ."""
+    images = 0
+
+    def counted() -> Mapping[str, float]:
+        nonlocal images
+        images += 1
+        return call()
+
+    machine.read()  # power is told from the second reading on
+    moments = sustain(counted, seconds, sensors=machine.read)
+    powers = [moment.power_mw for moment in moments if moment.power_mw is not None]
+    if len(powers) < len(moments) or not images:
+        return moments, None
+    return moments, round(statistics.fmean(powers) * moments[-1].seconds / images, 3)
+
+
+def _modules(candidate: Candidate, shape: Shape, threads: int | None) -> dict[str, float]:
+    """Profile a candidate; raises as `profile` does."""
+    found = profile(
+        candidate.source,
+        pictures(candidate.task or "lowlight", shape).degraded,
+        runtime=None if candidate.runtime == "torch" else candidate.runtime,
+        device=candidate.device,
+        threads=threads,
+        runs=PROFILED_RUNS,
+    )
+    return {name: round(ms, DIGITS) for name, ms in found.modules_ms.items()}
+
+
+def _size(shape: Shape) -> str:
+    return f"{shape[1]}×{shape[0]}"

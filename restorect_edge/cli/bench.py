@@ -1,0 +1,218 @@
+"""Command line: ``python -m restorect_edge.bench ARTIFACT...``."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from restorect_edge.bench.measure.protocol import PROTOCOL
+from restorect_edge.bench.measure.record import Protocol, Report
+from restorect_edge.bench.platforms.device import Machine
+from restorect_edge.bench.platforms.jetson import RunOptions, bundle, remote
+from restorect_edge.bench.report import console
+from restorect_edge.bench.report.write import FILES, write
+from restorect_edge.bench.session import Session, Setup
+from restorect_edge.bench.subjects import FREE_SHAPES, Candidate, candidates
+from restorect_edge.cli import compare
+from restorect_edge.cli.command import Parser, run
+from restorect_edge.errors import BackendError, RestorectError, UsageError
+from restorect_edge.export.recipe import parse_shapes
+from restorect_edge.inference import RUNTIMES
+
+EXAMPLES = """  python -m restorect_edge.bench out/lowlight-small-onnx-fp32-400x600
+  python -m restorect_edge.bench out/fp32 out/int8 --onnx theirs.onnx --threads 2 -o report
+  python -m restorect_edge.bench lowlight-small --shapes 400x600,720x1280 --sustained 120 --profile -o report
+  python -m restorect_edge.bench out/lowlight-small-tensorrt-fp16-400x600 --bundle jetson -o kit.tar.gz
+  python -m restorect_edge.bench out/lowlight-small-tensorrt-fp16-400x600 --host user@jetson -o jetson
+  python -m restorect_edge.bench compare before/report.json after/report.json
+
+All that is named takes turns, A, B, A, B, …; "faster" is said only where the intervals of the medians part.
+With -o, DIR gets report.json, report.md and report.html. What cannot run here is a row that says why; where
+nothing at all can, that is an error. The exit code is 5 where a row failed.
+"""
+QUICK = replace(PROTOCOL, duration_s=0.2, least_runs=10, least_warm_up_s=0.0, warm_up_cap_s=0.2, pause_s=0.0)
+CAP = PROTOCOL.warm_up_cap_s / PROTOCOL.least_warm_up_s
+"""How many times the least warm-up it may take at most."""
+
+
+def parser() -> Parser:
+    """Return the parser."""
+    p = Parser(
+        "bench", "Measure latency, memory and throughput, with the conditions that they depend on.", EXAMPLES
+    )
+    p.add_argument("artifacts", metavar="ARTIFACT", nargs="*", help="artifacts, and weights by name or file")
+    p.add_argument("--onnx", type=Path, nargs="+", default=[], metavar="FILE", help="models of other people")
+    p.add_argument("--shapes", metavar="HxW[,HxW]", help="image sizes; default: the artifact's own")
+    p.add_argument("--threads", type=int, metavar="N", help="CPU threads; default: the back end decides")
+    p.add_argument(
+        "--runtime", metavar="R", help=f"back end, if not the artifact's own: {', '.join(RUNTIMES)}"
+    )
+    p.add_argument("--device", default="auto", metavar="D", help="such as cpu, gpu, cuda; default auto")
+    how = p.add_argument_group("how long")
+    how.add_argument("--duration", type=float, metavar="S", help="of a row's timed runs; default 10")
+    how.add_argument("--runs", type=int, metavar="N", help="timed runs of a row, at least; default 200")
+    how.add_argument("--warm-up", type=float, metavar="S", help="at least; default 3, at most ten times that")
+    how.add_argument(
+        "--sustained", type=float, default=0.0, metavar="S", help="then run without rest this long; default 0"
+    )
+    how.add_argument("--quick", action="store_true", help="a rehearsal in seconds: too short to measure")
+    state = p.add_argument_group("the machine")
+    state.add_argument(
+        "--power-mode",
+        nargs="+",
+        default=[],
+        metavar="M",
+        help="its name, for the record; with --host the modes to measure in",
+    )
+    state.add_argument("--lock-clocks", action="store_true", help="at their highest; put back afterwards")
+    p.add_argument("--profile", action="store_true", help="also show which modules take the time")
+    jetson = p.add_argument_group("Jetson")
+    jetson.add_argument("--bundle", choices=["jetson"], help="write a kit that measures there, to -o")
+    jetson.add_argument("--host", metavar="USER@HOST", help="measure there, over ssh")
+    p.add_argument("-o", "--output", type=Path, metavar="DIR", help="where the report goes; default: nowhere")
+    p.add_argument("--overwrite", action="store_true", help="replace a report that is there")
+    p.add_argument("--json", action="store_true", help="the report as one JSON object on standard output")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["compare"]:
+        return compare.main(words[1:])
+    return run(_bench, parser(), words)
+
+
+def _bench(args: argparse.Namespace) -> int:
+    if args.bundle:
+        return _bundle(args)
+    _check_output(args, FILES)
+    return _measure_there(args) if args.host else _measure_here(args)
+
+
+def _measure_here(args: argparse.Namespace) -> int:
+    if len(args.power_mode) > 1:
+        raise UsageError("--power-mode takes one name here, which is recorded; several are for --host")
+    setup = Setup(
+        protocol=_protocol(args),
+        shapes=_shapes(args),
+        sustained_s=args.sustained,
+        power_mode=next(iter(args.power_mode), None),
+        lock_clocks=args.lock_clocks,
+        profile=args.profile,
+    )
+    found = candidates(args.artifacts, args.onnx, runtime=args.runtime, device=args.device)
+    session = Session(found, setup, Machine())
+    try:
+        report = session.run()
+    except (KeyboardInterrupt, RestorectError):  # interrupted, or clocks that could not be put back
+        partial = session.report()
+        if any(row.total_ms for row in partial.rows):
+            _hand_over(partial, args)
+        raise
+    failed = [row for row in report.rows if row.status == "failed"]
+    if not failed and not any(row.total_ms for row in report.rows):
+        raise _why_nothing(report, found)
+    _hand_over(report, args)
+    if failed:
+        raise BackendError(f"{len(failed)} of {len(report.rows)} rows failed: {failed[0].reason}")
+    return 0
+
+
+def _measure_there(args: argparse.Namespace) -> int:
+    """Measure on a Jetson by the kit, and make its report one like ours."""
+    if args.output is None:
+        raise UsageError("--host needs -o DIR, where the report goes")
+    if args.onnx or args.threads or args.runtime or args.profile:
+        raise UsageError("--onnx, --threads, --runtime and --profile are not for --host: TensorRT runs there")
+    options = RunOptions(
+        power_modes=tuple(args.power_mode),
+        lock_clocks=args.lock_clocks,
+        duration_s=args.duration,
+        sustained_s=args.sustained or None,
+        more=("--quick",) if args.quick else (),
+    )
+    found = remote(
+        args.host,
+        args.artifacts,
+        args.output,
+        shapes=_shapes(args) or FREE_SHAPES,
+        options=options,
+        progress=_say,
+    )
+    _hand_over(found.report, args)
+    return 0
+
+
+def _bundle(args: argparse.Namespace) -> int:
+    if args.output is None:
+        raise UsageError("--bundle needs -o FILE, such as -o kit.tar.gz")
+    _check_output(args, ())
+    kit = bundle(args.artifacts, args.output, shapes=_shapes(args) or FREE_SHAPES)
+    _say(f"{kit.bytes / 1e6:.1f} MB, {', '.join(kit.artifacts)}")
+    _say(f"next: scp {kit.path} user@jetson: && ssh -t user@jetson 'tar -xzf {kit.path.name} && "
+         "sudo python3 restorect-kit/restorect_bench.py'")  # fmt: skip
+    print(kit.path)
+    return 0
+
+
+def _protocol(args: argparse.Namespace) -> Protocol:
+    base = QUICK if args.quick else PROTOCOL
+    warm_up = base.least_warm_up_s if args.warm_up is None else args.warm_up
+    numbers = {
+        "--duration": base.duration_s if args.duration is None else args.duration,
+        "--runs": base.least_runs if args.runs is None else args.runs,
+        "--warm-up": warm_up,
+        "--sustained": args.sustained,
+    }
+    least = {"--runs": 1}
+    for option, value in numbers.items():
+        if not least.get(option, 0) <= value < float("inf"):
+            raise UsageError(f"{option} is at least {least.get(option, 0)}, got {value:g}")
+    if args.threads is not None and args.threads < 1:
+        raise UsageError(f"--threads is at least 1, got {args.threads}")
+    return replace(
+        base,
+        threads=args.threads,
+        duration_s=float(numbers["--duration"]),
+        least_runs=numbers["--runs"],
+        least_warm_up_s=float(warm_up),
+        warm_up_cap_s=base.warm_up_cap_s if args.warm_up is None else CAP * warm_up,
+    )
+
+
+def _shapes(args: argparse.Namespace) -> tuple[tuple[int, int], ...]:
+    return tuple(dict.fromkeys(parse_shapes(args.shapes))) if args.shapes else ()
+
+
+def _check_output(args: argparse.Namespace, names: Sequence[str]) -> None:
+    """Raise `UsageError` before any work where the output is there already, or cannot be written."""
+    if args.output is None:
+        return
+    files = [args.output / name for name in names] or [args.output]
+    there = next((file for file in files if file.exists()), None)
+    if there is not None and not args.overwrite:
+        raise UsageError(f"'{there}' exists; use --overwrite to replace, or another -o")
+    folder = args.output if names else args.output.parent
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise UsageError(f"cannot write below '{existing}'; choose another place with -o")
+
+
+def _hand_over(report: Report, args: argparse.Namespace) -> None:
+    """Print a report, and write it where that is asked for."""
+    print(report.to_json() if args.json else console.as_text(report), end="" if args.json else "\n")
+    for path in write(report, args.output) if args.output else []:
+        print(path, file=sys.stderr if args.json else sys.stdout)
+
+
+def _why_nothing(report: Report, found: Sequence[Candidate]) -> RestorectError:
+    """Return the error of a session without any time: why the first candidate cannot run here."""
+    reasons = [reason for candidate in found if (reason := candidate.absent()) is not None]
+    return reasons[0] if reasons else UsageError(f"nothing was measured: {report.rows[0].reason}")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,164 @@
+"""Command line: ``python -m restorect_edge.calibrate --weights lowlight-small``."""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from restorect_edge.cli.command import Parser, run
+from restorect_edge.errors import UsageError
+from restorect_edge.quantization.data.dataset import CalibrationSet, calibration_images
+from restorect_edge.quantization.data.validation import validation_pairs
+from restorect_edge.quantization.missing import require_nncf
+from restorect_edge.quantization.options import MAX_PSNR_DROP, Calibration
+from restorect_edge.utils.files import replacing
+
+if TYPE_CHECKING:
+    from restorect_edge.models.weights import Weights
+    from restorect_edge.quantization.calibrated import Calibrated
+
+EXAMPLES = """  python -m restorect_edge.calibrate --weights lowlight-small
+  python -m restorect_edge.calibrate --weights lowlight-small --data photographs --num 64 -o plan.json
+  python -m restorect_edge.calibrate --weights mine.safetensors --data set.json --json
+  python -m restorect_edge.calibrate --weights mine.safetensors --validation pairs --max-psnr-drop 0.05
+
+DATA is a folder of photographs as the network will be given them, a folder of pairs (low/ or input/ is
+used), or a manifest (.json) with the sha256 of each image; by default the set that is shipped for the task
+of the weights. The plan has every scale, and what stays float and why. The recipe has what INT8 costs in dB
+of PSNR on the validation pairs, and which blocks were returned to float so that it costs no more than it may.
+Both are the same for the same weights, data and seed, but for --qat, which does what it can in its time.
+"""
+
+
+def parser() -> Parser:
+    """Return the parser."""
+    p = Parser("calibrate", "Calibrate a student to INT8 once for all targets, and write the plan.", EXAMPLES)
+    p.add_argument(
+        "-w", "--weights", default="lowlight-small", metavar="NAME|PATH", help="default lowlight-small"
+    )
+    p.add_argument("--data", type=Path, metavar="DIR|MANIFEST", help="default: the shipped set of the task")
+    p.add_argument("--num", type=int, default=128, metavar="N", help="photographs at most, default 128")
+    p.add_argument("--seed", type=int, default=0, metavar="N", help="of their choice, default 0")
+    p.add_argument(
+        "--max-psnr-drop",
+        type=float,
+        default=MAX_PSNR_DROP,
+        metavar="DB",
+        help=f"the most INT8 may cost, default {MAX_PSNR_DROP:.2f} dB",
+    )
+    p.add_argument(
+        "--validation", type=Path, metavar="DIR", help="pairs to measure it on; default: those of the task"
+    )
+    p.add_argument("--qat", type=float, metavar="MINUTES", help="fine-tune under quantisation first")
+    p.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="the plan; default out/NAME-int8-plan.json"
+    )
+    p.add_argument("--recipe", type=Path, metavar="FILE", help="the recipe; default beside the plan")
+    p.add_argument("--json", action="store_true", help="the plan on standard output, and in FILE if given")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return run(_calibrate, parser(), argv)
+
+
+def _calibrate(args: argparse.Namespace) -> int:
+    weights = student_weights(args.weights)
+    path = _output(args, weights)
+    recipe = _recipe_path(args, path)
+    task = str(weights.card.get("task", "custom"))
+    chosen = calibration_images(args.data, num=args.num, seed=args.seed, task=task)
+    for note in chosen.notes:
+        _say(f"warning: {note}")
+    wanted = Calibration(
+        photographs=chosen,
+        seed=args.seed,
+        max_psnr_drop=args.max_psnr_drop,
+        validation=validation_pairs(args.validation, task),
+        qat=args.qat,
+    )
+    _say(f"calibrating {weights.name} on {chosen.count} photographs, {chosen.source}")
+    made = _made(weights, wanted)
+    files = {path: made.plan.to_json(), recipe: made.recipe.to_json()}
+    written = [_write(file, text) for file, text in files.items() if file is not None]
+    if args.json:
+        _say(made.recipe.summary())
+        sys.stdout.write(made.plan.to_json())
+    else:
+        sys.stdout.write("".join(f"{line}\n" for line in (*_text(made, chosen), *written)))
+    return 0
+
+
+def student_weights(source: str) -> "Weights":
+    """Load a student to calibrate.
+
+    Raises:
+        MissingDependencyError: the extra ``calibrate`` is not installed.
+        UsageError: no such weights, or a network without prior and body.
+    """
+    require_nncf()
+    from restorect_edge.models.weights import load_weights
+
+    weights = load_weights(source)
+    if weights.student is None:
+        raise UsageError(f"'{weights.name}' has no prior and local body; only such students are quantised")
+    return weights
+
+
+def _output(args: argparse.Namespace, weights: "Weights") -> Path | None:
+    """Return where the plan goes; what is wrong with it is said before minutes of calibration."""
+    if args.output is None:
+        return None if args.json else Path("out") / f"{weights.name}-int8-plan.json"
+    return _writable(args.output)
+
+
+def _recipe_path(args: argparse.Namespace, plan: Path | None) -> Path | None:
+    if args.recipe is not None:
+        return _writable(args.recipe)
+    return plan and plan.with_name(f"{plan.stem.removesuffix('-plan')}-recipe.json")
+
+
+def _writable(path: Path) -> Path:
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if path.is_dir() or not there.is_dir():
+        raise UsageError(f"cannot write '{path}': '{path if path.is_dir() else there}' is in the way")
+    return path
+
+
+def _made(weights: "Weights", wanted: Calibration) -> "Calibrated":
+    from restorect_edge.quantization.calibrated import calibrate
+
+    return calibrate(
+        weights.body_owner(), wanted, weights=weights.name, weights_sha256=weights.sha256, progress=_say
+    )
+
+
+def _write(path: Path, text: str) -> Path:
+    try:
+        with replacing(path) as stream:
+            stream.write(text.encode())
+    except OSError as error:
+        raise UsageError(f"cannot write '{path}': {error.strerror}") from error
+    return path
+
+
+def _text(made: "Calibrated", chosen: CalibrationSet) -> Iterator[str]:
+    plan = made.plan
+    stored = sum(tensor.arithmetic == "float" for tensor in plan.tensors)
+    kinds = Counter("weight" if tensor.kind == "weight" else "activation" for tensor in plan.tensors)
+    yield f"{kinds['weight']} weights and {kinds['activation']} activations in int8, {plan.scheme}"
+    if stored:
+        yield f"  {stored} of the weights are stored in int8 and computed with in float"
+    for reason, count in Counter(row["why"] for row in plan.excluded).items():
+        yield f"  float: {count} {'operation' if count == 1 else 'operations'}: {reason}"
+    asked = f", {chosen.requested} asked for" if chosen.count < chosen.requested else ""
+    yield f"calibrated on {chosen.count} of {chosen.available} photographs{asked}, {chosen.source}"
+    yield f"  seed {plan.seed}, sha256 {plan.calibration_sha256}"
+    yield made.recipe.summary()
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

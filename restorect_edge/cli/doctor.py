@@ -1,0 +1,194 @@
+"""Command line: ``python -m restorect_edge.doctor``."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from restorect_edge.cli.command import Parser, run
+from restorect_edge.errors import BackendError, MissingDependencyError
+from restorect_edge.inference import RUNTIMES, backend_class
+from restorect_edge.targets.registry import TARGETS, missing
+from restorect_edge.utils.cpu import cpu_name, has_vnni
+from restorect_edge.weights import card, locate, names
+
+EXAMPLES = """  python -m restorect_edge.doctor
+  python -m restorect_edge.doctor --json
+
+Lists what runs here, on which devices, and what each back end and export target that is missing needs.
+The exit code is 0 whatever is found.
+"""
+
+LIBRARIES = {
+    "coreml": ("coremltools",),
+    "litert": ("ai_edge_litert",),
+    "mil": ("coremltools",),
+    "tensorrt": ("tensorrt", "tensorrt_rtx_bindings"),
+}
+"""Import names of back ends that are not called by their library's name."""
+
+JETSON_FILE = Path("/etc/nv_tegra_release")
+JETPACK = (
+    "TensorRT comes with JetPack (apt install tensorrt python3-libnvinfer), not from PyPI: make the virtual "
+    "environment again with python3 -m venv --system-site-packages"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendReport:
+    """What was found of one back end."""
+
+    name: str
+    available: bool
+    version: str | None
+    """Of its library, None where that is not installed or was not looked at."""
+    devices: tuple[str, ...]
+    runs: tuple[str, ...]
+    """Targets whose artifacts it runs; ``weights`` for PyTorch."""
+    needs: str
+    """What to do to make it available; empty where it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetReport:
+    """Whether one export target can be made here."""
+
+    name: str
+    ready: bool
+    summary: str
+    verified_by: str
+    needs: str
+
+
+def parser() -> Parser:
+    """Return the parser."""
+    p = Parser("doctor", "Show what runs on this machine, and what the rest needs.", EXAMPLES)
+    p.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return run(_doctor, parser(), argv)
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    found = examine()
+    print(json.dumps(found, indent=2) if args.json else _text(found))
+    return 0
+
+
+def examine() -> dict[str, Any]:
+    """Return everything found as JSON-able values: system, runtimes, targets and weights."""
+    return {
+        "system": system(),
+        "runtimes": [asdict(examine_backend(name)) for name in RUNTIMES],
+        "targets": [asdict(examine_target(name)) for name in TARGETS],
+        "weights": [_weights(name) for name in names()],
+    }
+
+
+def system() -> dict[str, Any]:
+    """Return versions of the package, Python and its base libraries, the system and the CPU."""
+    return {
+        "restorect_edge": metadata.version("restorect-edge"),
+        "python": platform.python_version(),
+        "numpy": metadata.version("numpy"),
+        "pillow": metadata.version("pillow"),
+        "os": platform.platform(),
+        "machine": platform.machine(),
+        "cpu": cpu_name(),
+        "vnni": has_vnni(),
+        "cores": os.cpu_count(),
+    }
+
+
+def examine_backend(name: str) -> BackendReport:
+    """Ask a back end for its devices; whatever goes wrong is what it needs."""
+    devices: tuple[str, ...] = ()
+    needs = ""
+    try:
+        devices = backend_class(name).devices()
+    except MissingDependencyError as error:
+        needs = _needs_library(name, error)
+    except BackendError as error:
+        needs = str(error)
+    except Exception as error:  # a broken installation raises anything, and saying so is this verb's job
+        needs = f"its library is installed but fails: {type(error).__name__}: {error}"
+    return BackendReport(
+        name=name,
+        available=bool(devices),
+        version=_version(name),
+        devices=devices,
+        runs=RUNTIMES[name].targets or ("weights",),
+        needs=needs or ("" if devices else "its library finds no device"),
+    )
+
+
+def _needs_library(name: str, error: MissingDependencyError) -> str:
+    install = f"pip install 'restorect-edge[{error.extra}]'"
+    if name == "coreml":
+        return f"macOS, and {install}"
+    if name == "tensorrt":
+        return JETPACK if JETSON_FILE.is_file() else f"an NVIDIA GPU, and {install}; on a Jetson, {JETPACK}"
+    return install
+
+
+def _version(name: str) -> str | None:
+    """Return the version of a back end's library if it has been imported."""
+    loaded = (sys.modules.get(library) for library in LIBRARIES.get(name, (name,)))
+    versions = (getattr(module, "__version__", None) for module in loaded if module)
+    return next((str(version).partition("-")[0] for version in versions if version), None)
+
+
+def examine_target(name: str) -> TargetReport:
+    """Look for the libraries that exporting to a target needs, without importing them."""
+    target = TARGETS[name]
+    extras = dict.fromkeys(extra for _, extra in missing(target))
+    needs = f"pip install 'restorect-edge[{','.join(extras)}]'" if extras else ""
+    return TargetReport(
+        name=name, ready=not needs, summary=target.summary, verified_by=target.verified_by, needs=needs
+    )
+
+
+def _weights(name: str) -> dict[str, Any]:
+    facts = card(locate(name))
+    return {"name": name, "task": facts.get("task"), "licence": facts.get("licence")}
+
+
+_VNNI = {
+    True: ", VNNI",
+    False: ", no VNNI: INT8 for ONNX and OpenVINO needs --cpu avx2",
+    None: "",
+}
+
+
+def _text(found: dict[str, Any]) -> str:
+    base = found["system"]
+    lines = [
+        f"restorect-edge {base['restorect_edge']}, Python {base['python']}, numpy {base['numpy']}, "
+        f"Pillow {base['pillow']}",
+        f"{base['os']}, {base['machine']}",
+        f"{base['cpu']}, {base['cores']} logical cores{_VNNI[base['vnni']]}",
+        "",
+        "Back ends",
+    ]
+    for row in found["runtimes"]:
+        state = ", ".join(row["devices"]) if row["available"] else f"needs: {row['needs']}"
+        lines.append(f"  {row['name']:<12} {row['version'] or '-':<14} {state}")
+    lines += ["", "Export targets"]
+    for row in found["targets"]:
+        state = "ready" if row["ready"] else f"needs: {row['needs']}"
+        lines.append(f"  {row['name']:<12} {state:<14} {row['summary']}")
+    lines += ["", "Weights"]
+    lines += [
+        f"  {w['name']:<27} {w['task'] or '-'}, licence: {w['licence'] or 'not stated'}"
+        for w in found["weights"]
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,252 @@
+"""Command line: ``python -m restorect_edge.drift ARTIFACT|WEIGHTS``."""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from restorect_edge.artifact import Artifact
+from restorect_edge.cli.calibrate import student_weights
+from restorect_edge.cli.command import Parser, run
+from restorect_edge.errors import MissingDependencyError, UsageError
+from restorect_edge.quantization.data.dataset import CalibrationSet, calibration_images
+from restorect_edge.utils.files import replacing
+
+if TYPE_CHECKING:
+    from restorect_edge.models.student import Student
+    from restorect_edge.quantization.drift.measure import ModuleDrift
+    from restorect_edge.quantization.quantize import QuantizedStudent
+
+EXAMPLES = """  python -m restorect_edge.drift lowlight-small --plot drift.png
+  python -m restorect_edge.drift out/lowlight-small-openvino-int8-400x600 --data photographs
+  python -m restorect_edge.drift mine.safetensors --data pairs --num 32 --json -o report
+
+Weights are calibrated first, on the same photographs; an INT8 artifact is rebuilt from its plan. SNR is the
+energy of the float32 output over that of the difference, in dB: accumulated, with inputs that have drifted
+already, and alone, with the float network's inputs. Modules have their names in the source; the body gets z
+of the float prior, and 'student' is the whole network. A flow's row is its latent after a step.
+"""
+
+FULL = 60.0
+"""SNR in dB at which a bar is empty; at 0 dB it is full."""
+BAR = 20
+HEADINGS = {
+    "prior": "prior: float arithmetic, weights stored as int8 (3×3) or float16 (1×1)",
+    "flow": "flow steps: the latent after each; float arithmetic, conditions that have drifted",
+    "body": "body: int8, but for what the plan leaves in float",
+    "output": "restored image: of the body with the float z, and of the whole student",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What was compared, and what came out."""
+
+    name: str
+    how: str
+    """Where the quantised network came from, in words."""
+    photographs: CalibrationSet
+    rows: "tuple[ModuleDrift, ...]"
+
+    @property
+    def worst(self) -> "ModuleDrift":
+        """The module of the least accumulated SNR."""
+        return min(self._modules, key=lambda row: row.snr)
+
+    @property
+    def worst_alone(self) -> "ModuleDrift":
+        """The module that adds most by itself."""
+        return min(self._modules, key=lambda row: math.inf if row.alone_snr is None else row.alone_snr)
+
+    @property
+    def _modules(self) -> "list[ModuleDrift]":
+        return [row for row in self.rows if row.stage in ("prior", "body")]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a program may read; decibels are null where they are infinite."""
+        return {
+            "name": self.name,
+            "quantised": self.how,
+            "photographs": self.photographs.count,
+            "photographs_source": self.photographs.source,
+            "photographs_sha256": self.photographs.sha256,
+            "worst": self.worst.name,
+            "worst_alone": self.worst_alone.name,
+            "modules": [_row(row) for row in self.rows],
+        }
+
+
+def parser() -> Parser:
+    """Return the parser."""
+    p = Parser("drift", "Show how far INT8 takes each module and flow step from its float32 form.", EXAMPLES)
+    p.add_argument("source", metavar="ARTIFACT|WEIGHTS", help="INT8 artifact, or weights by name or file")
+    p.add_argument("-w", "--weights", metavar="PATH", help="what the artifact was made from, if not shipped")
+    p.add_argument("--data", type=Path, metavar="DIR|MANIFEST", help="default: the shipped set of the task")
+    p.add_argument("--num", type=int, default=128, metavar="N", help="photographs at most, default 128")
+    p.add_argument("--seed", type=int, default=0, metavar="N", help="of their choice, default 0")
+    p.add_argument("--plot", type=Path, metavar="FILE", help="draw the table as a PNG image")
+    p.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    p.add_argument("-o", "--output", type=Path, metavar="DIR", help="write drift.json and drift.png there")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return run(_drift, parser(), argv)
+
+
+def _drift(args: argparse.Namespace) -> int:
+    plots = _plots(args)
+    report = _from_artifact(args) if Path(args.source).is_dir() else _from_weights(args)
+    content = json.dumps(report.to_dict(), indent=2)
+    if args.output:
+        _write(args.output / "drift.json", f"{content}\n".encode())
+    for path in plots:
+        _draw(path, report)
+    sys.stdout.write(f"{content}\n" if args.json else "".join(f"{line}\n" for line in table(report)))
+    return 0
+
+
+def _plots(args: argparse.Namespace) -> list[Path]:
+    """Return where plots go; what is wrong with it is said before minutes of measuring."""
+    paths: list[Path] = [args.plot] if args.plot else []
+    if paths and paths[0].suffix.lower() != ".png":
+        raise UsageError(f"--plot writes a PNG image, got '{paths[0]}'; name it .png")
+    if args.output:
+        paths.append(args.output / "drift.png")
+    if paths:
+        from restorect_edge.quantization.drift.plot import require_matplotlib
+
+        require_matplotlib()
+    return paths
+
+
+def _from_weights(args: argparse.Namespace) -> Report:
+    if args.weights is not None:
+        raise UsageError("--weights is for artifacts; name the weights as the source")
+    weights = student_weights(args.source)
+    task = str(weights.card.get("task", "custom"))
+    chosen = calibration_images(args.data, num=args.num, seed=args.seed, task=task)
+    from restorect_edge.quantization.quantize import quantize_student
+
+    for note in chosen.notes:
+        _say(f"warning: {note}")
+    _say(f"calibrating {weights.name} on {chosen.count} photographs, {chosen.source}")
+    student = weights.body_owner()
+    quantised = quantize_student(student, chosen.images)
+    return _measured(weights.name, "calibrated on the same photographs", student, quantised, chosen)
+
+
+def _from_artifact(args: argparse.Namespace) -> Report:
+    artifact = Artifact.open(args.source)
+    manifest = artifact.manifest
+    if manifest.precision != "int8":
+        raise UsageError(
+            f"'{artifact.path}' is {manifest.precision}; drift is between float32 and int8: "
+            "export with --precision int8, or name the weights"
+        )
+    chosen = calibration_images(args.data, num=args.num, seed=args.seed, task=manifest.task)
+    student, quantised = _rebuilt(artifact, args.weights)
+    return _measured(artifact.path.name, "rebuilt from its plan", student, quantised, chosen)
+
+
+def _rebuilt(artifact: Artifact, weights: str | None) -> "tuple[Student, QuantizedStudent]":
+    try:
+        from restorect_edge.export.verify.reference import weights_of
+        from restorect_edge.quantization.plan import PLAN_FILE, QuantPlan
+        from restorect_edge.quantization.rebuild import rebuild
+        from restorect_edge.quantization.recipe import RECIPE_FILE
+    except ImportError as error:
+        raise MissingDependencyError("measuring drift", "export", detail=str(error)) from error
+    recipe = artifact.path / RECIPE_FILE
+    if recipe.is_file() and json.loads(recipe.read_text(encoding="utf-8"))["qat_steps"]:
+        raise UsageError(
+            f"'{artifact.path}' was fine-tuned with --qat, so it has other weights than those it was made "
+            "from, and cannot be rebuilt: measure an export without --qat, or name the weights"
+        )
+    student = weights_of(artifact, weights).body_owner()
+    return student, rebuild(student, QuantPlan.read(artifact.path / PLAN_FILE))
+
+
+def _measured(
+    name: str, how: str, student: "Student", quantised: "QuantizedStudent", chosen: CalibrationSet
+) -> Report:
+    from restorect_edge.quantization.drift.measure import measure
+
+    images = tqdm(chosen.images, unit="image", file=sys.stderr, disable=None)
+    return Report(name=name, how=how, photographs=chosen, rows=measure(student, quantised, images))
+
+
+def table(report: Report) -> Iterator[str]:
+    """Yield the lines of the table, in the order of the network, with a mark at the worst module."""
+    chosen = report.photographs
+    width = max(len(row.name) for row in report.rows)
+    yield f"{report.name}: INT8, {report.how}, against float32, {chosen.count} photographs, {chosen.source}"
+    yield f"{'':<{width}}  SNR dB    cosine   alone dB"
+    stage = ""
+    for row in report.rows:
+        if row.stage != stage:
+            stage = row.stage
+            yield f"# {HEADINGS[stage]}"
+        yield _line(row, width, _mark(row, report)).rstrip()
+
+
+def _line(row: "ModuleDrift", width: int, mark: str) -> str:
+    alone = "" if row.alone_snr is None else _decibels(row.alone_snr)
+    numbers = f"{_decibels(row.snr)}  {row.cosine:.6f}  {alone:>8}"
+    return f"{row.name:<{width}}  {numbers}  {_bar(row.snr):<{BAR}}{mark}"
+
+
+def _mark(row: "ModuleDrift", report: Report) -> str:
+    worst = ((report.worst, "worst"), (report.worst_alone, "worst alone"))
+    marks = [words for found, words in worst if found is row]
+    return f" ← {', '.join(marks)}" if marks else ""
+
+
+def _decibels(snr: float) -> str:
+    return f"{snr:6.1f}" if math.isfinite(snr) else ("  same" if snr > 0 else "  lost")
+
+
+def _bar(snr: float) -> str:
+    return "█" * round(BAR * (1 - min(max(snr, 0.0), FULL) / FULL))
+
+
+def _row(row: "ModuleDrift") -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "stage": row.stage,
+        "snr_db": _finite(row.snr),
+        "cosine": row.cosine,
+        "alone_snr_db": _finite(row.alone_snr),
+        "alone_cosine": row.alone_cosine,
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _draw(path: Path, report: Report) -> None:
+    from restorect_edge.quantization.drift.plot import plot
+
+    chosen = report.photographs
+    _write(path, plot(report.rows, title=f"{report.name}: {chosen.count} photographs, {chosen.source}"))
+    _say(f"wrote {path}")
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        with replacing(path) as stream:
+            stream.write(content)
+    except OSError as error:
+        raise UsageError(f"cannot write '{path}': {error.strerror}") from error
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

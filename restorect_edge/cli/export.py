@@ -1,0 +1,173 @@
+"""Command line: ``python -m restorect_edge.export --target coreml``."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from restorect_edge.artifact import Artifact
+from restorect_edge.cli.command import Parser, run
+from restorect_edge.errors import UsageError, unknown_name
+from restorect_edge.export import TARGETS, ExportRequest, Plan, prepare
+from restorect_edge.export.options import AUTO, CPUS, FORMS, INT8_ONLY, PRECISIONS
+from restorect_edge.export.recipe import parse_shapes, read_recipe
+from restorect_edge.spec import ImageSpec, SizeRequirements
+
+EXAMPLES = """  python -m restorect_edge.export --target coreml
+  python -m restorect_edge.export --target all --shapes 720x1280 -o out
+  python -m restorect_edge.export --target onnx --form split --dynamic
+  python -m restorect_edge.export --target openvino --precision int8
+  python -m restorect_edge.export --target all --precision auto
+  python -m restorect_edge.export --recipe export/jetson-orin-nano.toml
+  python -m restorect_edge.export --target openvino --weights mine.pt2 --halo 8 --multiple-of 4
+
+Each artifact is run and compared with the float32 network before it is handed over.
+Exit codes: 0 ok, 1 usage, 2 quality gate, 3 missing dependency, 4 incompatible file, 5 back-end failure.
+"""
+DEFAULTS: dict[str, Any] = {
+    "weights": "lowlight-small",
+    "dynamic": False,
+    "form": "whole",
+    "minimum_deployment_target": "ios17",
+}
+
+
+def parser() -> Parser:
+    """Return the parser. Options left out are None, so that a recipe can fill them."""
+    p = Parser(
+        "export",
+        "Export a network to ONNX, OpenVINO, TensorRT or Core ML, and verify what was made.",
+        EXAMPLES,
+    )
+    p.add_argument("--target", metavar="NAME", help=f"{', '.join(TARGETS)} or all")
+    p.add_argument(
+        "-w", "--weights", metavar="NAME|PATH", help="default lowlight-small; a .safetensors or .pt2 file"
+    )
+    p.add_argument(
+        "--precision",
+        choices=(*PRECISIONS, AUTO),
+        help="default fp32, tensorrt and coreml fp16; int8 is calibrated; w8: weights alone, Core ML; "
+        "auto: measured and chosen",
+    )
+    p.add_argument("--shapes", metavar="HxW[,HxW]", help="fixed image sizes, height first; default 400x600")
+    p.add_argument(
+        "--dynamic", action=argparse.BooleanOptionalAction, help="leave height and width free instead"
+    )
+    p.add_argument("--steps", type=int, metavar="N", help="Euler steps of the flow: 1, 2, 4 (default) or 8")
+    p.add_argument(
+        "--form", choices=FORMS, help="whole: one graph (default); split: prior and body, any size by tiles"
+    )
+    p.add_argument(
+        "--minimum-deployment-target", metavar="IOS", help="Core ML: ios16, ios17 (default), ios18"
+    )
+    p.add_argument(
+        "--calib-data",
+        metavar="DIR|MANIFEST",
+        help="int8: photographs or pairs to calibrate on; default the shipped set of the task",
+    )
+    p.add_argument("--num-calib", type=int, metavar="N", help="int8: the most photographs; default 128")
+    p.add_argument("--calib-seed", type=int, metavar="N", help="int8: seed of their choice; default 0")
+    p.add_argument(
+        "--max-psnr-drop", type=float, metavar="DB", help="int8: the most it may cost; default 0.10 dB"
+    )
+    p.add_argument(
+        "--validation",
+        metavar="DIR",
+        help="int8: pairs that the cost is measured on; default those of the task",
+    )
+    p.add_argument("--qat", type=float, metavar="MINUTES", help="int8: fine-tune under quantisation first")
+    p.add_argument("--cpu", choices=CPUS, help="int8: vnni (default), or avx2 for x86 CPUs without VNNI")
+    p.add_argument("--recipe", type=Path, metavar="FILE", help="TOML file with any of the options above")
+    own = p.add_argument_group("networks of your own (.pt2)")
+    own.add_argument("--scale", type=int, default=1, metavar="N", help="output side over input side")
+    own.add_argument("--multiple-of", type=int, default=1, metavar="N", help="image sides it takes")
+    own.add_argument("--halo", type=int, metavar="N", help="pixels of context it needs, if strictly local")
+    p.add_argument("-o", "--output-dir", type=Path, default=Path("out"), metavar="DIR", help="default out")
+    p.add_argument("--overwrite", action="store_true", help="replace an artifact of the same name")
+    p.add_argument("--dry-run", action="store_true", help="check everything, say what would be made, stop")
+    p.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    return p
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return run(_export, parser(), argv)
+
+
+def _export(args: argparse.Namespace) -> int:
+    options = _options(args)
+    plan = _plan(args, options)
+    if args.dry_run:
+        rows = [_planned(plan, index) for index in range(len(plan.paths))]
+    else:
+        rows = [_made(a) for a in plan.run(overwrite=args.overwrite, progress=_say)]
+    if args.json:
+        print(json.dumps({"artifacts": rows}))
+        return 0
+    if not args.dry_run:
+        _say(f"next: python -m restorect_edge.run {rows[-1]['path']} PHOTO -o restored.png")
+    for row in rows:
+        print(row["path"])
+    return 0
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    """Merge the command line over the recipe over the defaults."""
+    recipe = read_recipe(args.recipe) if args.recipe else {}
+    given = {key: getattr(args, key) for key in ("target", "precision", "steps", *INT8_ONLY, *DEFAULTS)}
+    given["shapes"] = parse_shapes(args.shapes) if args.shapes else None
+    if given["dynamic"]:
+        recipe.pop("shapes", None)
+    given = {key: value for key, value in given.items() if value is not None}
+    merged = {**DEFAULTS, **recipe, **given}
+    if "target" not in merged:
+        raise UsageError(f"--target is missing; choose {', '.join(TARGETS)} or all")
+    return merged
+
+
+def _plan(args: argparse.Namespace, options: dict[str, Any]) -> Plan:
+    target, weights = options.pop("target"), options.pop("weights")
+    if target != "all" and target not in TARGETS:
+        raise unknown_name("target", target, [*TARGETS, "all"])
+    spec = None
+    if Path(weights).suffix == ".pt2":
+        multiple = args.multiple_of
+        size = SizeRequirements(minimum=multiple, multiple_of=multiple)
+        spec = ImageSpec(scale=args.scale, size=size, halo=args.halo)
+    elif args.scale != 1 or args.multiple_of != 1 or args.halo is not None:
+        raise UsageError("--scale, --multiple-of and --halo describe a .pt2 network of your own")
+    request = ExportRequest(spec=spec, output_dir=args.output_dir, **options)
+    every = [name for name, row in TARGETS.items() if row.free_sides or not request.dynamic]
+    return prepare(weights, every if target == "all" else [target], request)
+
+
+def _planned(plan: Plan, index: int) -> dict[str, Any]:
+    target, options = plan.jobs[index]
+    return {
+        "target": target.name,
+        "precision": options.precision,
+        "form": plan.source.form,
+        "path": str(plan.paths[index]),
+        "bytes": None,
+        "verification": {"status": "not-run", "by": None, "psnr": None, "max_abs": None},
+        "auto": None,
+    }
+
+
+def _made(artifact: Artifact) -> dict[str, Any]:
+    manifest = artifact.manifest
+    report = json.loads((artifact.path / "report.json").read_text(encoding="utf-8"))
+    return {
+        "target": manifest.target,
+        "precision": manifest.precision,
+        "form": manifest.form,
+        "path": str(artifact.path),
+        "bytes": artifact.bytes,
+        "verification": {key: manifest.verification[key] for key in ("status", "by", "psnr", "max_abs")},
+        "auto": report.get("auto"),
+    }
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)

@@ -1,0 +1,126 @@
+"""Command line: ``python -m restorect_edge.inspect ARTIFACT``."""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from restorect_edge.artifact import Artifact, Manifest
+from restorect_edge.cli.command import Parser, run
+
+EXAMPLES = """  python -m restorect_edge.inspect out/lowlight-small-coreml-fp16-400x600
+  python -m restorect_edge.inspect ARTIFACT --json
+
+Shows what an artifact takes and gives, what it was made from and how it was verified. Every file's hash is
+checked; no back end is needed.
+"""
+
+
+def parser() -> Parser:
+    """Return the parser."""
+    p = Parser("inspect", "Show what an artifact is, takes and gives, and how it was verified.", EXAMPLES)
+    p.add_argument("artifact", type=Path, metavar="ARTIFACT", help="directory that an export made")
+    p.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return run(_inspect, parser(), argv)
+
+
+def _inspect(args: argparse.Namespace) -> int:
+    artifact = Artifact.open(args.artifact)
+    if args.json:
+        print(json.dumps(as_json(artifact), indent=2))
+        return 0
+    manifest = artifact.manifest
+    print(f"{manifest.name} for {manifest.target}, {manifest.precision}, {manifest.form}")
+    for label, text in describe(artifact):
+        print(f"  {label:<10} {text}")
+    print("next:")
+    for command in next_commands(artifact):
+        print(f"  {command}")
+    return 0
+
+
+def as_json(artifact: Artifact) -> dict[str, Any]:
+    """Return the manifest with its path, the bytes of its native files, and the size of every file."""
+    sizes = {name: (artifact.path / name).stat().st_size for name in artifact.manifest.files}
+    manifest: dict[str, Any] = json.loads(artifact.manifest.to_json())
+    return {"path": str(artifact.path), "bytes": artifact.bytes, "sizes": sizes, "manifest": manifest}
+
+
+def describe(artifact: Artifact) -> Iterator[tuple[str, str]]:
+    """Yield label and text of each line of the summary."""
+    manifest = artifact.manifest
+    yield "path", str(artifact.path)
+    yield "task", manifest.task
+    yield "takes", takes(manifest)
+    for direction in ("image", "restored"):
+        if tensor := manifest.input.get(direction):
+            yield ("input" if direction == "image" else "output"), _tensor(tensor)
+    if manifest.steps is not None:
+        yield "steps", f"{manifest.steps} Euler steps of the flow"
+    yield "weights", _weights(manifest)
+    yield "verified", _verification(manifest)
+    for graph in manifest.graphs:
+        yield graph.role, f"{graph.file}{' ' + _size(graph.shape) if graph.shape else ''}"
+    yield "size", f"{artifact.bytes:,} bytes of native files"
+    for option, value in manifest.options.items():
+        yield "option", f"{option} {value}"
+    made_with = ", ".join(f"{tool} {version}" for tool, version in manifest.tools.items())
+    yield "made", f"{manifest.created} by restorect-edge {manifest.toolkit_version} ({made_with})"
+
+
+def takes(manifest: Manifest) -> str:
+    """Say which image sizes an artifact takes, height first."""
+    graphs = [graph for graph in manifest.graphs if graph.role != "prior"]
+    multiple = manifest.spec.size.multiple_of
+    fixed = ", ".join(_size(graph.shape) for graph in graphs if graph.shape)
+    if not fixed:
+        sizes = "any size" + (", large ones by tiles" if manifest.spec.tileable else "")
+    elif manifest.spec.tileable:
+        sizes = f"any size, by tiles of {fixed}"
+    else:
+        sizes = f"images of up to {fixed} (height x width)"
+    return sizes + (
+        f"; the runtime pads sides to multiples of {multiple} and crops back" if multiple > 1 else ""
+    )
+
+
+def _tensor(facts: dict[str, Any]) -> str:
+    low, high = facts["range"]
+    scale = facts.get("scale", 1)
+    larger = f", {scale} times as large" if scale != 1 else ""
+    return f"{facts['name']}: {facts['dtype']} {facts['layout']}, {facts['color']}, {low} to {high}{larger}"
+
+
+def _weights(manifest: Manifest) -> str:
+    facts = manifest.weights
+    if not facts:
+        return "a network of one's own, kept in the artifact for verification"
+    return f"{facts['name']}, sha256 {facts['sha256'][:12]}…, licence: {facts.get('licence', 'not stated')}"
+
+
+def _verification(manifest: Manifest) -> str:
+    facts = manifest.verification
+    if not facts:
+        return "not verified"
+    return (
+        f"{facts['status']}: {facts['psnr']:.1f} dB from {facts['reference']} (gate {facts['gate']:.0f} dB), "
+        f"max {facts['max_abs']:.2g}, {facts['images']} images, by {facts['by']}"
+    )
+
+
+def next_commands(artifact: Artifact) -> Iterator[str]:
+    """Yield the command lines that come next."""
+    yield f"python -m restorect_edge.verify {artifact.path}"
+    yield f"python -m restorect_edge.run {artifact.path} PHOTO -o restored.png"
+    if artifact.manifest.target == "tensorrt":
+        yield f"python3 {artifact.path / 'build_engine.py'}   # on the device"
+
+
+def _size(shape: tuple[int, int] | None) -> str:
+    return f"{shape[0]}x{shape[1]}" if shape else "any size"

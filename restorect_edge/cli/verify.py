@@ -1,0 +1,50 @@
+"""Command line: ``python -m restorect_edge.verify ARTIFACT``."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from restorect_edge.artifact import Artifact
+from restorect_edge.cli.command import Parser, run
+from restorect_edge.errors import QualityError
+
+EXAMPLES = """  python -m restorect_edge.verify out/lowlight-small-onnx-fp32-400x600
+  python -m restorect_edge.verify out/mine-openvino-fp32-dynamic --weights runs/mine/best.safetensors
+  python -m restorect_edge.verify ARTIFACT --images photos --json
+
+Checks every file's hash, runs the artifact and compares it with the float32 network on photographs, or
+with its golden images where PyTorch or the weights are not there.
+Exit codes: 0 it passes its gate, 2 it falls short, 4 a file is damaged or was edited.
+"""
+
+
+def parser() -> Parser:
+    """Return the parser."""
+    p = Parser("verify", "Check an artifact's files, run it, and compare it with its network.", EXAMPLES)
+    p.add_argument("artifact", type=Path, metavar="ARTIFACT", help="directory that an export made")
+    p.add_argument(
+        "--images", type=Path, metavar="DIR", help="photographs to use instead of the shipped ones"
+    )
+    p.add_argument("--weights", metavar="NAME|PATH", help="what it was made from, if that is not shipped")
+    p.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return run(_verify, parser(), argv)
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from restorect_edge.export.verify.check import check, find_reference
+
+    artifact = Artifact.open(args.artifact)
+    result = check(artifact, find_reference(artifact, args.weights), images=args.images)
+    if args.json:
+        print(json.dumps({"artifact": str(artifact.path), **result.to_dict()}, indent=2))
+    else:
+        print(result.summary())
+    if result.status != "pass":
+        raise QualityError(f"'{artifact.path}' is not close enough to its network; export it again")
+    return 0

@@ -1,0 +1,84 @@
+"""Options of an export, as data: what the caller asks for, and what a target needs to know of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from restorect_edge.errors import UsageError
+from restorect_edge.quantization.options import CPUS, MAX_PSNR_DROP, Calibration
+from restorect_edge.spec import ImageSpec
+
+__all__ = ["CPUS", "FORMS", "MAX_PSNR_DROP", "PRECISIONS", "Calibration", "ExportOptions", "ExportRequest"]
+
+PRECISIONS = ("fp32", "fp16", "int8", "w8")
+AUTO = "auto"
+"""The precision that is chosen by measuring; see `restorect_edge.export.auto`."""
+FORMS = ("whole", "split")
+
+INT8_ONLY = ("calib_data", "num_calib", "calib_seed", "max_psnr_drop", "validation", "qat", "cpu")
+"""Fields of a request that only an export with calibration takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRequest:
+    """Everything that a caller may ask of an export besides network and target; see `export`.
+
+    A field left None takes the default that its meaning has for the target.
+    """
+
+    spec: ImageSpec | None = None
+    name: str | None = None
+    precision: str | None = None
+    shapes: Sequence[tuple[int, int]] | None = None
+    dynamic: bool = False
+    steps: int | None = None
+    form: str = "whole"
+    minimum_deployment_target: str = "ios17"
+    calib_data: str | Path | None = None
+    num_calib: int | None = None
+    calib_seed: int | None = None
+    max_psnr_drop: float | None = None
+    validation: str | Path | None = None
+    qat: float | None = None
+    cpu: str | None = None
+    output_dir: str | Path = "out"
+
+    def check(self) -> None:
+        """Raise `UsageError` for what can be seen to be wrong without looking at the network."""
+        if self.form not in FORMS:
+            raise UsageError(f"form must be whole or split, got '{self.form}'")
+        if self.precision is not None and self.precision not in (*PRECISIONS, AUTO):
+            raise UsageError(
+                f"precision must be one of {', '.join((*PRECISIONS, AUTO))}, got '{self.precision}'"
+            )
+        if self.dynamic and self.shapes:
+            raise UsageError("choose --dynamic or --shapes, not both: shapes are fixed sizes")
+        if self.cpu is not None and self.cpu not in CPUS:
+            raise UsageError(f"cpu must be one of {', '.join(CPUS)}, got '{self.cpu}'")
+        given = [name for name in INT8_ONLY if getattr(self, name) is not None]
+        if given and not self.calibrates:
+            options = ", ".join("--" + name.replace("_", "-") for name in given)
+            raise UsageError(f"{options}: for --precision int8 or auto, got {self.precision or 'none'}")
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether the network is quantised on photographs."""
+        return self.precision in ("int8", AUTO)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions:
+    """What a target needs to know besides the graphs."""
+
+    precision: str = "fp32"
+    """`fp32`, `fp16` or `int8`: weights and arithmetic inside the graph; inputs and outputs keep their type.
+    A graph for `int8` comes quantised, and a target decides only how to compute the rest of it; so does one
+    for `w8`, whose weights alone are int8. `auto` is decided by measuring these."""
+    cpu: str | None = None
+    """For INT8, which x86 it was calibrated for; None where the target has no such choice."""
+    dynamic: bool = False
+    """Let image height and width vary."""
+    minimum_deployment_target: str = "ios17"
+    """Oldest system that must load the package; Core ML only."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """Mirrored into the native file."""

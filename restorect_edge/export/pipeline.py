@@ -1,0 +1,247 @@
+"""From a network to verified artifacts: trace once, convert, verify, hand over whole or not at all."""
+
+import importlib.metadata
+import json
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from restorect_edge.artifact import Artifact, GraphFile, Manifest, hash_files
+from restorect_edge.errors import QualityError
+from restorect_edge.export.graph import Graph, Shape
+from restorect_edge.export.int8 import Calibrated, calibrate
+from restorect_edge.export.options import Calibration, ExportOptions
+from restorect_edge.export.source import Source
+from restorect_edge.export.staging import check_free, staged
+from restorect_edge.export.verify import golden, reference
+from restorect_edge.export.verify.check import Verification, check, run_reference
+from restorect_edge.media.photos import of_task, photos
+from restorect_edge.targets.registry import Target, converter
+
+__all__ = ["Traced", "artifact_path", "make", "make_one", "trace"]
+
+Progress = Callable[[str], None]
+GOLDEN_IMAGES = 2
+
+
+def artifact_path(
+    folder: Path, source: Source, target: Target, options: ExportOptions, shapes: Sequence[Shape]
+) -> Path:
+    """Return where an artifact goes: ``<name>-<target>-<precision>[-avx2][-split]-<HxW or dynamic>``."""
+    sizes = "dynamic" if options.dynamic else "_".join(f"{h}x{w}" for h, w in shapes)
+    cpu = ["avx2"] if options.cpu == "avx2" else []
+    form = ["split"] if source.form == "split" else []
+    return folder / "-".join([source.name, target.name, options.precision, *cpu, *form, sizes])
+
+
+def make(
+    source: Source,
+    jobs: Sequence[tuple[Target, ExportOptions]],
+    shapes: Sequence[Shape],
+    folder: Path,
+    *,
+    calibration: Calibration | None = None,
+    overwrite: bool,
+    progress: Progress,
+) -> list[Artifact]:
+    """Trace a network once and make a verified artifact of it per target.
+
+    Raises:
+        UsageError: an artifact exists already, or the folder cannot be written.
+        QualityError: an artifact falls short of its gate; it is not kept.
+        BackendError: a converter failed.
+    """
+    paths = [artifact_path(folder, source, target, options, shapes) for target, options in jobs]
+    for path in paths:
+        check_free(path, overwrite)
+    traced = trace(source, shapes, jobs[0][1], calibration, progress)
+    return [
+        make_one(traced, target, options, path, overwrite=overwrite, progress=progress)
+        for (target, options), path in zip(jobs, paths, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traced:
+    """The graphs of a network that targets share, and what they were made from."""
+
+    source: Source
+    """With the float32 network, which artifacts are judged by."""
+    graphs: tuple[Graph, ...]
+    stored: nn.Module | None = None
+    """The network with weights in int8 that was traced, where that was it."""
+    int8: Calibrated | None = None
+
+
+def trace(
+    source: Source,
+    shapes: Sequence[Shape],
+    options: ExportOptions,
+    calibration: Calibration | None,
+    progress: Progress,
+) -> Traced:
+    """Trace a network; with a calibration, which INT8 needs, the quantised one.
+
+    Raises:
+        QualityError: INT8 costs more than it may.
+        BackendError: NNCF or torch.export failed.
+    """
+    int8 = calibrate(source, calibration, progress) if calibration else None
+    stored = int8.network if int8 else source.stored() if options.precision == "w8" else None
+    progress(f"tracing {source.name} ({source.form}, {'any size' if options.dynamic else _sizes(shapes)})")
+    traced = source if stored is None else replace(source, network=stored)
+    graphs = tuple(traced.graphs(shapes, options.dynamic))
+    return Traced(source=source, graphs=graphs, stored=stored, int8=int8)
+
+
+def make_one(
+    traced: Traced,
+    target: Target,
+    options: ExportOptions,
+    path: Path,
+    *,
+    overwrite: bool,
+    progress: Progress,
+) -> Artifact:
+    """Make a verified artifact for one target at `path`; raises as `make` does."""
+    source, graphs, int8 = traced.source, traced.graphs, traced.int8
+    with staged(path, overwrite=overwrite) as partial:
+        progress(f"{target.name}: converting")
+        module = converter(target)
+        files = [module.convert(graph, partial, options) for graph in graphs]
+        if int8:
+            int8.write(partial)
+        notes = module.finish(partial, files, options)
+        _write_golden(source, partial, graphs)
+        if source.own:
+            _write_reference(partial, graphs)
+        manifest = _manifest(source, target, options, graphs, files)
+        progress(f"{target.name}: verifying")
+        result = check(
+            Artifact(partial, manifest),
+            reference.of_network(source.network),
+            quantised=reference.of_network(traced.stored) if traced.stored else None,
+            note=notes.pop("verified", ""),
+        )
+        if result.status != "pass":
+            advice = "" if options.precision == "fp32" else ". Try --precision fp32"
+            raise QualityError(
+                f"{target.name} {options.precision} of '{source.name}': {result.summary()}; not kept{advice}"
+            )
+        _write_report(partial, result, notes)
+        manifest = _manifest(source, target, options, graphs, files, result, hash_files(partial))
+        (partial / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
+        progress(f"{target.name}: {result.summary()}")
+    return Artifact.open(path)
+
+
+def _manifest(
+    source: Source,
+    target: Target,
+    options: ExportOptions,
+    graphs: Sequence[Graph],
+    files: Sequence[Path],
+    result: Verification | None = None,
+    hashes: dict[str, str] | None = None,
+) -> Manifest:
+    """Describe the artifact; without a result, as far as running it needs."""
+    return Manifest(
+        name=source.name,
+        task=source.task,
+        target=target.name,
+        precision=options.precision,
+        form=source.form,
+        spec=source.spec,
+        graphs=tuple(
+            GraphFile(role=g.role, file=f.name, shape=g.shape) for g, f in zip(graphs, files, strict=True)
+        ),
+        prior=source.prior,
+        steps=source.steps,
+        input=_input(target, source),
+        weights=source.weights,
+        tools=_tools(target),
+        options=_manifest_options(target, options),
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        toolkit_version=importlib.metadata.version("restorect-edge"),
+        verification=result.to_dict() if result else {},
+        files=hashes or {},
+    )
+
+
+def _manifest_options(target: Target, options: ExportOptions) -> dict[str, Any]:
+    """Return the options that matter to whoever runs the artifact."""
+    chosen = {}
+    if target.name == "coreml":
+        chosen["minimum_deployment_target"] = options.minimum_deployment_target
+    if options.precision == "int8" and options.cpu is not None:
+        chosen["cpu"] = options.cpu
+    return chosen
+
+
+def _input(target: Target, source: Source) -> dict[str, Any]:
+    levels = {"dtype": "uint8", "range": [0, 255], "layout": "image"}
+    values = {"dtype": "float32", "range": [0.0, 1.0], "layout": "NCHW"}
+    image = {**(levels if target.eight_bit else values), "color": "RGB"}
+    return {
+        "image": {"name": "image", **image},
+        "restored": {"name": "restored", **image, "scale": source.spec.scale},
+        "normalised_in_graph": target.eight_bit,
+    }
+
+
+def _tools(target: Target) -> dict[str, str]:
+    distributions = ["torch", "numpy", *dict.fromkeys(module for module, _ in target.needs)]
+    versions = {"python": platform.python_version()}
+    for name in distributions:
+        try:
+            versions[name] = importlib.metadata.version(_DISTRIBUTIONS.get(name, name))
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+_DISTRIBUTIONS = {"tensorrt_rtx_bindings": "tensorrt-rtx-cu12-bindings"}
+
+
+def _write_golden(source: Source, partial: Path, graphs: Sequence[Graph]) -> None:
+    """Write golden pairs at the first fixed size, or 600×400."""
+    size = next((g.shape for g in graphs if g.shape), None)
+    bare = Artifact(partial, _bare_manifest(source))
+    run = reference.of_network(source.network)
+    for name, photo in list(photos(size, of_task(source.task)).items())[:GOLDEN_IMAGES]:
+        expected = run_reference(run, photo.astype(np.float32) / np.float32(255), bare)
+        golden.write(partial, name, photo, np.rint(expected * 255).astype(np.uint8))
+
+
+def _bare_manifest(source: Source) -> Manifest:
+    return Manifest(
+        name=source.name,
+        task=source.task,
+        target="torch",
+        precision="fp32",
+        form="whole",
+        spec=source.spec,
+        graphs=(),
+    )
+
+
+def _write_reference(partial: Path, graphs: Sequence[Graph]) -> None:
+    """Keep the user's own network in the artifact, so that it can be verified again later."""
+    for graph in graphs:
+        torch.export.save(graph.program, partial / reference.file_name(graph.stem))
+
+
+def _write_report(partial: Path, result: Verification, notes: dict[str, Any]) -> None:
+    report = {"verification": result.to_dict(), "notes": notes}
+    (partial / "report.json").write_text(json.dumps(report, indent=2, sort_keys=True) + "\n")
+
+
+def _sizes(shapes: Sequence[Shape]) -> str:
+    return ", ".join(f"{h}x{w}" for h, w in shapes)

@@ -1,0 +1,161 @@
+"""What is exported: shipped or trained weights, a module of one's own, or a saved program."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from restorect_edge.artifact import PriorSpec, file_hash
+from restorect_edge.errors import IncompatibleError, UsageError
+from restorect_edge.export.graph import Graph, Shape, check_shapes, trace_split, trace_whole
+from restorect_edge.models.blocks import POOL
+from restorect_edge.models.student import SplitNetwork, Student
+from restorect_edge.models.weights import load_weights
+from restorect_edge.quantization.qdq import store_weights
+from restorect_edge.spec import ImageSpec
+
+__all__ = ["DEFAULT_SHAPES", "Source", "from_module", "from_program", "from_weights"]
+
+DEFAULT_SHAPES: dict[str, Shape] = {"whole": (400, 600), "split": (512, 512)}
+"""(H, W) when none is asked for: a photograph of 600×400, or tiles of 512×512."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A network for inference and what the manifest says of it."""
+
+    name: str
+    network: nn.Module
+    form: str
+    spec: ImageSpec
+    task: str = "custom"
+    steps: int | None = None
+    weights: dict[str, Any] = field(default_factory=dict)
+    only_shape: Shape | None = None
+    """The one (H, W) that a saved program with fixed sides takes."""
+
+    @property
+    def own(self) -> bool:
+        """Whether the network is the user's, so that the artifact must carry its reference along."""
+        return not self.weights
+
+    def require_student(self) -> Student:
+        """Return the network as a student; raise `UsageError` for others, whose weights cannot be int8."""
+        if not isinstance(self.network, Student):
+            raise UsageError(
+                f"int8, w8 and auto are for students with a prior and a local body; '{self.name}' is none: "
+                "use fp16 or fp32"
+            )
+        return self.network
+
+    def stored(self) -> SplitNetwork:
+        """Return a copy of the student with its weights stored as int8 and all arithmetic in float."""
+        network = copy.deepcopy(self.require_student())
+        store_weights(network, pointwise=True)
+        return network
+
+    @property
+    def prior(self) -> PriorSpec | None:
+        """How the runtime makes the thumbnail of a split form."""
+        if self.form != "split":
+            return None
+        assert isinstance(self.network, SplitNetwork)
+        return PriorSpec(thumbnail=self.network.prior.size, pool=POOL)
+
+    def shapes(self, wanted: Sequence[Shape] | None, dynamic: bool) -> list[Shape]:
+        """Return the (H, W) to trace, checked against what the network takes."""
+        shapes = list(wanted) if wanted else [self.only_shape or DEFAULT_SHAPES[self.form]]
+        if self.only_shape and (dynamic or set(shapes) != {self.only_shape}):
+            h, w = self.only_shape
+            raise UsageError(
+                f"'{self.name}' was saved with fixed sides {h}x{w}; save it with dynamic_shapes for others"
+            )
+        if not wanted and not self.only_shape:
+            shapes = [self.spec.size.padded(*shapes[0])]
+        check_shapes(shapes, self.spec)
+        return list(dict.fromkeys(shapes))
+
+    def graphs(self, shapes: Sequence[Shape], dynamic: bool) -> Iterator[Graph]:
+        """Trace the graphs of the chosen form."""
+        if self.form == "split":
+            assert isinstance(self.network, SplitNetwork)
+            return trace_split(self.network, self.spec, shapes, dynamic)
+        return trace_whole(self.network, self.spec, shapes, dynamic)
+
+
+def from_weights(source: str | Path, *, steps: int | None, form: str) -> Source:
+    """Take weights by name or file."""
+    weights = load_weights(source, steps=steps)
+    return Source(
+        name=weights.name,
+        network=weights.network,
+        form=form,
+        spec=weights.spec(split=form == "split"),
+        task=str(weights.card.get("task", "custom")),
+        steps=weights.steps,
+        weights={
+            "name": weights.name,
+            "sha256": weights.sha256,
+            "licence": weights.card.get("licence", "not stated"),
+        },
+    )
+
+
+def from_module(
+    module: nn.Module, spec: ImageSpec, *, name: str | None, form: str, steps: int | None
+) -> Source:
+    """Take any image → image module."""
+    _refuse(form, steps)
+    label = name or type(module).__name__.lower()
+    return Source(name=label, network=copy.deepcopy(module).eval(), form="whole", spec=spec)
+
+
+def from_program(path: Path, spec: ImageSpec, *, name: str | None, form: str, steps: int | None) -> Source:
+    """Take a program saved by `torch.export.save` (``.pt2``).
+
+    A program with fixed sides is exported for those; one with dynamic sides for any.
+    """
+    _refuse(form, steps)
+    if not path.is_file():
+        raise UsageError(f"no saved program at '{path}'")
+    try:
+        program = torch.export.load(path)
+    except Exception as error:  # zip, JSON and torch errors share no base
+        raise IncompatibleError(
+            f"'{path}' is not a program that torch.export.save wrote with this torch: {error}"
+        ) from error
+    return Source(
+        name=name or path.stem,
+        network=program.module(),
+        form="whole",
+        spec=spec,
+        only_shape=_fixed_sides(program, path),
+    )
+
+
+def reference_hash(path: Path) -> dict[str, str]:
+    """Return how the manifest names a network of one's own."""
+    return {"sha256": file_hash(path)}
+
+
+def _fixed_sides(program: torch.export.ExportedProgram, path: Path) -> Shape | None:
+    names = set(program.graph_signature.user_inputs)
+    values = [n.meta["val"] for n in program.graph.nodes if n.op == "placeholder" and n.name in names]
+    shapes = [tuple(v.shape) for v in values if isinstance(v, torch.Tensor)]
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][:2] != (1, 3):
+        raise IncompatibleError(
+            f"'{path}' takes {shapes}; expected one image input of shape (1, 3, H, W), RGB in [0, 1]"
+        )
+    sides = shapes[0][2:]
+    return (sides[0], sides[1]) if all(type(side) is int for side in sides) else None
+
+
+def _refuse(form: str, steps: int | None) -> None:
+    if form != "whole":
+        raise UsageError("--form split is for students with a prior and a body; use whole for your own")
+    if steps is not None:
+        raise UsageError("--steps is for students with a flow; your own network has none")

@@ -1,0 +1,1 @@
+"""Verification of an artifact against the network that it was made from."""

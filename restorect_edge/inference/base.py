@@ -1,0 +1,322 @@
+"""The runtime contract: any artifact, one call."""
+
+import time
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restorect_edge.artifact import GraphFile, Manifest
+from restorect_edge.errors import BackendError, IncompatibleError, SaturationWarning, UsageError
+from restorect_edge.inference.tiling import Size, Span, Window, best_window, cut, plan, thumbnail
+from restorect_edge.inference.video.stream import FrameRestorer, Light, Stream
+from restorect_edge.media.images import ImageLike, from_planes, to_planes, unwrap
+from restorect_edge.utils.cpu import cpu_name, has_vnni
+
+__all__ = ["Runtime"]
+
+R = TypeVar("R", bound="Runtime")
+Feeds = dict[str, NDArray[np.float32]]
+Look = Callable[[NDArray[Any], Size], Light]
+
+LARGEST_WINDOW = 2 << 20
+"""Pixels that a network with free sides and local context is given at a time, unless the caller says."""
+
+
+class Runtime(ABC):
+    """A network ready to run: call it with an image and get the restored image, in kind.
+
+    Use it as a context manager, or `close` it. Not safe for several threads at once.
+
+    Args:
+        manifest: what the network takes and gives.
+        root: the artifact's directory.
+        device: one of `devices()`, or ``auto`` for the first of them.
+        threads: CPU threads; None leaves it to the back end.
+    """
+
+    name: ClassVar[str]
+    fuses: ClassVar[bool] = False
+    """Whether it makes 8-bit arithmetic for the CPU of a quantised graph, which saturates without VNNI."""
+
+    def __init__(
+        self, manifest: Manifest, root: Path, *, device: str = "auto", threads: int | None = None
+    ) -> None:
+        self.info = manifest
+        self.device = self._chosen(device)
+        self.threads = threads
+        if self._saturates():
+            warnings.warn(
+                f"'{root}' is INT8 for CPUs with VNNI, and {cpu_name()} has none: 16-bit sums can saturate "
+                "and spoil the picture; export it again with --cpu avx2",
+                SaturationWarning,
+                stacklevel=4,  # whoever called `load`
+            )
+        self.timings: dict[str, float] = {}
+        """Milliseconds of each stage of the last call: prepare, prior, model, finish, total."""
+        self._planes = np.empty((1, 3, 0, 0), np.float32)
+        self._sessions: dict[GraphFile, Any] = {}
+        try:
+            for graph in manifest.graphs:
+                self._sessions[graph] = self._open(root / graph.file)
+        except BaseException:
+            self.close()
+            raise
+
+    def _saturates(self) -> bool:
+        """Whether this CPU computes the artifact's INT8 with 16-bit sums that it leaves no room for."""
+        exact = self.info.precision != "int8" or self.info.options.get("cpu") == "avx2"
+        return self.fuses and self.device == "cpu" and not exact and has_vnni() is False
+
+    @classmethod
+    @abstractmethod
+    def devices(cls) -> tuple[str, ...]:
+        """Return the devices present here, the preferred one first.
+
+        Raises:
+            MissingDependencyError: the back end's library is not installed.
+            BackendError: it cannot run on this system.
+        """
+
+    @classmethod
+    def literal(cls) -> "type[Runtime]":
+        """Return the variant that judges a quantised graph: operation by operation as it is written.
+
+        The class itself where a back end has no such variant.
+        """
+        return cls
+
+    @abstractmethod
+    def _open(self, path: Path) -> Any:
+        """Load one native file and return a session for `_run`."""
+
+    @abstractmethod
+    def _run(self, session: Any, feeds: Feeds) -> NDArray[np.float32]:
+        """Run a session: NCHW float32 inputs by name, images in [0, 1]; return its one output."""
+
+    @abstractmethod
+    def _provider(self, session: Any) -> str:
+        """Say what really runs a session."""
+
+    @property
+    def provider(self) -> str:
+        """What really runs, with its version: library and execution provider, device or interpreter."""
+        return self._provider(self._session(self.info.graphs[0]))
+
+    def __call__(self, image: ImageLike, *, tile: int | None = None) -> Any:
+        """Restore an image of any size that the artifact takes.
+
+        Args:
+            image: (H, W, 3) RGB, uint8 or floating point in [0, 1]; a PIL image; or a path.
+            tile: side of what each tile contributes, in pixels; only for artifacts that tile and whose
+                sides are free. By default large images are tiled and others are not.
+
+        Returns:
+            The restored image, `spec.scale` times as large: an array for an array, of the same type; a
+            PIL image for a PIL image or a path.
+
+        Raises:
+            UsageError: not such an image, or a tile that does not fit.
+            IncompatibleError: the artifact's fixed sides cannot take an image of this size.
+        """
+        return self._call(image, tile, self._look)
+
+    def stream(
+        self,
+        frames: Iterable[ImageLike],
+        *,
+        prior_every: int = 1,
+        smooth: float = 0.0,
+        live: bool = False,
+        tile: int | None = None,
+    ) -> Stream:
+        """Restore the frames of a video or camera, one after the other.
+
+        Args:
+            frames: what `__call__` takes, all of one scene after the other.
+            prior_every: run the prior every so many frames; a cut is seen as late at most.
+            smooth: share kept from one frame to the next, from 0 (none) to below 1: of the latent, and of
+                the brightness of a scene that stands still, where its frames are restored in one piece.
+            live: read `frames` in a thread of its own and drop the oldest of those that wait, where
+                they come faster than they are restored.
+            tile: as in `__call__`.
+
+        Returns:
+            An iterator of restored frames in kind and in order, which says how many were `dropped`.
+
+        Raises:
+            UsageError: a number out of range, or one that needs an artifact made with ``--form split``.
+        """
+        restore = FrameRestorer(self, prior_every=prior_every, smooth=smooth, tile=tile)
+        return Stream(frames, restore, live=live)
+
+    def _call(self, image: ImageLike, tile: int | None, look: Look) -> Any:
+        started = time.perf_counter()
+        self.timings = dict.fromkeys(("prepare", "prior", "model", "finish"), 0.0)
+        pixels, rewrap = unwrap(image)
+        result = rewrap(self._restore(pixels, tile, look))
+        self.timings["total"] = 1e3 * (time.perf_counter() - started)
+        return result
+
+    def _restore(self, pixels: NDArray[Any], tile: int | None, look: Look) -> NDArray[Any]:
+        scale = self.info.spec.scale
+        height, width = pixels.shape[:2]
+        padded = self.info.spec.size.padded(height, width)
+        graph, window = self._fit(padded, tile)
+        light = look(pixels, padded)
+        result = np.empty((height * scale, width * scale, 3), pixels.dtype)
+        if graph.shape is not None:
+            padded = max(padded[0], window[0]), max(padded[1], window[1])
+        for part in plan(padded, window, self.info.spec.aligned_halo):
+            self._restore_window(graph, pixels, part, light, result)
+        return result
+
+    def _restore_window(
+        self, graph: GraphFile, pixels: NDArray[Any], part: Window, light: Light, result: NDArray[Any]
+    ) -> None:
+        scale = self.info.spec.scale
+        with self._stage("prepare"):
+            if self._planes.shape[2:] != part.size:
+                self._planes = np.empty((1, 3, *part.size), np.float32)
+            to_planes(cut(pixels, part.rows, part.columns), self._planes)
+        with self._stage("model"):
+            restored = self._run(self._session(graph), {"image": self._planes, **light.feeds})
+        _check_output(restored.shape, part.size, scale)
+        with self._stage("finish"):
+            rows, from_rows = _kept(part.rows, pixels.shape[0], scale)
+            columns, from_columns = _kept(part.columns, pixels.shape[1], scale)
+            if rows.start < rows.stop and columns.start < columns.stop:
+                planes = restored[0, :, from_rows, from_columns]
+                whole = planes.shape[1:] == result.shape[:2]
+                from_planes(planes, result[rows, columns], light.gain(planes) if whole else 1.0)
+
+    def _fit(self, padded: Size, tile: int | None) -> tuple[GraphFile, Size]:
+        """Choose the graph and the window that it is given."""
+        graphs = [g for g in self.info.graphs if g.role != "prior"]
+        free = next((g for g in graphs if g.shape is None), None)
+        if free is not None:
+            return free, self._free_window(padded, tile)
+        fixed = sorted((g for g in graphs if g.shape), key=lambda g: _area(g.shape))
+        if tile is not None:
+            raise UsageError(
+                f"this artifact's sides are fixed at {self._shapes()}, so --tile {tile} cannot be chosen; "
+                "export with --dynamic for free tiles"
+            )
+        for graph in fixed:
+            assert graph.shape is not None
+            if graph.shape[0] >= padded[0] and graph.shape[1] >= padded[1]:
+                return graph, graph.shape
+        if not self.info.spec.tileable or not fixed:
+            raise IncompatibleError(
+                f"a {padded[1]}×{padded[0]} image does not fit: this artifact takes up to {self._shapes()} "
+                f"(height x width); export again with --shapes {padded[0]}x{padded[1]}, or with --form split "
+                "or --dynamic for any size"
+            )
+        largest = fixed[-1]
+        assert largest.shape is not None
+        return largest, largest.shape
+
+    def _free_window(self, padded: Size, tile: int | None) -> Size:
+        spec = self.info.spec
+        if tile is not None and tile < 1:
+            raise UsageError(f"a tile has at least 1 pixel, got {tile}")
+        if not spec.tileable:
+            if tile is not None:
+                raise UsageError(
+                    "this network looks at the whole image, so tiles would change the result; "
+                    "export with --form split to tile exactly"
+                )
+            return padded
+        if tile is None:
+            window = best_window(padded, LARGEST_WINDOW, spec.aligned_halo, spec.size.multiple_of)
+        else:
+            window = (tile + 2 * spec.aligned_halo,) * 2
+        height, width = spec.size.padded(*window)
+        return min(height, padded[0]), min(width, padded[1])
+
+    def _look(self, pixels: NDArray[Any], padded: Size) -> Light:
+        """Run the prior of a split artifact; nothing for a whole one."""
+        if self.info.prior is None:
+            return Light()
+        with self._stage("prior"):
+            return Light({"z": self._z(self._thumbnail(pixels, padded))})
+
+    def _thumbnail(self, pixels: NDArray[Any], padded: Size) -> NDArray[np.float32]:
+        prior = self.info.prior
+        assert prior is not None
+        return thumbnail(pixels, padded, prior.thumbnail, prior.pool)
+
+    def _z(self, seen: NDArray[np.float32]) -> NDArray[np.float32]:
+        graph = next(g for g in self.info.graphs if g.role == "prior")
+        z: NDArray[np.float32] = self._run(self._session(graph), {"thumbnail": seen}).copy()
+        return z
+
+    def _session(self, graph: GraphFile) -> Any:
+        session = self._sessions.get(graph)
+        if session is None:
+            raise BackendError(f"the {self.name} runtime of '{self.info.name}' is closed; load it again")
+        return session
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.timings[name] += 1e3 * (time.perf_counter() - started)
+
+    def _shapes(self) -> str:
+        shapes = sorted((g.shape for g in self.info.graphs if g.shape), key=_area)
+        return ", ".join(f"{h}x{w}" for h, w in shapes)
+
+    @classmethod
+    def _chosen(cls, device: str) -> str:
+        present = cls.devices()
+        if not present:
+            raise BackendError(f"the {cls.name} runtime finds no device on this machine")
+        if device == "auto":
+            return present[0]
+        if device not in present:
+            raise BackendError(
+                f"device '{device}' is not available to the {cls.name} runtime; here: {', '.join(present)}"
+            )
+        return device
+
+    def close(self) -> None:
+        """Let go of the sessions; calling the runtime afterwards is an error."""
+        self._sessions.clear()
+        self._planes = np.empty((1, 3, 0, 0), np.float32)
+
+    def __enter__(self: R) -> R:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} '{self.info.name}' on {self.device}>"
+
+
+def _kept(span: Span, length: int, scale: int) -> tuple[slice, slice]:
+    """Return where a window's kept part goes in the result, and where it is in the network's output."""
+    start, stop = span.keep_from * scale, min(span.keep_to, length) * scale
+    return slice(start, stop), slice(start - span.start * scale, stop - span.start * scale)
+
+
+def _check_output(shape: tuple[int, ...], window: Size, scale: int) -> None:
+    expected = (1, 3, window[0] * scale, window[1] * scale)
+    if tuple(shape) != expected:
+        raise IncompatibleError(
+            f"the network gave {tuple(shape)} for an input of {window[0]}x{window[1]}, expected {expected}: "
+            f"its ImageSpec says scale {scale}"
+        )
+
+
+def _area(shape: Size | None) -> int:
+    return shape[0] * shape[1] if shape else 0

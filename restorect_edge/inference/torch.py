@@ -1,0 +1,101 @@
+"""PyTorch: runs weights directly, and is what every artifact is compared with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restorect_edge.artifact import GraphFile, Manifest, PriorSpec
+from restorect_edge.errors import BackendError, MissingDependencyError
+from restorect_edge.inference.base import Runtime
+
+__all__ = ["TorchRuntime"]
+
+
+class TorchRuntime(Runtime):
+    """Runs a weights name or file; sides are free, and students tile exactly."""
+
+    name: ClassVar[str] = "torch"
+
+    def __init__(
+        self,
+        source: str | Path,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        steps: int | None = None,
+    ) -> None:
+        _library()
+        from restorect_edge.models.weights import load_weights
+
+        self._weights = load_weights(source, steps=steps)
+        super().__init__(_manifest(self._weights), Path(), device=device, threads=threads)
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """Return those of ``cuda``, ``mps``, ``cpu`` that this build of PyTorch finds."""
+        torch = _library()
+        found = [("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())]
+        return (*(name for name, present in found if present), "cpu")
+
+    def _open(self, path: Path) -> Any:
+        network = self._weights.network
+        part = network if path.name == "whole" else getattr(network, path.name)
+        return part.to(self.device)
+
+    def _run(self, session: Any, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        torch = _library()
+        try:
+            with _threads(torch, self.threads), torch.inference_mode():
+                result = session(*(torch.from_numpy(array).to(self.device) for array in feeds.values()))
+                array: NDArray[np.float32] = result.cpu().numpy()
+        except RuntimeError as error:  # its out-of-memory error is one
+            raise BackendError(f"PyTorch failed on {self.device}: {error}") from error
+        return array
+
+    def _provider(self, session: Any) -> str:
+        return f"PyTorch {_library().__version__} {self.device.upper()}"
+
+
+def _manifest(weights: Any) -> Manifest:
+    student = weights.student
+    graphs = tuple(GraphFile(role=r, file=r) for r in (("prior", "body") if student else ("whole",)))
+    from restorect_edge.models.blocks import POOL
+
+    return Manifest(
+        name=weights.name,
+        task=str(weights.card.get("task", "custom")),
+        target="torch",
+        precision="fp32",
+        form="split" if student else "whole",
+        spec=weights.spec(split=student is not None),
+        graphs=graphs,
+        prior=PriorSpec(thumbnail=student.prior.size, pool=POOL) if student else None,
+        steps=weights.steps,
+        weights={"name": weights.name, "sha256": weights.sha256},
+    )
+
+
+@contextmanager
+def _threads(torch: Any, count: int | None) -> Iterator[None]:
+    """Let PyTorch use `count` threads here, and what it used before everywhere else."""
+    before = torch.get_num_threads()
+    if count in (None, before):
+        yield
+        return
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _library() -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingDependencyError("running weights with PyTorch", "export") from error
+    return torch

@@ -1,0 +1,1 @@
+"""Restoration of videos: streams, latent and brightness tracks."""

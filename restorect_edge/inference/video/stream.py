@@ -1,0 +1,188 @@
+"""Video: the prior now and then, its latent smoothed in time, the body on every frame."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restorect_edge.errors import UsageError
+from restorect_edge.inference.tiling import Size
+from restorect_edge.inference.video.brightness import BrightnessTrack
+from restorect_edge.inference.video.live import Latest
+from restorect_edge.media.images import ImageLike
+
+if TYPE_CHECKING:
+    from restorect_edge.inference.base import Runtime
+
+__all__ = ["CUT", "FrameRestorer", "LatentTrack", "Light", "Stream", "changed"]
+
+Array = NDArray[np.float32]
+
+CUT = 0.5
+"""`changed` from which a thumbnail shows another scene."""
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """What a frame is restored by besides its pixels."""
+
+    feeds: Mapping[str, Array] = field(default_factory=dict)
+    """The prior's latent under ``z``, for a split artifact."""
+    gain: Callable[[Array], float] = lambda planes: 1.0
+    """Returns the factor of a restored picture (3, H, W); asked where it was restored in one piece."""
+
+
+def changed(before: Array, after: Array) -> float:
+    """Return how different two thumbnails are: mean absolute difference over mean level, 0 to 2.
+
+    Relative, since a cut between dark scenes moves few levels.
+    """
+    level = float(before.mean() + after.mean()) / 2
+    return float(np.abs(after - before).mean()) / max(level, 1 / 255)
+
+
+class LatentTrack:
+    """The latent of a video, frame by frame.
+
+    Every `prior_every` frames the prior gives a target. The latent goes towards it on every frame,
+    ``z ← smooth·z + (1 − smooth)·target``, and is set to it at once at the start and after a cut.
+
+    Args:
+        prior_every: frames from one run of the prior to the next, so also how long a cut may go unseen.
+        smooth: share of latent and brightness kept from the frame before, from 0 (none) to below 1.
+
+    Raises:
+        UsageError: values out of range.
+    """
+
+    def __init__(self, prior_every: int, smooth: float) -> None:
+        if prior_every < 1:
+            raise UsageError(f"prior_every is at least 1 frame, got {prior_every}")
+        if not 0.0 <= smooth < 1.0:
+            raise UsageError(f"smooth is from 0 to below 1, got {smooth}; 0 switches it off")
+        self.prior_every, self.smooth = prior_every, smooth
+        self.priors = 0
+        """How often the prior ran."""
+        self.cuts = 0
+        """How many cuts were seen."""
+        self.brightness = BrightnessTrack(smooth)
+        """Of the restored frames; a cut begins it anew."""
+        self._since = 0
+        self._seen: Array | None = None
+        self._target: Array | None = None
+        self._z: Array | None = None
+
+    def step(self, thumbnail: Callable[[], Array], prior: Callable[[Array], Array]) -> Array:
+        """Return the latent of the next frame.
+
+        Args:
+            thumbnail: computes the frame's thumbnail, (1, 3, S, S); called when it is the prior's turn only.
+            prior: runs the prior on it.
+        """
+        target = self._target
+        if target is None or self._since == self.prior_every:
+            target = self._update(thumbnail(), prior)
+        self._since += 1
+        z = self._z
+        self._z = target if z is None else self.smooth * z + (1 - self.smooth) * target
+        return self._z
+
+    def reset(self) -> None:
+        """Forget the scene, so that the next frame's own latent counts."""
+        self._seen = self._target = self._z = None
+        self.brightness.reset()
+
+    def _update(self, seen: Array, prior: Callable[[Array], Array]) -> Array:
+        if self._seen is not None and changed(self._seen, seen) >= CUT:
+            self.cuts += 1
+            self._z = None
+            self.brightness.reset()
+        target = prior(seen)
+        self._seen, self._target, self._since = seen, target, 0
+        self.priors += 1
+        return target
+
+
+class FrameRestorer:
+    """Restore the frames of one video, one call each, in order.
+
+    Args:
+        runtime: what restores them; of a whole artifact every frame is restored by itself.
+        prior_every: see `LatentTrack`.
+        smooth: see `LatentTrack`.
+        tile: as in `Runtime.__call__`.
+
+    Raises:
+        UsageError: values out of range, or above their defaults for an artifact without a prior.
+    """
+
+    def __init__(
+        self, runtime: "Runtime", *, prior_every: int = 1, smooth: float = 0.0, tile: int | None = None
+    ) -> None:
+        self.track = LatentTrack(prior_every, smooth)
+        if runtime.info.prior is None and (prior_every > 1 or smooth > 0):
+            raise UsageError(
+                f"prior_every={prior_every} and smooth={smooth:g} need a prior of its own, and "
+                f"'{runtime.info.name}' is one graph here; export it with --form split"
+            )
+        self._runtime, self._tile = runtime, tile
+        self._padded: Size | None = None
+
+    def __call__(self, image: ImageLike) -> Any:
+        """Restore the next frame; takes, gives and raises what `Runtime.__call__` does."""
+        return self._runtime._call(image, self._tile, self._look)
+
+    def _look(self, pixels: NDArray[Any], padded: Size) -> Light:
+        runtime = self._runtime
+        if runtime.info.prior is None:
+            return Light()
+        if padded != self._padded:
+            self.track.reset()
+            self._padded = padded
+        with runtime._stage("prior"):
+            z = self.track.step(lambda: runtime._thumbnail(pixels, padded), runtime._z)
+        return Light({"z": z}, self.track.brightness.step)
+
+
+class Stream(Iterator[Any]):
+    """The restored frames of a video, in order; see `Runtime.stream`.
+
+    Use it as a context manager, or `close` it, where it may not be iterated to its end. An exception of the
+    source or of a frame closes it.
+    """
+
+    def __init__(self, frames: Iterable[ImageLike], restore: FrameRestorer, *, live: bool) -> None:
+        self._restore = restore
+        self._latest = Latest(frames) if live else None
+        self._frames: Iterator[ImageLike] = self._latest or iter(frames)
+
+    @property
+    def dropped(self) -> int:
+        """How many frames were dropped so far, because the network was slower than the source."""
+        return self._latest.dropped if self._latest else 0
+
+    @property
+    def cuts(self) -> int:
+        """How many cuts between scenes were seen so far."""
+        return self._restore.track.cuts
+
+    def __next__(self) -> Any:
+        try:
+            return self._restore(next(self._frames))
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the stream; of a live one, once its source gives its next frame."""
+        self._frames = iter(())
+        if self._latest:
+            self._latest.close()
+
+    def __enter__(self) -> "Stream":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

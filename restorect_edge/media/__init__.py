@@ -1,0 +1,1 @@
+"""Pictures and videos: decoding, encoding, frame formats and conversions."""

@@ -1,0 +1,165 @@
+"""INT8 within a budget of decibels: measure the cost, and return the worst blocks to float until it fits.
+
+The cost is measured on literal execution of the quantised graph: PSNR of the float32 student's 8-bit output
+against the clean image, less that of the quantised student's, mean over the validation images.
+
+Blocks are ranked by what is left of the cost when one alone is returned to float. That is what a return
+buys, with the noise of all the others in place; quantising one alone would miss what it hides or adds to.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from restorect_edge.errors import QualityError
+from restorect_edge.evaluation.metrics import psnr
+from restorect_edge.models.student import Student
+from restorect_edge.quantization.blocks import block_names, returned
+from restorect_edge.quantization.data.validation import Validation
+from restorect_edge.quantization.quantize import QuantizedStudent, one_thread, planes
+
+__all__ = ["BlockDrop", "Decision", "Meter", "bring_within", "rank"]
+
+DIGITS = 4
+"""Of decibels: finer differences are noise, and must not decide an order."""
+EQUAL = 200.0
+"""What stands for the infinite PSNR of equal images, so that means stay numbers."""
+
+Levels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    image: Tensor
+    z: Tensor
+    """Of the quantised student's prior."""
+    clean: Levels
+    psnr: float
+    """Of the float32 student's output, in dB."""
+
+
+class Meter:
+    """Measures what quantised forms of a student's body lose.
+
+    Args:
+        student: the float32 student that they stand for.
+        prior: that of the quantised student, the same for all forms.
+        validation: the pairs to measure on.
+    """
+
+    def __init__(self, student: Student, prior: nn.Module, validation: Validation) -> None:
+        self.validation = validation
+        pairs = zip(validation.degraded, validation.clean, strict=True)
+        with one_thread(), torch.inference_mode():
+            self.samples = [_sample(student, prior, degraded, clean) for degraded, clean in pairs]
+
+    def drop(self, body: nn.Module) -> float:
+        """Return the mean loss of PSNR in dB; negative where the quantised form is nearer to the clean."""
+        with one_thread(), torch.inference_mode():
+            losses = [s.psnr - _psnr(body(s.image, s.z), s.clean) for s in self.samples]
+        return round(float(np.mean(losses)), DIGITS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockDrop:
+    """A loss of PSNR measured with a block in float, in dB, mean over the validation images."""
+
+    block: str
+    """Named by its convolution in the body, such as ``encode1.0.first``."""
+    psnr_drop: float
+    """In a ranking: with this block alone in float. Of those returned: with it and those before it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A network within its budget, and how it came to be."""
+
+    network: QuantizedStudent
+    before: float
+    """Loss of PSNR in dB with every block in int8."""
+    drop: float
+    """That of the network."""
+    ranking: tuple[BlockDrop, ...] = ()
+    """Every block, the one that costs most first; empty where nothing had to be returned."""
+    returned: tuple[BlockDrop, ...] = ()
+    """In the order of their return, each with the drop after it."""
+
+
+def rank(network: QuantizedStudent, student: Student, meter: Meter) -> list[BlockDrop]:
+    """Measure each block alone in float; the one whose return leaves least comes first.
+
+    Args:
+        network: with every block in int8.
+        student: what it was quantised from.
+        meter: what measures.
+    """
+    names = block_names(network.body)
+    bar = tqdm(names, desc="ranking", unit="block", file=sys.stderr, disable=None, leave=False)
+    rows = [
+        BlockDrop(block=name, psnr_drop=meter.drop(returned(network.body, student.body, [name])[0]))
+        for name in bar
+    ]
+    return sorted(rows, key=lambda row: row.psnr_drop)
+
+
+def bring_within(
+    network: QuantizedStudent,
+    student: Student,
+    meter: Meter,
+    max_psnr_drop: float,
+    progress: Callable[[str], None] = lambda message: None,
+) -> Decision:
+    """Return blocks to float in ranked order until the cost is within the budget.
+
+    Args:
+        network: with every block in int8.
+        student: what it was quantised from.
+        meter: what measures, against the student that INT8 stands for.
+        max_psnr_drop: the budget in dB.
+        progress: is given a line when blocks must be ranked.
+
+    Raises:
+        QualityError: over the budget unless nothing is in int8; the message has the numbers.
+    """
+    before = meter.drop(network.body)
+    if before <= max_psnr_drop:
+        return Decision(network=network, before=before, drop=before)
+    progress(f"INT8 loses {before:.3f} dB of {max_psnr_drop:.3f} allowed: ranking blocks")
+    ranking = rank(network, student, meter)
+    done: list[BlockDrop] = []
+    for row in ranking:
+        smaller = network.with_float(student, [other.block for other in ranking[: len(done) + 1]])
+        done.append(BlockDrop(block=row.block, psnr_drop=meter.drop(smaller.body)))
+        if done[-1].psnr_drop <= max_psnr_drop and len(done) < len(ranking):
+            return Decision(
+                network=smaller,
+                before=before,
+                drop=done[-1].psnr_drop,
+                ranking=tuple(ranking),
+                returned=tuple(done),
+            )
+    raise QualityError(
+        f"INT8 loses {before:.3f} dB of PSNR on {meter.validation.source} ({meter.validation.count} images), "
+        f"and {max_psnr_drop:.3f} dB are allowed. Returning blocks to float does not mend it: "
+        f"{done[-1].psnr_drop:.3f} dB with all {len(done)} in float. Try --qat MINUTES, a larger "
+        "--max-psnr-drop, or photographs to calibrate on that are more like these"
+    )
+
+
+def _sample(student: Student, prior: nn.Module, degraded: Levels, clean: Levels) -> _Sample:
+    image = planes(degraded)
+    thumbnail = student.thumbnail(image)
+    expected = student.body(image, student.prior(thumbnail))
+    return _Sample(image, prior(thumbnail), clean, _psnr(expected, clean))
+
+
+def _psnr(output: Tensor, clean: Levels) -> float:
+    """Compare the 8-bit levels of (1, 3, H, W) with (H, W, 3)."""
+    levels = np.rint(output[0].numpy().transpose(1, 2, 0) * 255).astype(np.uint8)
+    return min(psnr(levels, clean), EQUAL)

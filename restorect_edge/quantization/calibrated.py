@@ -1,0 +1,96 @@
+"""The whole way from a student to its INT8 form: fine-tune, calibrate, keep the budget, write it all down."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from restorect_edge.models.student import Student
+from restorect_edge.quantization.budget import Decision, Meter, bring_within
+from restorect_edge.quantization.options import Calibration
+from restorect_edge.quantization.plan import QuantPlan
+from restorect_edge.quantization.qat.finetune import finetune
+from restorect_edge.quantization.quantize import QuantizedStudent, quantize_student
+from restorect_edge.quantization.recipe import QuantRecipe
+
+__all__ = ["Calibrated", "calibrate"]
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """A quantised student and how it came about."""
+
+    network: QuantizedStudent
+    plan: QuantPlan
+    recipe: QuantRecipe
+
+    def write(self, directory: Path) -> None:
+        """Write the plan and the recipe below `directory`."""
+        self.plan.write(directory)
+        self.recipe.write(directory)
+
+
+def calibrate(
+    student: Student,
+    calibration: Calibration,
+    *,
+    weights: str,
+    weights_sha256: str | None,
+    progress: Progress = lambda message: None,
+) -> Calibrated:
+    """Quantise a student on photographs, within its budget.
+
+    Deterministic: the same student, photographs, pairs and seed give the same network, plan and recipe. With
+    fine-tuning they depend on the machine, by the number of steps that fit in the minutes.
+
+    Args:
+        student: fused, in evaluation mode.
+        calibration: photographs, pairs and budget.
+        weights: their name.
+        weights_sha256: of their file, if they came from one.
+        progress: is given a line per long stage.
+
+    Raises:
+        QualityError: over the budget unless nothing is in int8; the message has the numbers.
+        MissingDependencyError, UsageError, BackendError: see `quantize_student`.
+    """
+    photographs, safe = calibration.photographs, calibration.cpu == "avx2"
+    tuned, steps = _tuned(student, calibration, safe, progress)
+    network = quantize_student(tuned, photographs.images, saturation_safe=safe)
+    decision = _decision(student, tuned, network, calibration, progress)
+    if decision is not None:
+        network = decision.network
+    plan = QuantPlan.of(
+        network,
+        weights=weights,
+        weights_sha256=weights_sha256,
+        images=photographs.count,
+        sha256=photographs.sha256,
+        source=photographs.source,
+        seed=calibration.seed,
+    )
+    recipe = QuantRecipe.of(calibration, decision, steps, weights=weights, weights_sha256=weights_sha256)
+    return Calibrated(network, plan, recipe)
+
+
+def _tuned(student: Student, calibration: Calibration, safe: bool, progress: Progress) -> tuple[Student, int]:
+    if calibration.qat is None:
+        return student, 0
+    progress(f"fine-tuning under quantisation for {calibration.qat:g} minutes")
+    images = calibration.photographs.images
+    return finetune(student, images, minutes=calibration.qat, seed=calibration.seed, saturation_safe=safe)
+
+
+def _decision(
+    student: Student,
+    tuned: Student,
+    network: QuantizedStudent,
+    calibration: Calibration,
+    progress: Progress,
+) -> Decision | None:
+    """Keep the budget, or return None where there are no clean images to measure against."""
+    if calibration.validation is None:
+        return None
+    meter = Meter(student, network.prior, calibration.validation)
+    return bring_within(network, tuned, meter, calibration.max_psnr_drop, progress)

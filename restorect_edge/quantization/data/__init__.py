@@ -1,0 +1,1 @@
+"""Photographs that INT8 is calibrated on, and pairs that it is validated on."""

@@ -1,0 +1,1 @@
+"""How far INT8 takes each module from its float form."""

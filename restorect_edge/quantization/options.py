@@ -1,0 +1,44 @@
+"""What a quantisation is asked for, as data (no `torch` needed)."""
+
+import math
+from dataclasses import dataclass
+
+from restorect_edge.errors import UsageError
+from restorect_edge.quantization.data.dataset import CalibrationSet
+from restorect_edge.quantization.data.validation import Validation
+
+__all__ = ["CPUS", "MAX_PSNR_DROP", "Calibration"]
+
+MAX_PSNR_DROP = 0.10
+"""Loss of PSNR in dB that INT8 may cost unless told otherwise."""
+CPUS = ("vnni", "avx2")
+"""What an INT8 artifact is made for: `vnni` takes 8-bit dot products, `avx2` leaves room for 16-bit sums."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What INT8 is calibrated on, and what it may cost.
+
+    Raises:
+        UsageError: decibels that are no budget, or minutes that are no time.
+    """
+
+    photographs: CalibrationSet
+    seed: int
+    """Of their choice, and of fine-tuning."""
+    max_psnr_drop: float = MAX_PSNR_DROP
+    """In dB, mean over `validation`, against its clean images."""
+    validation: Validation | None = None
+    """None where there is none: then the drop cannot be measured."""
+    qat: float | None = None
+    """Minutes of quantisation-aware fine-tuning; None for none."""
+    cpu: str = "vnni"
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.max_psnr_drop) and self.max_psnr_drop >= 0):
+            raise UsageError(
+                f"--max-psnr-drop is a loss in dB, 0 or more, such as {MAX_PSNR_DROP:.2f}; "
+                f"got {self.max_psnr_drop}"
+            )
+        if self.qat is not None and not (math.isfinite(self.qat) and self.qat > 0):
+            raise UsageError(f"--qat is a time in minutes, more than 0; got {self.qat}")

@@ -1,0 +1,192 @@
+"""NNCF's graph made fit for every target: signed activations, weights stored as int8, names of the source."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.ao.quantization.fx import _decomposed
+
+from restorect_edge.errors import BackendError
+from restorect_edge.quantization.scope import is_convolution
+
+__all__ = [
+    "QMAX",
+    "QMIN",
+    "SMALLEST_SCALE",
+    "WEIGHT_MAX",
+    "Q",
+    "StoredConv2d",
+    "clean",
+    "module_path",
+    "store_weights",
+]
+
+Q = torch.ops.quantized_decomposed
+"""PyTorch's quantise and dequantise operations, which all converters know."""
+QMIN, QMAX = -128, 127
+WEIGHT_MAX = 127
+SMALLEST_SCALE = 2.0**-14
+"""Least scale: float16's smallest normal number; a tensor of a range below 0.008 is as good as constant."""
+
+del _decomposed  # imported to register the operations
+
+
+def _half(scale: Tensor) -> Tensor:
+    """Return scales that float16 holds: Core ML stores them so, and all targets have the same."""
+    return scale.clamp(min=SMALLEST_SCALE).half().float()
+
+
+class StoredConv2d(nn.Module):
+    """A convolution whose weight is stored as int8 and computed with in float32."""
+
+    weight: Tensor
+    scale: Tensor
+    zero_point: Tensor
+
+    def __init__(self, layer: nn.Conv2d) -> None:
+        super().__init__()
+        value = layer.weight.detach()
+        scale = _half(value.abs().amax((1, 2, 3)) / WEIGHT_MAX)
+        levels = torch.round(value / scale[:, None, None, None]).clamp(-WEIGHT_MAX, WEIGHT_MAX)
+        self.register_buffer("weight", levels.to(torch.int8))
+        self.register_buffer("scale", scale)
+        self.register_buffer("zero_point", torch.zeros(len(scale), dtype=torch.int64))
+        self.bias = layer.bias
+        self.stride, self.padding = layer.stride, layer.padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, cin, H, W) → (N, cout, H/stride, W/stride)."""
+        weight = Q.dequantize_per_channel(
+            self.weight, self.scale, self.zero_point, 0, -WEIGHT_MAX, WEIGHT_MAX, torch.int8
+        )
+        return nn.functional.conv2d(x, weight, self.bias, self.stride, self.padding)
+
+
+def store_weights(module: nn.Module, *, pointwise: bool = False) -> None:
+    """Replace every convolution below `module` that is wider than 1×1 by its `StoredConv2d`.
+
+    1×1 weights are small, and OpenVINO would not unpack them ahead: it runs such a convolution with a
+    computed weight, and 2026.4 then adds the result into the constant that the flow starts from, so that
+    every call but the first is wrong. With `pointwise` they are replaced as well, for other back ends;
+    without, they are rounded to what float16 holds, so that they can be stored so.
+    """
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.Conv2d) and (pointwise or child.kernel_size != (1, 1)):
+                setattr(parent, name, StoredConv2d(child))
+            elif isinstance(child, nn.Conv2d):
+                child.weight.data = child.weight.data.half().float()
+
+
+def clean(module: fx.GraphModule, source: nn.Module) -> fx.GraphModule:
+    """Return NNCF's graph with symmetric int8 throughout; `module` is used up.
+
+    Args:
+        module: NNCF's graph, or one with pairs inserted in the same way.
+        source: the float network that it was traced from; its weights over the scales are the levels, so
+            that weights and scales alone say what they are.
+
+    Raises:
+        BackendError: NNCF quantised something in another way.
+    """
+    for node in list(module.graph.nodes):
+        if node.target is Q.quantize_per_tensor.default:
+            _make_signed(node)
+        elif node.target is Q.quantize_per_channel.default:
+            _fold_weight(module, node, source)
+    _merge_equal(module.graph)
+    for node in list(module.graph.nodes):
+        if is_convolution(node):
+            _name_constants(module, node)
+    _take_plain_arguments(module.graph)
+    module.graph.eliminate_dead_code()
+    module.graph.lint()
+    return fx.GraphModule(module, module.graph, "QuantizedBody").eval()
+
+
+def _take_plain_arguments(graph: fx.Graph) -> None:
+    """Let the graph be a function of image and z that returns one tensor, without torch.export's wrapping."""
+    graph.set_codegen(fx.graph.CodeGen())
+    output = graph.output_node()
+    (restored,) = output.all_input_nodes
+    output.args = (restored,)
+
+
+def module_path(node: fx.Node) -> str:
+    """Return the name of the module that an operation belongs to, such as ``encode1.0.first``; else empty."""
+    stack = node.meta.get("nn_module_stack") or {"": ("", None)}
+    return str(list(stack.values())[-1][0])
+
+
+def _make_signed(quantise: fx.Node) -> None:
+    """Give a quantiser and its dequantisers the type int8, with the scale that covers the same range."""
+    arguments: Any = quantise.args
+    _, scale, zero_point, low, high, _ = arguments
+    if zero_point != 0:
+        raise BackendError(f"NNCF gave '{quantise.name}' the zero point {zero_point}, expected 0")
+    if low == 0:
+        scale = scale * high / QMAX
+    scale = float(_half(torch.tensor(scale)))
+    for node in (quantise, *quantise.users):
+        node.args = (node.args[0], scale, 0, QMIN, QMAX, torch.int8)
+
+
+def _fold_weight(module: fx.GraphModule, quantise: fx.Node, source: nn.Module) -> None:
+    """Store a weight as int8 instead of quantising it at every call."""
+    arguments: Any = quantise.args
+    weight, scale, zero_point, axis, low, high, dtype = arguments
+    scales, zeros = (_constant(module, node) for node in (scale, zero_point))
+    if zeros.any() or dtype is not torch.int8 or axis != 0:
+        raise BackendError(f"NNCF did not quantise '{weight}' symmetrically per output channel")
+    scales, zeros = scales.reshape(-1).float(), zeros.reshape(-1).long()
+    scales = _half(scales)
+    (dequantise,) = quantise.users
+    (consumer,) = dequantise.users
+    name = f"{module_path(consumer)}.weight"
+    value = source.get_parameter(name).detach()
+    levels = Q.quantize_per_channel(value, scales, zeros, axis, low, high, dtype)
+    stored = [
+        _stored(module, name + suffix, value, dequantise)
+        for suffix, value in (("", levels), ("_scale", scales), ("_zero_point", zeros))
+    ]
+    dequantise.args = (*stored, axis, low, high, dtype)
+    module.graph.erase_node(quantise)
+
+
+def _stored(module: fx.GraphModule, name: str, value: Tensor, before: fx.Node) -> fx.Node:
+    flat = name.replace(".", "_")
+    module.register_buffer(flat, value.contiguous())
+    with module.graph.inserting_before(before):
+        return module.graph.get_attr(flat)
+
+
+def _constant(module: fx.GraphModule, node: Any) -> Tensor:
+    value: Any = module
+    for part in node.target.split("."):
+        value = getattr(value, part)
+    tensor: Tensor = value.detach()
+    return tensor
+
+
+def _merge_equal(graph: fx.Graph) -> None:
+    """Let equal quantisers of one value be one, and equal dequantisers of that."""
+    seen: dict[Any, fx.Node] = {}
+    for node in list(graph.nodes):
+        if node.target in (Q.quantize_per_tensor.default, Q.dequantize_per_tensor.default):
+            first = seen.setdefault((node.target, node.args), node)
+            if first is not node:
+                node.replace_all_uses_with(first)
+                graph.erase_node(node)
+
+
+def _name_constants(module: fx.GraphModule, node: fx.Node) -> None:
+    """Call a float weight and the bias, which NNCF corrects, what they are called in the source.
+
+    Weights that stay float are rounded to what float16 holds, as Core ML stores them.
+    """
+    for index, name in ((1, "weight"), (2, "bias")):
+        source = node.args[index] if len(node.args) > index else None
+        if isinstance(source, fx.Node) and source.op == "get_attr":
+            value = _constant(module, source)
+            value = value.half().float() if name == "weight" else value
+            node.update_arg(index, _stored(module, f"{module_path(node)}.{name}", value, node))

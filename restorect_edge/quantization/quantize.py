@@ -1,0 +1,206 @@
+"""INT8 form of a student by one NNCF calibration of its body's `torch.export` graph.
+
+The result computes with explicit quantise/dequantise pairs: symmetric int8 with zero point 0, weights with
+one scale per output channel, activations with one scale per tensor. Every target lowers this same graph,
+so INT8 means the same numbers everywhere. The prior sets the exposure of the whole image, so it computes in
+float and only its 3×3 weights are stored as int8; `restorect_edge.quantization.scope` has what stays float in
+the body, and why.
+"""
+
+import copy
+import logging
+import warnings
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, fx
+
+from restorect_edge.errors import BackendError, UsageError
+from restorect_edge.models.student import MULTIPLE, SplitNetwork, Student
+from restorect_edge.quantization.blocks import returned
+from restorect_edge.quantization.missing import require_nncf
+from restorect_edge.quantization.qdq import clean, store_weights
+from restorect_edge.quantization.scope import left_out
+
+__all__ = ["QuantizedStudent", "one_thread", "planes", "quantize_student", "require_nncf", "trace_body"]
+
+Levels = NDArray[np.uint8]
+
+
+class QuantizedStudent(SplitNetwork):
+    """A student in INT8: same inputs and outputs, any image sides that are multiples of 8.
+
+    Attributes:
+        excluded: operations of the body that stay float, by node name, with their key in
+            `restorect_edge.quantization.scope.EXCLUDED`.
+    """
+
+    body: fx.GraphModule
+
+    def __init__(self, student: Student, body: fx.GraphModule, excluded: dict[str, str]) -> None:
+        prior = copy.deepcopy(student.prior)
+        store_weights(prior)
+        super().__init__(prior, body)
+        self.config = student.config
+        self.excluded = excluded
+        self.eval()
+
+    def with_float(self, student: Student, names: Collection[str]) -> "QuantizedStudent":
+        """Return a copy in which some blocks compute in float; all other scales stay as they are.
+
+        Args:
+            student: what this was quantised from.
+            names: of `restorect_edge.quantization.blocks.block_names`.
+
+        Raises:
+            UsageError: there is no block of that name.
+        """
+        body, operations = returned(self.body, student.body, names)
+        return QuantizedStudent(student, body, dict.fromkeys(operations, "budget") | self.excluded)
+
+
+def quantize_student(
+    student: Student,
+    images: Sequence[Levels],
+    *,
+    keep_float: Collection[str] = (),
+    saturation_safe: bool = False,
+) -> QuantizedStudent:
+    """Calibrate on photographs and return the quantised student.
+
+    Deterministic: the same student and images, in the same order, give the same graph. It runs on one
+    thread, because the order of sums depends on the number of threads.
+
+    Args:
+        student: fused, in evaluation mode.
+        images: (H, W, 3) uint8 RGB of any sizes, such as the network will be given.
+        keep_float: blocks that stay float, by the module of their convolution, such as ``encode1.0.first``.
+        saturation_safe: leave weights half their range, so that AVX2's 16-bit sums of two products
+            (vpmaddubsw, CPUs without VNNI) cannot saturate; costs a bit of each weight.
+
+    Raises:
+        MissingDependencyError: NNCF or torchao is not installed.
+        UsageError: no images, one with a side under 8 pixels, or no such block.
+        BackendError: NNCF cannot quantise this network.
+    """
+    require_nncf()
+    if not images:
+        raise UsageError("INT8 calibration needs at least one photograph, got none")
+    with one_thread(), torch.no_grad():
+        graph = trace_body(student)
+        excluded = left_out(graph.graph)
+        calibrated = _calibrated(graph, student, images, list(excluded), saturation_safe)
+        network = QuantizedStudent(student, clean(calibrated, student.body), excluded)
+        return network.with_float(student, keep_float) if keep_float else network
+
+
+def _sample(student: Student, levels: Levels) -> tuple[Tensor, Tensor]:
+    """Return what the body is given for a photograph: image (1, 3, H, W) and z from the float prior."""
+    image = planes(levels)
+    return image, student.prior(student.thumbnail(image))
+
+
+def planes(levels: Levels) -> Tensor:
+    """Return a photograph (H, W, 3) as (1, 3, H, W) in [0, 1], cut to sides that are multiples of 8.
+
+    Raises:
+        UsageError: a side is under 8 pixels.
+    """
+    height, width = (side // MULTIPLE * MULTIPLE for side in levels.shape[:2])
+    if not height or not width:
+        raise UsageError(
+            f"a calibration photograph has {levels.shape[0]}x{levels.shape[1]} pixels (height x width); "
+            f"each side must be at least {MULTIPLE}"
+        )
+    pixels = np.ascontiguousarray(levels[:height, :width].transpose(2, 0, 1)[None], np.float32)
+    return torch.from_numpy(pixels / np.float32(255))
+
+
+def trace_body(student: Student) -> fx.GraphModule:
+    """Trace the body with free sides; the guards would be called like a layer, so they are left out."""
+    rows, columns = (MULTIPLE * torch.export.Dim(name, min=1) for name in ("rows", "columns"))
+    example = torch.zeros(1, 3, 8 * MULTIPLE, 12 * MULTIPLE), torch.zeros(1, 2 * student.config.latent, 1, 1)
+    program = torch.export.export(student.body, example, dynamic_shapes=({2: rows, 3: columns}, {}))
+    module = program.module(check_guards=False)
+    assert isinstance(module, fx.GraphModule)
+    return module
+
+
+def _calibrated(
+    graph: fx.GraphModule,
+    student: Student,
+    images: Sequence[Levels],
+    ignored: list[str],
+    saturation_safe: bool,
+) -> fx.GraphModule:
+    with _quiet():
+        import nncf
+        from nncf.quantization import advanced_parameters as advanced
+
+        fix = advanced.OverflowFix
+        try:
+            module: fx.GraphModule = nncf.quantize(
+                graph,
+                nncf.Dataset(images, partial(_sample, student)),
+                preset=nncf.QuantizationPreset.PERFORMANCE,
+                subset_size=len(images),
+                ignored_scope=nncf.IgnoredScope(names=ignored),
+                advanced_parameters=advanced.AdvancedQuantizationParameters(
+                    overflow_fix=fix.ENABLE if saturation_safe else fix.DISABLE,
+                    activations_quantization_params=advanced.QuantizationParameters(per_channel=False),
+                    backend_params={"compress_weights": False},
+                ),
+            )
+        except UsageError:
+            raise
+        except Exception as error:  # NNCF's exceptions share no base, and torch's come through
+            raise BackendError(f"NNCF cannot quantise this network: {error}") from error
+    return module
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread for a while: the order of sums depends on how many there are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what NNCF and torchao say and draw while they are imported and run."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            for category in (FutureWarning, DeprecationWarning, UserWarning):
+                warnings.simplefilter("ignore", category)
+            with _without_bars():
+                yield
+    finally:
+        logging.disable(before)
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Let NNCF iterate without drawing: it has no switch for that."""
+    from nncf.common.logging.track_progress import track
+
+    original = track.__init__
+
+    def silent(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **{**kwargs, "disable": True})
+
+    track.__init__ = silent
+    try:
+        yield
+    finally:
+        track.__init__ = original

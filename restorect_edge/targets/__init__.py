@@ -1,0 +1,1 @@
+"""Targets: a room per target, with its converter, graph passes and runtime."""

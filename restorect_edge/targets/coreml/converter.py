@@ -1,0 +1,223 @@
+"""Core ML: an ML Program package with 8-bit image input and output, converted on any system.
+
+A camera's pixel buffer goes straight in: the input is an 8-bit RGB image that the package scales to
+[0, 1] itself. The output is one as well: the graph multiplies by 255, clips and rounds, so that the
+buffer holds the nearest level however Core ML turns numbers into bytes. A prior takes and gives
+multi-arrays in float32, and so does the z input of a body.
+
+With `ExportOptions.dynamic` the image sides are ranges. A Core ML range cannot say "multiples of 8":
+the caller pads, as the runtimes of this package do. Fixed sides are the default because flexible ones
+keep a network off the Neural Engine.
+"""
+
+import importlib
+import tempfile
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from restorect_edge.errors import BackendError, UsageError, unknown_name
+from restorect_edge.export.graph import Graph
+from restorect_edge.export.options import PRECISIONS, ExportOptions
+from restorect_edge.targets.coreml.ane import eligibility
+from restorect_edge.targets.coreml.library import library, quiet
+
+__all__ = ["LARGEST_SIDE", "OLDEST_TARGET", "convert", "deployment_targets", "finish"]
+
+SUFFIX = ".mlpackage"
+LARGEST_SIDE = 4096
+"""Upper end of a flexible image side, in pixels: an ML Program needs one."""
+OLDEST_TARGET = 16
+"""iOS 15 has no `pixel_unshuffle`."""
+PROGRESS_BARS = (
+    ("coremltools.converters.mil.frontend.torch.ops", "_tqdm"),
+    ("coremltools.converters.mil.mil.passes.pass_pipeline", "tqdm"),
+)
+"""Where coremltools draws progress bars that it has no switch for: module and name."""
+
+
+def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
+    """Write ``<graph.stem>.mlpackage`` below `directory` and return its path.
+
+    Raises:
+        MissingDependencyError: coremltools is not installed.
+        UsageError: an unknown precision or minimum deployment target.
+        BackendError: coremltools cannot convert the graph.
+    """
+    ct = library("Core ML export")
+    if options.precision not in PRECISIONS:
+        raise unknown_name("precision", options.precision, PRECISIONS)
+    target = _target(ct, options.minimum_deployment_target)
+    path = directory / f"{graph.stem}{SUFFIX}"
+    # coremltools' own temporary package would stay behind until the interpreter exits
+    with tempfile.TemporaryDirectory() as scratch, _silence():
+        try:
+            model = _converted(ct, graph, target, options.precision, Path(scratch))
+            model.user_defined_metadata.update(options.metadata)
+            model.save(str(path))
+            _remove_debug_map(path)
+            # a table for ExecuTorch's debugger, which the package's own manifest does not list
+            (path / "executorch_debug_handle_mapping.json").unlink(missing_ok=True)
+        except Exception as error:  # the converter raises whatever comes to hand
+            traceback.clear_frames(error.__traceback__)  # they hold a temporary folder of the converter
+            raise BackendError(f"coremltools cannot convert the {graph.role} graph: {error}") from error
+    return path
+
+
+def _remove_debug_map(package: Path) -> None:
+    """Delete what coremltools adds for ExecuTorch's debugger: no item of the package, and 0.1 MB."""
+    for file in package.rglob("executorch_debug_handle_mapping.json"):
+        file.unlink()
+
+
+def _converted(ct: Any, graph: Graph, target: Any, precision: str, scratch: Path) -> Any:
+    program = _to_levels(graph) if graph.output == "restored" else graph.program
+    return ct.convert(
+        program.run_decompositions({}),
+        convert_to="mlprogram",
+        minimum_deployment_target=target,
+        compute_precision=ct.precision.FLOAT32 if precision == "fp32" else _half(ct),
+        inputs=_inputs(ct, graph),
+        outputs=[_output(ct, graph)],
+        package_dir=str(scratch / f"model{SUFFIX}"),
+        skip_model_load=True,
+    )
+
+
+def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> dict[str, Any]:
+    """Return notes for report.json: what the lint says of each package; nothing is measured here."""
+    return {
+        "neural_engine_eligibility": {file.name: eligibility(file) for file in files},
+        "placement": "not measured",
+    }
+
+
+def deployment_targets() -> tuple[str, ...]:
+    """Return the accepted minimum deployment targets, as ``ios17``, oldest first."""
+    return tuple(sorted(_targets(library("Core ML export"))))
+
+
+def _targets(ct: Any) -> dict[str, Any]:
+    named = {name.lower(): target for name, target in ct.target.__members__.items() if name.startswith("iOS")}
+    return {name: t for name, t in named.items() if int(name.removeprefix("ios")) >= OLDEST_TARGET}
+
+
+def _target(ct: Any, name: str) -> Any:
+    targets = _targets(ct)
+    if name.lower() not in targets:
+        raise UsageError(
+            f"unknown minimum deployment target '{name}'; allowed: {', '.join(sorted(targets))} "
+            f"(what coremltools {ct.__version__} knows, from iOS {OLDEST_TARGET})"
+        )
+    return targets[name.lower()]
+
+
+def _half(ct: Any) -> Any:
+    """Float16 but for arithmetic on image sizes: float16 counts exactly only up to 2048."""
+    return ct.transform.FP16ComputePrecision(op_selector=lambda operation: not _from_sizes(operation))
+
+
+def _from_sizes(operation: Any) -> bool:
+    """Whether a MIL operation computes with the image's sides alone, not with its pixels."""
+    found, seen, ahead = False, set(), [operation]
+    while ahead:
+        current = ahead.pop()
+        if current.op_type == "shape":
+            found = True
+        elif id(current) not in seen:
+            seen.add(id(current))
+            given = [v for v in current.get_flattened_inputs() if v.val is None]
+            if any(v.op is None for v in given):
+                return False
+            ahead += [v.op for v in given]
+    return found
+
+
+class _Levels(nn.Module):
+    """A network whose restored image is rounded to the levels 0..255."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return torch.round(torch.clamp(self.network(*inputs) * 255.0, 0.0, 255.0))
+
+
+def _to_levels(graph: Graph) -> torch.export.ExportedProgram:
+    """Trace the graph again with its output as levels, sides free where they were."""
+    values = _placeholders(graph)
+    free = tuple(
+        {i: torch.export.Dim.AUTO for i, side in enumerate(v.shape) if not isinstance(side, int)}
+        for v in values
+    )
+    example = [torch.zeros(_shape(v.shape)) for v in values]
+    with torch.no_grad():
+        return torch.export.export(
+            _Levels(graph.program.module()), tuple(example), dynamic_shapes=(free,) if any(free) else None
+        )
+
+
+def _placeholders(graph: Graph) -> list[Any]:
+    """Return the traced value of each input, in the order of `graph.inputs`."""
+    names = graph.program.graph_signature.user_inputs
+    found = {n.name: n.meta["val"] for n in graph.program.graph.nodes if n.op == "placeholder"}
+    return [found[name] for name in names]
+
+
+def _shape(sides: Sequence[Any]) -> tuple[int, ...]:
+    """Return sides as numbers; the size of the traced example stands for a free one."""
+    return tuple(side if isinstance(side, int) else int(side.node.hint) for side in sides)
+
+
+def _inputs(ct: Any, graph: Graph) -> list[Any]:
+    types = []
+    for name, value in zip(graph.inputs, _placeholders(graph), strict=True):
+        if name == "image":
+            shape = ct.Shape(tuple(_side(ct, graph, side) for side in value.shape))
+            types.append(ct.ImageType(name=name, shape=shape, scale=1 / 255, color_layout=ct.colorlayout.RGB))
+        else:
+            # float32 by name: from iOS 16 coremltools would make it float16
+            types.append(ct.TensorType(name=name, shape=_shape(value.shape), dtype=np.float32))
+    return types
+
+
+def _side(ct: Any, graph: Graph, side: Any) -> Any:
+    if isinstance(side, int):
+        return side
+    lowest = int(graph.program.range_constraints[side.node.expr].lower)
+    return ct.RangeDim(lower_bound=lowest, upper_bound=LARGEST_SIDE, default=_shape((side,))[0])
+
+
+def _output(ct: Any, graph: Graph) -> Any:
+    if graph.output == "restored":
+        return ct.ImageType(name=graph.output, color_layout=ct.colorlayout.RGB)
+    return ct.TensorType(name=graph.output, dtype=np.float32)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Hold back coremltools' messages and progress bars."""
+    with ExitStack() as stack:
+        stack.enter_context(quiet())
+        for module, name in PROGRESS_BARS:
+            stack.enter_context(_without_bar(module, name))
+        yield
+
+
+@contextmanager
+def _without_bar(module: str, name: str) -> Iterator[None]:
+    """Let `name` of a coremltools module iterate without drawing, then restore it."""
+    owner = importlib.import_module(module)
+    original = getattr(owner, name)
+    setattr(owner, name, lambda *args, **kwargs: original(*args, **{**kwargs, "disable": True}))
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)

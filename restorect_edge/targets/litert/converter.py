@@ -1,0 +1,181 @@
+"""LiteRT (formerly TensorFlow Lite) for Android: one ``.tflite`` per graph, by litert-torch.
+
+Inputs and outputs keep their names and layout: NCHW, RGB in [0, 1], float32. `fp16` stores the weights in
+half; a phone's CPU unpacks them, its GPU computes with them.
+
+`int8` is the graph that all targets share, with one difference: LiteRT's integer kernels need a scale for
+the output of each layer too, where the graph has scales for what goes into convolutions. The converter takes
+it from the quantiser that comes next, so the last bits differ; verification says by how much.
+"""
+
+import io
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from restorect_edge.errors import BackendError, MissingDependencyError
+from restorect_edge.export.graph import Graph
+from restorect_edge.export.options import ExportOptions
+from restorect_edge.quantization.qdq import Q
+
+__all__ = ["convert", "finish"]
+
+
+def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
+    """Write ``<graph.stem>.tflite`` below `directory` and return its path.
+
+    Raises:
+        MissingDependencyError: litert-torch is not installed.
+        BackendError: it cannot convert the graph.
+    """
+    path = directory / f"{graph.stem}.tflite"
+    with _quiet():
+        library = _library()
+        feeds = dict(zip(graph.inputs, _example(graph), strict=True))
+        try:
+            network, config = graph.program.module(), None
+            if options.precision == "int8":
+                _quantise_when_called(network)
+                config = _static()
+            named = _Named(network, graph)
+            content = library.convert(named, sample_kwargs=feeds, quant_config=config).model_content()
+            if options.precision == "fp16":
+                content = _with_half_weights(content)
+        except Exception as error:  # torch, MLIR and the quantiser share no narrower base
+            raise BackendError(f"litert-torch cannot convert the {graph.role} graph: {error}") from error
+        path.write_bytes(_described(content, dict(options.metadata)))
+    return path
+
+
+def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> dict[str, Any]:
+    """Return the operators of each graph and what the stored weights are, for the report."""
+    return {
+        "operators": {file.name: _operators(file) for file in files},
+        "weights": options.precision,
+        "placement": "not measured",
+    }
+
+
+class _Named(nn.Module):
+    """A graph called with inputs by name, whose output has a name too: the file's signature."""
+
+    def __init__(self, network: nn.Module, graph: Graph) -> None:
+        super().__init__()
+        self.network = network
+        self.inputs, self.output = graph.inputs, graph.output
+        self.training = False  # not by eval(), which a traced module refuses
+
+    def forward(self, **feeds: Tensor) -> dict[str, Tensor]:
+        return {self.output: self.network(*(feeds[name] for name in self.inputs))}
+
+
+def _example(graph: Graph) -> list[Tensor]:
+    names = graph.program.graph_signature.user_inputs
+    found = {n.name: n.meta["val"] for n in graph.program.graph.nodes if n.op == "placeholder"}
+    return [torch.zeros(tuple(found[name].shape)) for name in names]
+
+
+def _quantise_when_called(network: Any) -> None:
+    """Let weights be float and quantised by the graph, which litert-torch folds; it refuses stored int8.
+
+    A level times its scale, over the scale, is that level again.
+    """
+    graph = network.graph
+    for node in list(graph.nodes):
+        if node.target is Q.dequantize_per_channel.default and node.args[0].op == "get_attr":
+            levels, scales, zeros, *rest = node.args
+            stored = [network.get_buffer(value.target) for value in (levels, scales, zeros)]
+            name = f"{node.name}_float"
+            network.register_buffer(name, Q.dequantize_per_channel(*stored, *rest))
+            with graph.inserting_before(node):
+                weight = graph.get_attr(name)
+                pair = graph.call_function(Q.quantize_per_channel.default, (weight, scales, zeros, *rest))
+            node.args = (pair, scales, zeros, *rest)
+    graph.eliminate_dead_code()
+    network.recompile()
+
+
+def _static() -> Any:
+    """Return what asks litert-torch for integer kernels; the quantiser in it is not used."""
+    from litert_torch.quantize import pt2e_quantizer, quant_config
+
+    scheme = pt2e_quantizer.get_symmetric_quantization_config()
+    return quant_config.QuantConfig(pt2e_quantizer=pt2e_quantizer.PT2EQuantizer().set_global(scheme))
+
+
+def _with_half_weights(content: bytes) -> bytes:
+    from ai_edge_quantizer import qtyping, quantizer
+
+    half = qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT)
+    worker = quantizer.Quantizer(bytearray(content))
+    worker.update_quantization_recipe(
+        regex=".*",
+        operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
+        op_config=qtyping.OpQuantizationConfig(
+            weight_tensor_config=half,
+            compute_precision=qtyping.ComputePrecision.FLOAT,
+            explicit_dequantize=True,
+        ),
+        algorithm_key="float_casting",
+    )
+    return bytes(worker.quantize().quantized_model)
+
+
+def _described(content: bytes, facts: dict[str, str]) -> bytes:
+    """Add metadata entries to a file."""
+    from ai_edge_litert import schema_py_generated as schema
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    model.metadata = list(model.metadata or [])
+    for name, value in facts.items():
+        entry, buffer = schema.MetadataT(), schema.BufferT()
+        buffer.data = list(value.encode())
+        entry.name, entry.buffer = name.encode(), len(model.buffers)
+        model.buffers.append(buffer)
+        model.metadata.append(entry)
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def _operators(file: Path) -> list[str]:
+    from ai_edge_litert import schema_py_generated as schema
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
+    model = flatbuffer_utils.read_model(str(file))
+    return sorted({names[code.builtinCode] for code in model.operatorCodes})
+
+
+def _library() -> Any:
+    try:
+        import litert_torch
+    except ImportError as error:
+        raise MissingDependencyError("LiteRT export", "litert", detail=str(error)) from error
+    return litert_torch
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what litert-torch and the libraries it brings say and draw."""
+    before, switch = logging.root.manager.disable, "LITERT_TORCH_SHOW_PROGRESS"
+    shown = os.environ.get(switch)
+    os.environ[switch] = "n"
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            for category in (FutureWarning, DeprecationWarning, UserWarning):
+                warnings.simplefilter("ignore", category)
+            yield
+    finally:
+        logging.disable(before)
+        if shown is None:
+            del os.environ[switch]
+        else:
+            os.environ[switch] = shown

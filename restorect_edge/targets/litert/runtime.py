@@ -1,0 +1,66 @@
+"""LiteRT, formerly TensorFlow Lite: what runs the same file on Android, here on the CPU."""
+
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restorect_edge.errors import BackendError, MissingDependencyError
+from restorect_edge.inference.base import Runtime
+
+__all__ = ["LiteRTRuntime"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    run: Any
+    """The file's one signature, called with inputs by name."""
+    shapes: dict[str, tuple[int, ...]]
+    """Of its inputs."""
+
+
+class LiteRTRuntime(Runtime):
+    """Runs ``.tflite`` files on the CPU, float32 arithmetic; weights in float16 are unpacked when loading."""
+
+    name: ClassVar[str] = "litert"
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """Return ``cpu``: the phone's GPU and NPU are reached from Android only."""
+        _library()
+        return ("cpu",)
+
+    def _open(self, path: Path) -> _Session:
+        try:
+            interpreter = _library().Interpreter(model_content=path.read_bytes(), num_threads=self.threads)
+            interpreter.allocate_tensors()
+            run = interpreter.get_signature_runner()
+            details = run.get_input_details()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise BackendError(f"LiteRT cannot load '{path}': {error}") from error
+        return _Session(run, {name: tuple(map(int, d["shape"])) for name, d in details.items()})
+
+    def _run(self, session: _Session, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        given = {name: value.shape for name, value in feeds.items()}
+        if given != session.shapes:  # LiteRT would resize the graph, and not always fail
+            raise BackendError(f"LiteRT: the file takes {session.shapes}, got {given}")
+        try:
+            (result,) = session.run(**feeds).values()
+        except (RuntimeError, ValueError) as error:
+            raise BackendError(f"LiteRT failed: {error}") from error
+        restored: NDArray[np.float32] = result
+        return restored
+
+    def _provider(self, session: _Session) -> str:
+        return f"LiteRT {metadata.version('ai-edge-litert')} CPU (XNNPACK)"
+
+
+def _library() -> Any:
+    try:
+        from ai_edge_litert import interpreter
+    except ImportError as error:
+        raise MissingDependencyError("the LiteRT back end", "litert") from error
+    return interpreter

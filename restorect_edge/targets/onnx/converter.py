@@ -1,0 +1,123 @@
+"""ONNX, opset 18, from `torch.export`."""
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import onnx
+import onnxscript.optimizer
+import torch
+
+from restorect_edge.errors import BackendError
+from restorect_edge.export.graph import Graph
+from restorect_edge.export.options import ExportOptions
+from restorect_edge.quantization.lint.rules import Finding, excluded_modules, lint
+from restorect_edge.quantization.plan import PLAN_FILE
+from restorect_edge.targets.onnx.half import store_half, to_half
+from restorect_edge.targets.onnx.unsigned import to_unsigned
+
+__all__ = ["OPSET", "convert", "finish", "lint_notes", "linted"]
+
+OPSET = 18
+"""The floor of torch's exporter, and read by TensorRT 10 and later."""
+LARGEST_FOLDED = 2**20
+"""Elements up to which arithmetic on constants is done at export, where torch stops at 8192."""
+
+
+def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
+    """Write ``<stem>.onnx``: float32 inputs and outputs, weights and arithmetic in `options.precision`."""
+    path = directory / f"{graph.stem}.onnx"
+    model = _to_onnx(graph)
+    if options.precision == "fp16":
+        model = to_half(model)
+    elif options.precision == "int8":
+        store_half(model)
+    for key, value in options.metadata.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return path
+
+
+def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> dict[str, Any]:
+    """Lint the graphs, give INT8 the form that ONNX Runtime is fast with, and return what the report says.
+
+    Returns:
+        The operators of each graph and what the lint of INT8 says of it.
+    """
+    findings, operators = {}, {}
+    for file in files:
+        model = onnx.load(file)
+        findings[file.name] = linted(model, directory)
+        if options.precision == "int8":
+            to_unsigned(model)
+            onnx.save(model, file)
+        operators[file.name] = sorted({node.op_type for node in model.graph.node})
+    return {"opset": OPSET, "operators": operators, "lint": lint_notes(findings)}
+
+
+def linted(
+    model: Path | Any, directory: Path, *, target: str = "onnx", profile: bool = False
+) -> list[Finding]:
+    """Lint a graph; what the quantisation plan in `directory` leaves in float is no finding."""
+    excluded = excluded_modules(directory / PLAN_FILE)
+    return lint(model, target=target, excluded=excluded, profile=profile)
+
+
+def lint_notes(findings: Mapping[str, Sequence[Finding]]) -> list[dict[str, str]]:
+    """Return findings by file name as rows for the report."""
+    return [{"file": name, **asdict(found)} for name, rows in findings.items() for found in rows]
+
+
+def _to_onnx(graph: Graph) -> Any:
+    axes = {name: {2: "height", 3: "width"} for name in graph.inputs if name == "image"}
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                graph.program,
+                input_names=list(graph.inputs),
+                output_names=[graph.output],
+                opset_version=OPSET,
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+    except Exception as error:  # the exporter's failures share no narrower base
+        raise BackendError(f"torch cannot write graph '{graph.stem}' as ONNX: {error}") from error
+    assert program is not None
+    onnxscript.optimizer.optimize_ir(program.model, input_size_limit=LARGEST_FOLDED)
+    model = program.model_proto
+    del model.graph.value_info[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]  # where in the source each comes from: paths of this machine
+    _name_free_axes(model, axes if graph.shape is None else {})
+    return model
+
+
+def _name_free_axes(model: Any, axes: dict[str, dict[int, str]]) -> None:
+    for value in model.graph.input:
+        for index, name in axes.get(value.name, {}).items():
+            dimension = value.type.tensor_type.shape.dim[index]
+            if not dimension.HasField("dim_value"):
+                dimension.dim_param = name
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's progress lines off standard output, where ours go."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        logger.setLevel(level)

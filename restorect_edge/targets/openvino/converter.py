@@ -1,0 +1,42 @@
+"""OpenVINO IR, through the same ONNX graph as the other targets."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import openvino
+
+from restorect_edge.errors import BackendError
+from restorect_edge.export.graph import Graph
+from restorect_edge.export.options import ExportOptions
+from restorect_edge.targets.onnx import converter as onnx_target
+from restorect_edge.targets.openvino import ir
+
+__all__ = ["convert", "finish"]
+
+
+def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
+    """Write ``<stem>.xml`` and ``<stem>.bin``; `fp16` stores weights in half, devices choose arithmetic."""
+    path = directory / f"{graph.stem}.xml"
+    with TemporaryDirectory() as folder:
+        source = onnx_target.convert(graph, Path(folder), ExportOptions(dynamic=options.dynamic))
+        try:
+            model = openvino.convert_model(source)
+        except RuntimeError as error:
+            raise BackendError(f"OpenVINO cannot read graph '{graph.stem}': {error}") from error
+        ir.pool_by_plane(model)
+        for key, value in options.metadata.items():
+            model.set_rt_info(value, ["restorect_edge", key])
+        if options.precision == "int8":
+            ir.merge_constants(model)
+            ir.store_half(model)
+        openvino.save_model(model, path, compress_to_fp16=options.precision == "fp16")
+    if options.precision == "int8":
+        ir.strip(path)
+    return path
+
+
+def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> dict[str, Any]:
+    """Return what the stored weights are, for the report."""
+    return {"weights": options.precision, "arithmetic": "float32 asked for by the runtime"}

@@ -1,0 +1,1 @@
+"""TensorRT: an ONNX file whose engine is built on the device."""

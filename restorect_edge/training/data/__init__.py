@@ -1,0 +1,1 @@
+"""Training data: pairs, datasets, degradations and sampling."""

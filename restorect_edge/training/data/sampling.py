@@ -1,0 +1,131 @@
+"""Random training samples, deterministic per seed and step, so that a resumed run sees the same."""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from restorect_edge.models.blocks import POOL, area_thumbnail
+from restorect_edge.training.data.sources import Source
+
+__all__ = ["Batch", "Sampling", "batches", "draw"]
+
+Levels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Tensors of one step, RGB in [0, 1]."""
+
+    degraded: Tensor
+    """(N, 3, P, P)."""
+    clean: Tensor
+    """(N, 3, P, P)."""
+    thumbnail: Tensor
+    """(N, 3, S, S), of the whole degraded image or a large part of it."""
+    clean_thumbnail: Tensor
+    """(N, 3, S, S), of the same part of the clean image."""
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on a device."""
+        moved = (getattr(self, field.name).to(device, non_blocking=True) for field in fields(self))
+        return Batch(*moved)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How batches are drawn."""
+
+    seed: int
+    batch: int
+    patch: int
+    """Side of the patches in pixels."""
+    thumbnail: int
+    """Side of the thumbnails in pixels."""
+    mixup: float = 0.0
+    """Share of the samples that are blended with another of the batch."""
+    jitter: float = 0.4
+    """Most that the exposure of an input varies, as a natural logarithm."""
+    rank: int = 0
+    """Of the process: each draws its own."""
+
+
+def draw(source: Source, step: int, how: Sampling) -> Batch:
+    """Draw the batch of a step."""
+    rng = np.random.default_rng([how.seed, step, how.rank])
+    samples = [_sample(source, rng, how) for _ in range(how.batch)]
+    columns = (torch.stack(column) for column in zip(*samples, strict=True))
+    weights = [float(rng.beta(1.2, 1.2)) if rng.random() < how.mixup else 1.0 for _ in samples]
+    return Batch(*(_blend(column, weights) for column in columns))
+
+
+def _blend(images: Tensor, weights: list[float]) -> Tensor:
+    """Blend each image with the one before it (mixup, arXiv 1710.09412, with MIRNet-v2's Beta(1.2, 1.2))."""
+    w = torch.tensor(weights).view(-1, 1, 1, 1)
+    return w * images + (1 - w) * images.roll(1, 0)
+
+
+def batches(source: Source, first: int, last: int, how: Sampling, *, workers: int) -> Iterator[Batch]:
+    """Yield the batches of steps `first` to `last`, the next ones prepared by `workers` threads."""
+    if workers == 0:
+        yield from (draw(source, step, how) for step in range(first, last))
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[Batch]] = deque()
+        for step in range(first, last):
+            waiting.append(pool.submit(draw, source, step, how))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        yield from (future.result() for future in waiting)
+
+
+def _sample(source: Source, rng: np.random.Generator, how: Sampling) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    patch = how.patch
+    pair = source.draw(int(rng.integers(len(source))), rng)
+    degraded, clean = (_tensor(_orient(image, code)) for code in [int(rng.integers(8))] for image in pair)
+    degraded, clean = _window(degraded, clean, rng, patch)
+    degraded = _vary_exposure(degraded, clean, rng, how.jitter)
+    thumbs = [area_thumbnail(image[None], how.thumbnail)[0] for image in (degraded, clean)]
+    top = int(rng.integers(degraded.shape[1] - patch + 1))
+    left = int(rng.integers(degraded.shape[2] - patch + 1))
+    patches = [image[:, top : top + patch, left : left + patch] for image in (degraded, clean)]
+    return patches[0], patches[1], thumbs[0], thumbs[1]
+
+
+def _orient(image: Levels, code: int) -> Levels:
+    if code & 1:
+        image = image[::-1]
+    if code & 2:
+        image = image[:, ::-1]
+    return image.transpose(1, 0, 2) if code & 4 else image
+
+
+def _tensor(image: Levels) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255.0
+
+
+def _window(degraded: Tensor, clean: Tensor, rng: np.random.Generator, patch: int) -> tuple[Tensor, Tensor]:
+    """Cut the same random part, at least 0.7 of each side, from both: the prior sees many framings."""
+    sides = [max(patch, int(side * rng.uniform(0.7, 1.0)) // POOL * POOL) for side in degraded.shape[1:]]
+    top, left = (
+        int(rng.integers(full - part + 1)) for full, part in zip(degraded.shape[1:], sides, strict=True)
+    )
+    part = (slice(None), slice(top, top + sides[0]), slice(left, left + sides[1]))
+    return degraded[part], clean[part]
+
+
+def _vary_exposure(degraded: Tensor, clean: Tensor, rng: np.random.Generator, jitter: float) -> Tensor:
+    """Mostly vary the exposure of the real input; sometimes give the clean image, dimmed or as it is."""
+    kind = rng.random()
+    if kind < 0.06:
+        return clean
+    if kind < 0.12:
+        return clean * float(rng.uniform(0.3, 1.0))
+    if kind < 0.6:
+        return (degraded * float(np.exp(rng.uniform(-jitter, jitter)))).clamp(max=1.0)
+    return degraded

@@ -1,0 +1,1 @@
+"""Losses, and the objectives that are made of them."""

@@ -1,0 +1,166 @@
+"""Losses of the training core. Images are (N, C, H, W) in [0, 1]; each returns a scalar tensor.
+
+The colour loss is in `restorect_edge.training.losses.hvi`, the feature loss in
+`restorect_edge.training.losses.flex`.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from restorect_edge.evaluation.metrics import GREY
+from restorect_edge.models.flow import LatentFlow
+from restorect_edge.models.retinex import Decomposition
+from restorect_edge.training.losses.diffusion import AnisotropicDiffusion
+
+__all__ = [
+    "decomposition",
+    "gt_mean",
+    "gt_mean_psnr",
+    "illumination_smoothness",
+    "latent_distillation",
+    "pixel",
+    "reconstruction",
+    "reflectance_consistency",
+    "structural",
+    "texture_consistency",
+    "time_grid",
+    "velocity_matching",
+]
+
+DARKEST = 1 / 255
+"""Mean grey below which `gt_mean` no longer raises the scale: a black output has no scale."""
+
+
+def velocity_matching(flow: LatentFlow, z: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+    """Mean of (v(z_t, t, c) − (ε − z))², z_t = (1 − t)·z + t·ε: rectified flow (arXiv 2209.03003).
+
+    ε is the flow's own stored noise, so training and rollout start from the same point. Trains the
+    velocity network and, through c, the condition encoder; z counts as data and gets no gradient.
+
+    Args:
+        flow: the velocity network and its noise.
+        z: the latents to generate, (N, dim, 1, 1).
+        t: times in [0, 1], (N, 1, 1, 1): draw them with `time_grid`.
+        condition: (N, dim, 1, 1).
+    """
+    z = z.detach()
+    z_t = (1.0 - t) * z + t * flow.noise
+    return F.mse_loss(flow.velocity(z_t, t, condition), flow.noise - z)
+
+
+def time_grid(steps: int, count: int, generator: torch.Generator) -> Tensor:
+    """Draw `count` times (N, 1, 1, 1) uniformly from {1/steps, …, 1}, those an Euler rollout visits."""
+    visited = torch.randint(1, steps + 1, (count, 1, 1, 1), generator=generator, device=generator.device)
+    return visited / steps
+
+
+def latent_distillation(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean |z_student − z_teacher|, the teacher's latents without gradient (RestoRect, arXiv 2509.23480).
+
+    Give it the latents that the rollout ``flow(condition, steps)`` made: the rollout is differentiable,
+    so the gradient reaches the velocity network at every step, and the condition encoder.
+    """
+    return F.l1_loss(student, teacher.detach())
+
+
+def pixel(output: Tensor, target: Tensor) -> Tensor:
+    """Mean |output − target|."""
+    return F.l1_loss(output, target)
+
+
+def structural(output: Tensor, target: Tensor, window: int = 7, stride: int = 3) -> Tensor:
+    """1 − SSIM with uniform windows every `stride` pixels (Wang et al., 2004; K1 = 0.01, K2 = 0.03)."""
+
+    def mean(x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, window, stride)
+
+    mu_o, mu_t = mean(output), mean(target)
+    var_o = mean(output * output) - mu_o * mu_o
+    var_t = mean(target * target) - mu_t * mu_t
+    covariance = mean(output * target) - mu_o * mu_t
+    c1, c2 = 0.01**2, 0.03**2
+    luminance = (2 * mu_o * mu_t + c1) / (mu_o * mu_o + mu_t * mu_t + c1)
+    return 1.0 - (luminance * (2 * covariance + c2) / (var_o + var_t + c2)).mean()
+
+
+def gt_mean(output: Tensor, target: Tensor) -> Tensor:
+    """Mean |λ·output − target|, λ = E[grey(target)] / E[grey(output)] of each image; RGB.
+
+    The aligned term of the GT-mean loss (ICCV 2025, arXiv 2507.20148), grey weighted as in
+    `restorect_edge.evaluation.metrics.gt_mean`, but not clipped to 8 bits: a clipped pixel has no gradient.
+    The gradient goes through λ too. So scaling an output changes nothing and the gradient is orthogonal to
+    it: brightness is left to `pixel`, and this term sees structure and colour alone.
+    """
+    return F.l1_loss(_matched(output, target), target)
+
+
+def gt_mean_psnr(output: Tensor, target: Tensor) -> Tensor:
+    """Mean 10·log10(MSE + 10⁻⁴) of the images after matching the mean as in `gt_mean`: negative PSNR in dB.
+
+    PSNR as a loss: HINet (CVPRW 2021). An image counts alike however good it is already, as it does where
+    PSNR is averaged over images; 10⁻⁴ (40 dB) bounds the gradient of a perfect one.
+    """
+    error = (_matched(output, target) - target).square().mean((1, 2, 3))
+    return 10 * torch.log10(error + 1e-4).mean()
+
+
+def _matched(output: Tensor, target: Tensor) -> Tensor:
+    """Scale each output to the mean grey of its target."""
+    return output * (_mean_grey(target) / _mean_grey(output).clamp_min(DARKEST))
+
+
+def _mean_grey(image: Tensor) -> Tensor:
+    """(N, 3, H, W) → (N, 1, 1, 1)."""
+    weights = torch.as_tensor(GREY, dtype=image.dtype, device=image.device)
+    return torch.einsum("nchw,c->n", image, weights).view(-1, 1, 1, 1) / image[0, 0].numel()
+
+
+def reconstruction(reflectance: Tensor, illumination: Tensor, image: Tensor) -> Tensor:
+    """Mean |R⊙L − x| (Retinex-Net, Wei et al., 2018); R (N, 3, H, W), L (N, 1, H, W)."""
+    return F.l1_loss(reflectance * illumination, image)
+
+
+def reflectance_consistency(degraded: Tensor, clean: Tensor) -> Tensor:
+    """Mean |R(x) − R(y)| of a pair's reflectances (Retinex-Net): the scene is the same, its light is not."""
+    return F.l1_loss(degraded, clean)
+
+
+def illumination_smoothness(illumination: Tensor) -> Tensor:
+    """Mean exp(−|∂L|)·|∂L|² along rows plus the same along columns (RestoRect, arXiv 2509.23480).
+
+    The weight spares edges: a steep step costs less than its square.
+    """
+    total = illumination.new_zeros(())
+    for axis in (2, 3):
+        gradient = torch.diff(illumination, dim=axis).abs()
+        total = total + (torch.exp(-gradient) * gradient**2).mean()
+    return total
+
+
+def texture_consistency(diffusion: AnisotropicDiffusion, image: Tensor, reflectance: Tensor) -> Tensor:
+    """Mean |A(x) − A(R)|, A the learned anisotropic diffusion (RestoRect, arXiv 2509.23480).
+
+    Trains A's edge scale and the decomposition. A keeps the mean, so on a dark image the term also pulls
+    R down towards x: keep its weight small.
+    """
+    return F.l1_loss(diffusion(reflectance), diffusion(image))
+
+
+def decomposition(
+    network: Decomposition, degraded: Tensor, clean: Tensor, diffusion: AnisotropicDiffusion | None = None
+) -> Tensor:
+    """Train D on a pair: reconstruction + 0.1·(reflectance consistency + illumination smoothness).
+
+    Reconstruction and smoothness are summed over both images. With `diffusion`, 0.05 times the texture
+    consistency of both images is added, the weight of RestoRect's published code.
+    """
+    r_x, l_x = network(degraded)
+    r_y, l_y = network(clean)
+    rebuilt = reconstruction(r_x, l_x, degraded) + reconstruction(r_y, l_y, clean)
+    smooth = illumination_smoothness(l_x) + illumination_smoothness(l_y)
+    total = rebuilt + 0.1 * (reflectance_consistency(r_x, r_y) + smooth)
+    if diffusion is None:
+        return total
+    texture = texture_consistency(diffusion, degraded, r_x) + texture_consistency(diffusion, clean, r_y)
+    return total + 0.05 * texture

@@ -1,0 +1,1 @@
+"""What every room uses: atomic writes, TOML, the CPU's features."""

@@ -1,0 +1,110 @@
+"""The frame of every command: exit codes and what is shown."""
+
+import subprocess
+import sys
+
+import pytest
+
+from restorect_edge import errors
+from restorect_edge.cli.command import INTERRUPTED, PIPE_CLOSED, Parser, run
+
+
+@pytest.fixture
+def parser():
+    p = Parser("test", "A verb.", "  restorect-edge test 3\n")
+    p.add_argument("number", type=int)
+    p.add_argument("--output")
+    return p
+
+
+def raising(error):
+    def main(args):
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.RestorectError("broken"), 1),
+        (errors.UsageError("broken"), 1),
+        (errors.QualityError("broken"), 2),
+        (errors.IncompatibleError("broken"), 4),
+        (errors.BackendError("broken"), 5),
+    ],
+)
+def test_own_errors_are_one_line_and_their_exit_code(parser, capsys, error, code):
+    assert run(raising(error), parser, ["1"]) == code
+    assert capsys.readouterr() == ("", "error: broken\n")
+
+
+def test_a_missing_dependency_names_its_extra(parser, capsys):
+    assert run(raising(errors.MissingDependencyError("flying", "wings")), parser, ["1"]) == 3
+    assert "pip install 'restorect-edge[wings]'" in capsys.readouterr().err
+
+
+def test_a_long_message_stays_one_line(parser, capsys):
+    run(raising(errors.BackendError("first\nsecond")), parser, ["1"])
+    assert capsys.readouterr().err == "error: first second\n"
+
+
+def test_the_code_of_the_body_is_the_exit_code(parser):
+    assert run(lambda args: args.number, parser, ["7"]) == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["x"], "invalid int value: 'x'"),
+        ([], "required: number"),
+        (["1", "--outptu", "x"], "unrecognized arguments: --outptu"),
+        (["1", "--out", "x"], "unrecognized arguments: --out"),
+    ],
+)
+def test_wrong_arguments_exit_with_1_and_point_to_help(parser, capsys, arguments, message):
+    assert run(raising(AssertionError), parser, arguments) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+    assert err.startswith("error: ")
+    assert err.endswith("see: restorect-edge test --help\n")
+
+
+def test_help_shows_the_examples_and_exits_with_0(parser, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        run(raising(AssertionError), parser, ["--help"])
+    assert "examples:\n  restorect-edge test 3\n" in capsys.readouterr().out
+
+
+def test_an_interrupt_is_a_clean_130(parser, capsys):
+    assert run(raising(KeyboardInterrupt()), parser, ["1"]) == INTERRUPTED
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_defect_is_not_swallowed(parser):
+    with pytest.raises(ZeroDivisionError):
+        run(lambda args: 1 // 0, parser, ["1"])
+
+
+CHATTY = """
+import sys
+from restorect_edge.cli.command import Parser, run
+
+def main(args):
+    for number in range(100_000):
+        print(number)
+    return 0
+
+sys.exit(run(main, Parser("test", "", ""), []))
+"""
+
+
+def test_a_reader_that_goes_away_is_no_traceback():
+    with subprocess.Popen(
+        [sys.executable, "-c", CHATTY], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline() == b"0\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=60) == PIPE_CLOSED

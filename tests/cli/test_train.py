@@ -1,0 +1,105 @@
+"""The verb `train`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from restorect_edge.cli import train
+from restorect_edge.media.photos import photos
+from restorect_edge.training.engine import checkpoint
+from restorect_edge.weights import locate
+
+SIZES = [
+    *("--iterations", "2", "--batch", "2", "--patch", "32", "--validate-every", "2"),
+    *("--threads", "1", "--warmup", "1"),
+]
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("pairs")
+    for kind in ("low", "high"):
+        (folder / kind).mkdir()
+    for name, dark in photos((64, 96)).items():
+        Image.fromarray(dark).save(folder / "low" / f"{name}.png")
+        bright = np.minimum(dark.astype(np.int64) * 5, 255).astype(np.uint8)
+        Image.fromarray(bright).save(folder / "high" / f"{name}.png")
+    return folder
+
+
+def test_a_student_is_distilled_from_a_teacher(pairs, tmp_path, capsys):
+    teacher = ["teacher", "--data", str(pairs), "-o", str(tmp_path / "teacher"), *SIZES]
+    assert train.main(teacher) == 0
+    path = capsys.readouterr().out.strip()
+    student = ["student", "--preset", "nano", "--data", str(pairs), "-o", str(tmp_path / "student"), *SIZES]
+    assert train.main([*student, "--teacher", path]) == 0
+    best = Path(capsys.readouterr().out.strip())
+    assert best == tmp_path / "student" / "best.safetensors"
+    assert load_file(best)
+    assert checkpoint.metadata(best)["teacher"]["preset"] == "small"
+
+
+def test_weights_to_begin_with_must_be_of_the_preset(pairs, tmp_path, capsys):
+    arguments = ["student", "--preset", "nano", "--data", str(pairs), "-o", str(tmp_path), *SIZES]
+    assert train.main([*arguments, "--init", "lowlight-small"]) == 1
+    assert "is of preset 'small', and this run trains 'nano'" in capsys.readouterr().err
+
+
+def test_base_begins_as_small(pairs, tmp_path, capsys):
+    shipped = checkpoint.read(locate("lowlight-small"))
+    arguments = ["student", "--preset", "base", "--data", str(pairs), "-o", str(tmp_path), *SIZES]
+    assert train.main([*arguments, "--init", "lowlight-small", "--prior-rate", "0"]) == 0
+    assert "beginning as 'lowlight-small', of preset 'small'" in capsys.readouterr().err
+    trained = checkpoint.read(tmp_path / "best.safetensors")
+    assert all(torch.equal(trained[k], v) for k, v in shipped.items() if k.startswith("prior."))
+
+
+def test_clean_photographs_are_degraded(tmp_path, capsys):
+    folder = tmp_path / "clean"
+    folder.mkdir()
+    for name, dark in photos((96, 128)).items():
+        Image.fromarray(np.minimum(dark.astype(int) * 4, 255).astype(np.uint8)).save(folder / f"{name}.png")
+    arguments = ["student", "--preset", "nano", "--data", str(folder), "--task", "backlit"]
+    assert train.main([*arguments, "-o", str(tmp_path / "run"), *SIZES]) == 0
+    assert Path(capsys.readouterr().out.strip()).is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["student"], "--data and --output-dir are needed"),
+        (["teacher", "--flex", "1.0"], "--flex is not an option of a teacher's run"),
+        (["teacher", "--teacher", "t.safetensors"], "--teacher is for students"),
+        (["student", "--data", "nowhere", "-o", "run"], "nowhere"),
+    ],
+)
+def test_mistakes(arguments, message, capsys):
+    assert train.main(arguments) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_options_can_be_printed(capsys):
+    assert train.main(["student", "--seed", "5", "--print-config"]) == 0
+    assert "seed = 5  # " in capsys.readouterr().out
+
+
+def test_two_processes_train_together(pairs, tmp_path):
+    """Gradients are averaged: both processes hold the same weights, which one process alone does not."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    command = ["-m", "restorect_edge.train", "student", "--preset", "nano", "--data", str(pairs)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"}
+    together = [*torchrun, *command, "-o", str(tmp_path / "two"), *SIZES]
+    done = subprocess.run(together, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    alone = [sys.executable, *command, "-o", str(tmp_path / "one"), *SIZES]
+    subprocess.run(alone, env=environment, check=True, capture_output=True, timeout=300)
+    two, one = (load_file(tmp_path / name / "best.safetensors") for name in ("two", "one"))
+    assert two.keys() == one.keys()
+    assert any(not (two[key] == one[key]).all() for key in two)
