@@ -3,17 +3,19 @@ golden images. No back end is imported here."""
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from restorect_edge import contract
+from restorect_edge.contract import SCHEMA_VERSION
 from restorect_edge.errors import IncompatibleError, UsageError
 from restorect_edge.spec import ImageSpec, SizeRequirements
 
 __all__ = ["SCHEMA_VERSION", "Artifact", "GraphFile", "Manifest", "PriorSpec", "file_hash", "hash_files"]
 
-SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 
 
@@ -37,6 +39,8 @@ class PriorSpec:
     """Side of the square thumbnail, in pixels."""
     pool: int
     """Side of the blocks that are averaged first, in pixels."""
+    deviation: bool = False
+    """Whether the thumbnail has 6 channels: the means of 4x4 blocks and their standard deviations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,28 +77,18 @@ class Manifest:
         return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
 
     @classmethod
-    def from_json(cls, text: str, source: Path) -> "Manifest":
-        """Parse a manifest; `source` is named in errors (`IncompatibleError`)."""
-        try:
-            data = json.loads(text)
-            version = int(data["schema_version"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise IncompatibleError(f"'{source}' is not a manifest: {error!r}; export again") from error
-        if version > SCHEMA_VERSION:
-            raise IncompatibleError(
-                f"'{source}' has schema version {version}, this restorect_edge reads up to {SCHEMA_VERSION}: "
-                "upgrade restorect_edge, or export again with this version"
-            )
-        try:
-            return cls._from_dict(data)
-        except (KeyError, TypeError, ValueError, UsageError) as error:
-            raise IncompatibleError(f"'{source}' is damaged: {error!r}; export again") from error
+    def from_json(cls, content: str | bytes, source: Path) -> "Manifest":
+        """Parse a manifest.
 
-    @classmethod
-    def _from_dict(cls, data: dict[str, Any]) -> "Manifest":
-        unknown = data.keys() - {f.name for f in fields(cls)}
-        if unknown:
-            raise ValueError(f"unknown keys {sorted(unknown)}")
+        Args:
+            content: the JSON; as bytes, its encoding is checked too.
+            source: its path, for errors.
+
+        Raises:
+            IncompatibleError: it is no manifest, a newer one, or damaged (see `restorect_edge.contract`).
+        """
+        raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+        data = contract.read(raw, source)
         spec = data["spec"]
         data["spec"] = ImageSpec(**{**spec, "size": SizeRequirements(**spec["size"])})
         data["graphs"] = tuple(_graph_file(g) for g in data["graphs"])
@@ -124,17 +118,19 @@ class Artifact:
 
         Raises:
             UsageError: there is no such directory.
-            IncompatibleError: no manifest, a newer schema, or a file missing, edited, added or swapped.
+            IncompatibleError: no manifest, a damaged one, a newer schema, or a file that is missing, not
+                as it was written, or a link to outside the directory.
         """
         path = Path(path)
-        if not path.is_dir():
+        if not _there(path.is_dir):
             raise UsageError(f"no artifact at '{path}': expected a directory made by restorect_edge.export")
         source = path / MANIFEST
-        if not source.is_file():
+        if not _there(source.is_file):
             raise IncompatibleError(
                 f"'{path}' has no {MANIFEST}: it is not an artifact, or its export was interrupted"
             )
-        artifact = cls(path, Manifest.from_json(source.read_text(encoding="utf-8"), source))
+        _check_inside(source, path)
+        artifact = cls(path, Manifest.from_json(_content(source), source))
         if check:
             artifact.check_files()
         return artifact
@@ -143,9 +139,10 @@ class Artifact:
         """Raise `IncompatibleError` naming the first file that is missing or not as it was written."""
         for name, expected in self.manifest.files.items():
             file = self.path / name
-            if not file.is_file():
+            _check_inside(file, self.path)
+            if not _there(file.is_file):
                 raise IncompatibleError(f"'{file}' is missing from the artifact; export or copy it again")
-            actual = file_hash(file)
+            actual = _hash(file)
             if actual != expected:
                 raise IncompatibleError(
                     f"'{file}' was changed after the export: sha256 {actual[:12]}…, "
@@ -161,6 +158,39 @@ class Artifact:
     def bytes(self) -> int:
         """Size of the native files, in bytes."""
         return sum(f.stat().st_size for g in self.manifest.graphs for f in native_files(self.path / g.file))
+
+
+def _there(test: Callable[[], bool]) -> bool:
+    """Return what a test of a path says; a path too long or too secret to be tested is not there."""
+    try:
+        return test()
+    except OSError:
+        return False
+
+
+def _check_inside(file: Path, folder: Path) -> None:
+    # realpath, and not resolve, which raises for links that lead to themselves.
+    real, root = Path(os.path.realpath(file)), Path(os.path.realpath(folder))
+    if not real.is_relative_to(root):
+        raise IncompatibleError(
+            f"'{file}' is a link to outside the artifact; copy the artifact with the files that it links to"
+        )
+
+
+def _content(source: Path) -> bytes:
+    """Return a manifest's bytes, or so many that its reader calls it too large."""
+    try:
+        with source.open("rb") as stream:
+            return stream.read(contract.LARGEST + 1)
+    except OSError as error:
+        raise IncompatibleError(f"cannot read '{source}': {error.strerror}") from None
+
+
+def _hash(file: Path) -> str:
+    try:
+        return file_hash(file)
+    except OSError as error:
+        raise IncompatibleError(f"cannot read '{file}': {error.strerror}; copy the artifact again") from None
 
 
 def native_files(path: Path) -> list[Path]:

@@ -1,8 +1,11 @@
 """One small artifact per target, each exported once a session and only if a test asks for it."""
 
+import json
 import os
+import random
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +13,8 @@ from hypothesis import settings
 
 import restorect_edge
 from restorect_edge import Artifact
+from restorect_edge.artifact import Manifest
+from restorect_edge.errors import IncompatibleError
 
 settings.register_profile("same-examples-every-run", derandomize=True)
 settings.load_profile("same-examples-every-run")
@@ -90,3 +95,120 @@ def program():
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def mutated_corpus(repository, tmp_path_factory) -> Path:
+    """A corpus of mutated manifests, and of how Python reads them, that other readers must read alike."""
+    corpus = repository / "spec" / "manifests"
+    folder = tmp_path_factory.mktemp("corpus")
+    shutil.copytree(corpus / "valid", folder / "valid")
+    rng, rows = random.Random(7), []
+    originals = [f.read_bytes() for f in sorted((corpus / "valid").glob("*.json")) if f.stat().st_size < 4000]
+    for number in range(600):
+        content = _mutated(rng.choice(originals), rng)
+        (folder / f"{number}.json").write_bytes(content)
+        rows.append({"file": f"{number}.json", "kind": _kind(content), "reason": "mutated"})
+    (folder / "index.json").write_text(json.dumps({"manifests": rows}))
+    assert len({row["kind"] for row in rows}) == 4
+    return folder
+
+
+VALUES = (
+    *(
+        0,
+        1,
+        2,
+        8,
+        16,
+        17,
+        64,
+        4096,
+        4097,
+        65536,
+        2**31,
+        2**53 + 1,
+        2**63,
+        10**22,
+        -1,
+        1.0,
+        8.5,
+        1e16,
+        -0.0,
+        True,
+    ),
+    *(
+        None,
+        "",
+        "8",
+        "whole",
+        "split",
+        "prior",
+        "body",
+        "model.onnx",
+        "../x",
+        "a/./b",
+        "\x7f",
+        "é",
+        [],
+        {},
+        [8, 8],
+    ),
+)
+BYTES = (
+    b'"',
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b"\\",
+    b"\\u00",
+    b"\0",
+    b"\xff",
+    b"\xc3",
+    b"0",
+    b"-",
+    b"e9",
+    b".",
+    b" ",
+)
+
+
+def _mutated(content: bytes, rng: random.Random) -> bytes:
+    """Change one or two places of a manifest: its values, or its bytes."""
+    if rng.random() < 0.6:
+        data = json.loads(content)
+        for _ in range(rng.randint(1, 2)):
+            _change(data, rng)
+        return json.dumps(data, ensure_ascii=rng.random() < 0.5).encode()
+    start = rng.randrange(len(content))
+    stop = start + rng.choice((0, 0, 1, 3, 20))
+    return content[:start] + rng.choice((*BYTES, content[stop : stop + 30])) + content[stop:]
+
+
+def _change(data: Any, rng: random.Random) -> None:
+    """Change, add or drop one entry somewhere within an object or list."""
+    keys = list(range(len(data)) if isinstance(data, list) else data)
+    key = rng.choice(keys) if keys else None
+    if key is not None and isinstance(data[key], (dict, list)) and rng.random() < 0.7:
+        _change(data[key], rng)
+    elif key is None or rng.random() < 0.15:
+        extra = rng.choice(VALUES)
+        data.append(extra) if isinstance(data, list) else data.update(
+            {rng.choice(("deviation", "x", "shape")): extra}
+        )
+    elif rng.random() < 0.2:
+        del data[key]
+    else:
+        data[key] = rng.choice(VALUES)
+
+
+def _kind(content: bytes) -> str:
+    words = {"' is not a manifest: ": "not a manifest", "' has schema": "newer", "' is damaged: ": "damaged"}
+    try:
+        Manifest.from_json(content, Path("manifest.json"))
+    except IncompatibleError as error:
+        return next(kind for said, kind in words.items() if said in str(error))
+    return "valid"

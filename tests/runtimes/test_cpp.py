@@ -45,6 +45,12 @@ def test_the_unit_tests_and_the_c_program_pass_under_sanitizers(run, built, arti
     assert run(folder / "restorect-c-test", artifacts["split"], **sanitizers).stdout == "ok\n"
 
 
+def test_mutated_manifests_are_read_as_python_reads_them(run, built, mutated_corpus, sanitizers):
+    tests = built("sanitized") / "restorect-tests"
+    said = run(tests, "-tc=every manifest*", RESTORECT_CORPUS=str(mutated_corpus), **sanitizers).stdout
+    assert "| 601 passed | 0 failed" in said
+
+
 def test_the_golden_vectors_pass_under_sanitizers(run, built, artifacts, sanitizers, tmp_path):
     vectors = json.loads((GOLDEN / "golden.json").read_text(encoding="utf-8"))["vectors"]
     sides = sorted({tuple(vector["padded"]) for vector in vectors if vector["padded"]})

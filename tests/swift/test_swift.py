@@ -3,7 +3,8 @@
 import json
 import re
 import shlex
-from dataclasses import fields
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,11 @@ from restorect_edge.cli.export import main
 from restorect_edge.inference import tiling
 from restorect_edge.inference.video import stream
 from restorect_edge.media.frames import MATRICES, RANGES, SHIFT, _forward, coefficients
-from restorect_edge.spec import ImageSpec, SizeRequirements
 
 PACKAGE = Path(__file__).parents[2] / "runtimes" / "swift"
 FILES = sorted(f for f in PACKAGE.rglob("*.swift") if ".build" not in f.parts)
 KIT, TESTS = PACKAGE / "Sources" / "RestorectKit", PACKAGE / "Tests" / "RestorectKitTests"
+READER = (KIT / "ManifestReader.swift").read_text(encoding="utf-8")
 
 
 def faults(source: bytes) -> list[str]:
@@ -85,24 +86,55 @@ def test_constants():
 
 
 @pytest.mark.parametrize(
-    ("struct", "dataclass"),
+    ("name", "place"),
     [
-        ("Manifest", artifact.Manifest),
-        ("ImageSpec", ImageSpec),
-        ("SizeRequirements", SizeRequirements),
-        ("GraphFile", artifact.GraphFile),
-        ("PriorSpec", artifact.PriorSpec),
+        ("it", ()),
+        ("spec", ("$defs", "ImageSpec")),
+        ("spec.size", ("$defs", "SizeRequirements")),
+        ("graphs", ("$defs", "GraphFile")),
+        ("prior", ("$defs", "PriorSpec")),
     ],
 )
-def test_keys_of_the_manifest(struct, dataclass):
-    source = text(KIT / "Manifest.swift")
-    body = re.search(rf"^public struct {struct}: Codable {{(.*?)^}}", source, re.S | re.M)[1]
-    body = re.sub(r"^    public struct .*?^    }", "", body, flags=re.S | re.M)
-    named = dict(re.findall(r'case (\w+) = "(\w+)"', body))
-    stored = re.findall(r"^    public let (\w+): ", body, re.M)
-    assert stored
-    assert {named.get(name, name) for name in stored} <= {field.name for field in fields(dataclass)}
-    assert not named or set(named) == set(stored)
+def test_keys_of_the_manifest_are_those_of_the_schema(repository, name, place):
+    schema = reduce(getitem, place, json.loads(text(repository / "spec" / "manifest.schema.json")))
+    lists = re.search(
+        rf'"{re.escape(name)}",\s+needed: \[(.*?)\],\s+optional: \[(.*?)\]\s*\)', READER, re.S
+    ).groups()
+    needed, optional = ({*re.findall(r'"(\w+)"', part)} for part in lists)
+    assert needed == {*schema["required"]}
+    assert optional == schema["properties"].keys() - needed
+
+
+def test_numbers_of_the_manifest_are_those_of_the_schema(repository):
+    schema = json.loads(text(repository / "spec" / "manifest.schema.json"))
+    bounds = re.findall(r'number\([^()]*?(?:\[.*?\])?, "([\w.]+)", (\w+), (\w+)\)', READER)
+    places = {
+        "spec": schema["$defs"]["ImageSpec"],
+        "spec.size": schema["$defs"]["SizeRequirements"],
+        "prior": schema["$defs"]["PriorSpec"],
+        "graphs": {"properties": {"shape": schema["$defs"]["GraphFile"]["properties"]["shape"]["items"]}},
+        "": schema,
+    }
+    assert {name for name, *_ in bounds} == {
+        "steps", "spec.scale", "spec.size.minimum", "spec.size.multiple_of", "spec.halo", "graphs.shape",
+        "prior.pool", "prior.thumbnail",
+    }  # fmt: skip
+    for name, *limits in bounds:
+        parent, _, key = name.rpartition(".")
+        expected = places[parent]["properties"][key]
+        found = [int(limit) if limit.isdigit() else int(number(READER, limit)) for limit in limits]
+        assert found == [expected["minimum"], expected["maximum"]], name
+    assert number(READER, "mostGraphs") == schema["properties"]["graphs"]["maxItems"]
+
+
+def test_it_reads_the_corpus(repository):
+    source = text(TESTS / "CorpusTests.swift")
+    index = json.loads(text(repository / "spec" / "manifests" / "index.json"))
+    assert '"spec/manifests"' in source
+    assert {f'"{row["change"]}"' for row in index["folders"]} <= {*re.findall(r'"[a-z ]+"', source)}
+    assert {row["kind"] for row in index["manifests"] + index["folders"]} - {"valid"} == {
+        *re.findall(r'"\' .*": "(.*)",', source)
+    }
 
 
 def test_spans_of_its_unit_test_are_those_of_python():

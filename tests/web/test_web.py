@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -137,6 +138,13 @@ def test_in_chromium(node, artifacts, camera, large, part):
     """Each part is a file of tests in `runtimes/web/test`."""
     tests = ["--test", "--test-reporter=spec", f"test/{part}.test.mjs"]
     print(run(node, *tests, ARTIFACTS=artifacts, CAMERA=camera, PHOTO=large))
+
+
+def test_manifests_are_read_as_python_reads_them(node, mutated_corpus):
+    for corpus in (None, mutated_corpus):
+        chosen = {} if corpus is None else {"CORPUS": corpus}
+        said = run(node, "--test", "--test-reporter=tap", "test/corpus.test.mjs", **chosen)
+        assert int(re.search(r"^# pass (\d+)", said, re.M)[1]) > 250
 
 
 @pytest.fixture

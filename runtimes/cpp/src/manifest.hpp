@@ -21,6 +21,7 @@ struct GraphFile {
 /// How the split form computes what the prior looks at.
 struct PriorSpec {
   int thumbnail, pool;
+  bool deviation;  ///< Whether it also takes the standard deviations of 4x4 blocks.
 };
 
 struct Manifest {
@@ -41,7 +42,7 @@ struct Manifest {
 /// Read and check an artifact directory: its manifest and the sha256 of every file.
 ///
 /// Throws UsageError: no such directory. IncompatibleError: no manifest, a damaged one, a newer schema, or a
-/// file that is missing or not as it was written.
+/// file that is missing, not as it was written or a link to outside the directory.
 Manifest open_artifact(const std::filesystem::path& path);
 
 /// Return the sha256 of a file in hex. Throws IncompatibleError: it cannot be read.

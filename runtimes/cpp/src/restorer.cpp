@@ -39,11 +39,19 @@ void check_target(const Manifest& manifest) {
                           manifest.name + "' was exported with --target " + manifest.target);
 }
 
+void check_prior(const Manifest& manifest) {
+  if (!manifest.prior || !manifest.prior->deviation) return;
+  throw IncompatibleError("the prior of '" + manifest.name +
+                          "' takes standard deviations of blocks, which this library does not compute: "
+                          "build a newer one, or export other weights");
+}
+
 }  // namespace
 
 Restorer::Restorer(const std::filesystem::path& artifact, const Options& options)
     : manifest_(open_artifact(artifact)) {
   check_target(manifest_);
+  check_prior(manifest_);
   info_ = {manifest_.name, manifest_.task,  manifest_.target,          manifest_.precision,
            manifest_.form, manifest_.scale, manifest_.halo.has_value()};
   if (options.threads < 0) throw UsageError("threads is at least 1, got " + std::to_string(options.threads));

@@ -24,11 +24,11 @@ inline std::string artifact(const char* variable) {
 /// A copy of an artifact that a test may spoil; removed at the end.
 class Copy {
  public:
-  Copy() {
+  explicit Copy(const std::filesystem::path& source = artifact("RESTORECT_SPLIT")) {
     std::string name = (std::filesystem::temp_directory_path() / "restorect-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
     path_ = name;
-    std::filesystem::copy(artifact("RESTORECT_SPLIT"), path_, std::filesystem::copy_options::recursive);
+    std::filesystem::copy(source, path_, std::filesystem::copy_options::recursive);
   }
   ~Copy() { std::filesystem::remove_all(path_); }
   Copy(const Copy&) = delete;

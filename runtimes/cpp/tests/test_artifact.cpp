@@ -86,10 +86,10 @@ TEST_CASE("a manifest with anything missing, of another type or out of range is 
   }
   json manifest = whole;
   manifest["surprise"] = 1;
-  CHECK_CONTAINS(refused(copy, manifest), "unknown key 'surprise'");
+  CHECK_CONTAINS(refused(copy, manifest), "unknown key 'surprise' in it");
   manifest = whole;
   manifest["graphs"].erase(1);
-  CHECK_CONTAINS(refused(copy, manifest), "no graph that restores");
+  CHECK_CONTAINS(refused(copy, manifest), "at least one body");
 }
 
 TEST_CASE("a newer schema, another target and a graph that is none are told apart") {
@@ -103,6 +103,11 @@ TEST_CASE("a newer schema, another target and a graph that is none are told apar
   write(copy.path() / "manifest.json", manifest.dump());
   CHECK_CONTAINS(message<IncompatibleError>([&] { Runtime runtime(copy.path()); }),
                  "exported with --target coreml");
+  manifest = whole;
+  manifest["prior"]["deviation"] = true;
+  write(copy.path() / "manifest.json", manifest.dump());
+  CHECK_CONTAINS(message<IncompatibleError>([&] { Runtime runtime(copy.path()); }),
+                 "standard deviations of blocks");
   manifest = whole;
   // Cut off behind its head, so that OpenVINO does not try its other front ends: one leaks eight bytes.
   write(copy.path() / "body.xml", "<?xml version=\"1.0\"?>\n<net name=\"body\" version=\"11\">");

@@ -15,8 +15,8 @@ export async function keptOffline(folder: string, manifest: Manifest): Promise<b
   try {
     await navigator.serviceWorker.register("sw.js");
     const cache = await caches.open(ARTIFACTS);
-    const files = ["manifest.json", ...manifest.graphs.map(({ file }) => file)].map((file) => folder + file);
-    for (const url of ["artifacts/index.json", ...files]) {
+    const files = ["manifest.json", ...manifest.graphs.map(({ file }) => file.split("/").map(encodeURIComponent).join("/"))];
+    for (const url of ["artifacts/index.json", ...files.map((file) => folder + file)]) {
       if (!(await cache.match(url))) await cache.add(url);
     }
     await navigator.serviceWorker.ready;

@@ -4,7 +4,7 @@ export { type ErrorCode, RestorectError } from "./errors.js";
 export type { Layout, Matrix, Range, RawFrame } from "./frames.js";
 export { toImageData } from "./frames.js";
 export { type LiveOptions, type LiveStats, LiveView, openCamera } from "./live.js";
-export type { GraphFile, Manifest, Size } from "./manifest.js";
+export type { GraphFile, Manifest, PriorSpec, Size } from "./manifest.js";
 export type { Backend, FileType, Provider, Timings } from "./protocol.js";
 export {
   type CallOptions,

@@ -1,9 +1,8 @@
 /** The artifact: a folder with a manifest, which describes and hashes the model files beside it. */
 
+import { readManifest } from "./contract.js";
 import { RestorectError } from "./errors.js";
-
-/** The newest manifest that is read. */
-export const SCHEMA_VERSION = 1;
+import { LARGEST } from "./json.js";
 
 /** (height, width), in pixels. */
 export type Size = readonly [number, number];
@@ -14,6 +13,15 @@ export interface GraphFile {
   readonly file: string;
   /** Sides of its image input; null where both may vary, or for a prior. */
   readonly shape: Size | null;
+}
+
+/** How the split form computes what the prior looks at, sides in pixels. */
+export interface PriorSpec {
+  readonly thumbnail: number;
+  /** Of the blocks that are averaged first. */
+  readonly pool: number;
+  /** Whether the prior also takes the standard deviations of 4x4 blocks. */
+  readonly deviation: boolean;
 }
 
 /** What a program must know to use an artifact; see `restorect_edge/artifact.py`. */
@@ -32,7 +40,7 @@ export interface Manifest {
     readonly halo: number | null;
   };
   readonly graphs: readonly GraphFile[];
-  readonly prior: { readonly thumbnail: number; readonly pool: number } | null;
+  readonly prior: PriorSpec | null;
   readonly steps: number | null;
   readonly weights: { readonly name?: string; readonly sha256?: string; readonly licence?: string };
   /** sha256 of every other file of the folder, by path. */
@@ -47,61 +55,26 @@ export interface Artifact {
 }
 
 /**
- * Parse a manifest; `source` is named in errors.
+ * Read a manifest that browsers can use; `source` is named in errors.
  *
- * @throws RestorectError `corrupt`: damaged, or no manifest; `schema`: newer, or not for ONNX.
+ * @throws RestorectError `corrupt`: damaged, or no manifest; `schema`: newer, or not for ONNX in browsers.
  */
-export function parseManifest(text: string, source: string): Manifest {
-  const data = parsed(text, source);
-  if (data.schema_version > SCHEMA_VERSION) {
+export function parseManifest(content: Uint8Array, source: string): Manifest {
+  const manifest = readManifest(content, source);
+  if (manifest.target !== "onnx") {
     throw new RestorectError(
       "schema",
-      `'${source}' has schema version ${data.schema_version}, this package reads up to ${SCHEMA_VERSION}: ` +
-        "upgrade it, or export again with its version of restorect_edge",
+      `'${source}' is for ${manifest.target}; browsers run ONNX: python -m restorect_edge.export --recipe export/web.toml`,
     );
   }
-  const fault = damage(data);
-  if (fault !== null) throw new RestorectError("corrupt", `'${source}' is damaged: ${fault}; export again`);
-  if (data.target !== "onnx") {
+  if (manifest.prior?.deviation) {
     throw new RestorectError(
       "schema",
-      `'${source}' is for ${data.target}; browsers run ONNX: python -m restorect_edge.export --recipe export/web.toml`,
+      `'${source}' has a prior that takes standard deviations of blocks, which this package does not compute: ` +
+        "upgrade it, or export other weights",
     );
   }
-  return data;
-}
-
-function parsed(text: string, source: string): Manifest {
-  let data: unknown;
-  try {
-    data = JSON.parse(text);
-  } catch {
-    data = null;
-  }
-  const version = (data as Partial<Manifest> | null)?.schema_version;
-  if (!Number.isInteger(version)) {
-    throw new RestorectError(
-      "corrupt",
-      `'${source}' is not a manifest: expected JSON with a schema_version, got '${text.slice(0, 40)}'`,
-    );
-  }
-  return data as Manifest;
-}
-
-function damage(data: Manifest): string | null {
-  const counts = [data.spec?.scale, data.spec?.size?.minimum, data.spec?.size?.multiple_of];
-  if (!counts.every((n) => Number.isInteger(n) && n >= 1)) return "spec is incomplete";
-  const halo = data.spec.halo;
-  if (halo !== null && !(Number.isInteger(halo) && halo >= 0)) return "spec.halo is no number of pixels";
-  if (!Array.isArray(data.graphs)) return "graphs is no list";
-  const roles = data.graphs.map((graph) => graph.role).sort();
-  if (data.form === "whole" && !roles.every((role) => role === "whole")) return "a whole artifact has other graphs";
-  if (data.form === "split" && !(roles.includes("body") && roles.includes("prior") && data.prior)) {
-    return "a split artifact lacks its prior or body";
-  }
-  if (roles.length === 0 || (data.form !== "whole" && data.form !== "split")) return "it has no graphs";
-  const unhashed = data.graphs.find((graph) => typeof data.files?.[graph.file] !== "string");
-  return unhashed === undefined ? null : `no sha256 of ${unhashed.file}`;
+  return manifest;
 }
 
 /**
@@ -113,26 +86,45 @@ function damage(data: Manifest): string | null {
 export async function fetchArtifact(url: string): Promise<Artifact> {
   const folder = url.endsWith("/") ? url : `${url}/`;
   const source = new URL("manifest.json", folder).href;
-  const manifest = parseManifest(new TextDecoder().decode(await fetched(source)), source);
+  const manifest = parseManifest(await fetched(source, LARGEST + 1), source);
   const files = [...new Set(manifest.graphs.map((graph) => graph.file))];
-  const content = await Promise.all(files.map((file) => checked(new URL(file, folder).href, manifest.files[file]!)));
+  const content = await Promise.all(files.map((file) => checked(urlOf(file, folder), manifest.files[file])));
   return { manifest, content: new Map(files.map((file, index) => [file, content[index]!])) };
 }
 
-async function fetched(url: string): Promise<Uint8Array<ArrayBuffer>> {
-  let response: Response;
-  try {
-    response = await fetch(url);
-  } catch (error) {
-    throw new RestorectError("missing", `cannot reach '${url}': ${String(error)}`);
-  }
-  if (!response.ok) {
-    throw new RestorectError("missing", `'${url}' is missing: the server answered ${response.status}`);
-  }
-  return new Uint8Array(await response.arrayBuffer());
+/** The address of a file of an artifact: signs such as '#', '?' and '%' are part of its name. */
+export function urlOf(file: string, folder: string): string {
+  return new URL(file.split("/").map(encodeURIComponent).join("/"), folder).href;
 }
 
-async function checked(url: string, expected: string): Promise<Uint8Array<ArrayBuffer>> {
+/** Fetch a file, or its first `most` bytes. */
+async function fetched(url: string, most = Infinity): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    const response = await fetch(url);
+    if (response.ok) return await received(response, most);
+    throw new RestorectError("missing", `'${url}' is missing: the server answered ${response.status}`);
+  } catch (error) {
+    if (error instanceof RestorectError) throw error;
+    throw new RestorectError("missing", `cannot reach '${url}': ${String(error)}`);
+  }
+}
+
+async function received(response: Response, most: number): Promise<Uint8Array<ArrayBuffer>> {
+  if (most === Infinity || response.body === null) return new Uint8Array(await response.arrayBuffer());
+  const reader = response.body.getReader();
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  for (let size = 0; size < most; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    parts.push(value);
+    size += value.length;
+  }
+  await reader.cancel();
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
+}
+
+async function checked(url: string, expected: string | undefined): Promise<Uint8Array<ArrayBuffer>> {
+  if (expected === undefined) throw new RestorectError("corrupt", `'${url}' is a folder, expected a file of ONNX`);
   const content = await fetched(url);
   const actual = await sha256(content);
   if (actual !== expected) {

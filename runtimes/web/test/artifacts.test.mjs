@@ -58,9 +58,15 @@ const UNUSABLE = {
     async (copy) => writeFile(path.join(copy, "manifest.json"), (await readFile(path.join(copy, "manifest.json"))).subarray(0, 200)),
   ],
   "a manifest without hashes": ["corrupt", "no sha256 of prior.onnx", (copy) => edit(copy, (manifest) => void (manifest.files = {}))],
-  "a manifest without a prior": ["corrupt", "lacks its prior", (copy) => edit(copy, (manifest) => void (manifest.prior = null))],
-  "a manifest without sides": ["corrupt", "spec is incomplete", (copy) => edit(copy, (manifest) => void (manifest.spec.size = {}))],
+  "a manifest without a prior": ["corrupt", "described by 'prior'", (copy) => edit(copy, (manifest) => void (manifest.prior = null))],
+  "a manifest without sides": ["corrupt", "spec.size lacks 'minimum'", (copy) => edit(copy, (manifest) => void (manifest.spec.size = {}))],
   "a manifest that is a list": ["corrupt", "is not a manifest", (copy) => edit(copy, () => [])],
+  "a manifest with another key": ["corrupt", "unknown key 'surprise' in it", (copy) => edit(copy, (manifest) => void (manifest.surprise = 1))],
+  "a prior of a later version": [
+    "schema",
+    "standard deviations of blocks",
+    (copy) => edit(copy, (manifest) => void (manifest.prior.deviation = true)),
+  ],
   "a newer schema": ["schema", "has schema version 2", (copy) => edit(copy, (manifest) => void (manifest.schema_version = 2))],
   "another target": ["schema", "is for coreml; browsers run ONNX", (copy) => edit(copy, (manifest) => void (manifest.target = "coreml"))],
 };

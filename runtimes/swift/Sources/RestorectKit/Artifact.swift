@@ -11,48 +11,64 @@ public struct Artifact {
     /// Hashing reads every file, so call it off the main thread.
     public init(folder: URL) throws {
         let source = folder.appendingPathComponent("manifest.json")
-        guard let data = try? Data(contentsOf: source) else {
+        guard let real = Artifact.realPath(source), let handle = FileHandle(forReadingAtPath: real),
+            let data = try? handle.read(upToCount: StrictJSON.largest + 1)
+        else {
             throw RestorectError.incompatible("'\(source.path)' cannot be read: the folder is no artifact")
         }
+        defer { try? handle.close() }
+        try Artifact.checkInside(source, of: folder)
         self.folder = folder
         manifest = try Artifact.parse(data, source: source.path)
         for (name, expected) in manifest.files {
-            try Artifact.check(folder.appendingPathComponent(name), name: name, sha256: expected)
+            let file = folder.appendingPathComponent(name)
+            try Artifact.checkInside(file, of: folder)
+            try Artifact.check(file, name: name, sha256: expected)
         }
     }
 
+    /// Read a manifest that Core ML can use.
     static func parse(_ data: Data, source: String) throws -> Manifest {
-        struct Version: Codable {
-            let schema_version: Int
-        }
-        guard let version = try? JSONDecoder().decode(Version.self, from: data) else {
-            throw RestorectError.incompatible("'\(source)' is not a manifest; export again")
-        }
-        guard version.schema_version <= Manifest.newestSchema else {
-            throw RestorectError.incompatible(
-                "'\(source)' has schema version \(version.schema_version), this package reads up to "
-                    + "\(Manifest.newestSchema): upgrade it, or export again with its restorect_edge"
-            )
-        }
-        let manifest: Manifest
-        do {
-            manifest = try JSONDecoder().decode(Manifest.self, from: data)
-        } catch {
-            throw RestorectError.incompatible("'\(source)' is damaged: \(error); export again")
-        }
+        let manifest = try ManifestReader.read(data, source: source)
         guard manifest.target == "coreml" else {
             throw RestorectError.incompatible(
                 "'\(source)' is for \(manifest.target); export again with --target coreml"
             )
         }
+        guard manifest.prior?.deviation != true else {
+            throw RestorectError.incompatible(
+                "'\(source)' has a prior that takes standard deviations of blocks, which this package does not "
+                    + "compute: upgrade it, or export other weights"
+            )
+        }
         return manifest
     }
 
-    static func check(_ file: URL, name: String, sha256 expected: String) throws {
-        guard !name.hasPrefix("/"), !name.split(separator: "/").contains("..") else {
-            throw RestorectError.incompatible("the manifest names '\(name)', which is outside the artifact")
+    /// Where a file really is, all links followed; nil where nothing is.
+    static func realPath(_ file: URL) -> String? {
+        guard let found = realpath(file.path, nil) else { return nil }
+        defer { free(found) }
+        return String(cString: found)
+    }
+
+    /// Refuse a file that a link takes to outside the folder; one that is missing is `check`'s affair.
+    static func checkInside(_ file: URL, of folder: URL) throws {
+        guard let real = realPath(file), let root = realPath(folder) else { return }
+        guard real.utf8.starts(with: (root + "/").utf8) else {
+            throw RestorectError.incompatible(
+                "'\(file.path)' is a link to outside the artifact; copy the artifact with the files that it links to"
+            )
         }
-        guard let handle = try? FileHandle(forReadingFrom: file) else {
+    }
+
+    static func check(_ file: URL, name: String, sha256 expected: String) throws {
+        if let fault = ManifestReader.pathFault(name) {
+            throw RestorectError.incompatible("the manifest names \(shown(name)), which \(fault)")
+        }
+        var folder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: file.path, isDirectory: &folder), !folder.boolValue,
+            let handle = try? FileHandle(forReadingFrom: file)
+        else {
             throw RestorectError.incompatible("'\(file.path)' is missing; copy or export the artifact again")
         }
         defer { try? handle.close() }

@@ -1,7 +1,7 @@
 import Foundation
 
 /// What a program must know to use an artifact; see `restorect_edge/artifact.py`.
-public struct Manifest: Codable {
+public struct Manifest {
     /// The newest manifest that is read.
     public static let newestSchema = 1
 
@@ -21,30 +21,15 @@ public struct Manifest: Codable {
     /// sha256 of every other file of the folder, by path.
     public let files: [String: String]
 
-    enum CodingKeys: String, CodingKey {
-        case schemaVersion = "schema_version"
-        case name = "name"
-        case task = "task"
-        case target = "target"
-        case precision = "precision"
-        case form = "form"
-        case spec = "spec"
-        case graphs = "graphs"
-        case prior = "prior"
-        case weights = "weights"
-        case toolkitVersion = "toolkit_version"
-        case files = "files"
-    }
-
     /// The weights it was made from; empty for a network of one's own.
-    public struct Weights: Codable {
+    public struct Weights {
         public let name: String?
         public let sha256: String?
     }
 }
 
 /// The contract of an image → image network.
-public struct ImageSpec: Codable {
+public struct ImageSpec {
     /// Output side over input side.
     public let scale: Int
     public let size: SizeRequirements
@@ -64,18 +49,13 @@ public struct ImageSpec: Codable {
 }
 
 /// Image sides that a network accepts.
-public struct SizeRequirements: Codable {
+public struct SizeRequirements {
     public let minimum: Int
     public let multipleOf: Int
-
-    enum CodingKeys: String, CodingKey {
-        case minimum = "minimum"
-        case multipleOf = "multiple_of"
-    }
 }
 
 /// One native file.
-public struct GraphFile: Codable {
+public struct GraphFile {
     /// `whole`, `prior` or `body`.
     public let role: String
     public let file: String
@@ -84,11 +64,13 @@ public struct GraphFile: Codable {
 }
 
 /// How the split form computes what the prior looks at.
-public struct PriorSpec: Codable {
+public struct PriorSpec {
     /// Side of the square thumbnail, in pixels.
     public let thumbnail: Int
     /// Side of the blocks that are averaged first, in pixels.
     public let pool: Int
+    /// Whether the prior also takes the standard deviations of 4x4 blocks.
+    public let deviation: Bool
 }
 
 /// Sides of an image, in pixels.

@@ -1,0 +1,107 @@
+/** The corpus that every reader of manifests passes, `spec/README.md`. CORPUS names another folder, made alike. */
+
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { cp, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { test } from "node:test";
+import { build } from "esbuild";
+
+const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const OURS = path.join(ROOT, "../../spec/manifests");
+const CORPUS = process.env.CORPUS ?? OURS;
+const KINDS = {
+  "' is not a manifest: ": "not a manifest",
+  "' has schema version ": "newer",
+  "' is damaged: ": "damaged",
+  "' is missing: ": "missing",
+  "' is not what was exported: ": "changed",
+};
+
+const contents = 'export { readManifest } from "./contract.js"; export { fetchArtifact } from "./manifest.js";';
+const bundle = await build({
+  stdin: { contents, resolveDir: path.join(ROOT, "src") },
+  bundle: true,
+  format: "esm",
+  write: false,
+});
+const { readManifest, fetchArtifact } = await import(
+  `data:text/javascript;base64,${Buffer.from(bundle.outputFiles[0].contents).toString("base64")}`
+);
+const index = JSON.parse(await readFile(path.join(CORPUS, "index.json"), "utf8"));
+
+async function kindOf(work) {
+  try {
+    await work();
+    return "valid";
+  } catch (error) {
+    assert.equal(error.name, "RestorectError", error.stack);
+    const words = Object.keys(KINDS).find((words) => error.message.includes(words));
+    return KINDS[words] ?? error.message;
+  }
+}
+
+for (const { file, kind, reason, padded_to: size = 0 } of index.manifests) {
+  test(`${file}: ${reason}: ${kind}`, async () => {
+    const content = await readFile(path.join(CORPUS, file));
+    const padded = Buffer.concat([content, Buffer.alloc(Math.max(0, size - content.length), " ")]);
+    assert.equal(await kindOf(() => readManifest(padded, file)), kind);
+  });
+}
+
+/** Serve a folder; what is no file of it is answered with 404. */
+async function served(folder, use) {
+  const server = createServer(async (request, response) => {
+    const file = path.join(folder, decodeURIComponent(new URL(request.url, "http://localhost").pathname));
+    const facts = await stat(file).catch(() => null);
+    response.writeHead(facts?.isFile() ? 200 : 404);
+    response.end(facts?.isFile() ? await readFile(file) : "");
+  });
+  await new Promise((ready) => server.listen(0, "localhost", ready));
+  try {
+    return await use(`http://localhost:${server.address().port}`);
+  } finally {
+    server.close();
+  }
+}
+
+const CHANGES = {
+  none: () => null,
+  remove: (file) => rm(file),
+  edit: (file) => writeFile(file, "x"),
+  empty: (file) => writeFile(file, ""),
+};
+
+// Links are the server's affair, and files that are no graph are not fetched.
+for (const { name, change, path: file, kind } of index.folders ?? []) {
+  if (!(change in CHANGES)) continue;
+  test(`${name}: ${kind}`, async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), "corpus-"));
+    try {
+      await cp(path.join(CORPUS, "artifact"), folder, { recursive: true });
+      await cp(path.join(CORPUS, "valid/file-names.json"), path.join(folder, "manifest.json"));
+      await CHANGES[change](path.join(folder, file));
+      assert.equal(await served(folder, (url) => kindOf(() => fetchArtifact(url))), kind);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+}
+
+test("signs of addresses are part of a file's name", async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), "corpus-"));
+  try {
+    const name = "a photo, 50%2e #1?.onnx";
+    const manifest = JSON.parse(await readFile(path.join(OURS, "valid/whole.json"), "utf8"));
+    manifest.files = { [name]: manifest.files["model.onnx"] };
+    manifest.graphs[0].file = name;
+    await cp(path.join(OURS, "artifact/model.onnx"), path.join(folder, name));
+    await writeFile(path.join(folder, "manifest.json"), JSON.stringify(manifest));
+    const { content } = await served(folder, (url) => fetchArtifact(url));
+    assert.deepEqual([...content.keys()], [name]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
