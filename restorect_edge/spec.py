@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from restorect_edge.contract import RANGES
 from restorect_edge.errors import UsageError
 
 __all__ = ["ImageSpec", "SizeRequirements"]
@@ -17,10 +18,8 @@ class SizeRequirements:
     """Both sides are a multiple of this."""
 
     def __post_init__(self) -> None:
-        if self.minimum < 1 or self.multiple_of < 1:
-            raise UsageError(
-                f"minimum and multiple_of must be at least 1, got {self.minimum} and {self.multiple_of}"
-            )
+        _check_range("minimum", self.minimum, "spec.size.minimum")
+        _check_range("multiple_of", self.multiple_of, "spec.size.multiple_of")
 
     def padded(self, height: int, width: int) -> tuple[int, int]:
         """Return the smallest allowed size that holds (height, width)."""
@@ -46,10 +45,9 @@ class ImageSpec:
     None means that the whole image matters, and tiles would not give the same result."""
 
     def __post_init__(self) -> None:
-        if self.scale < 1:
-            raise UsageError(f"scale must be a whole number of at least 1, got {self.scale}")
-        if self.halo is not None and self.halo < 0:
-            raise UsageError(f"halo must be None or at least 0 pixels, got {self.halo}")
+        _check_range("scale", self.scale, "spec.scale")
+        if self.halo is not None:
+            _check_range("halo", self.halo, "spec.halo")
 
     @property
     def tileable(self) -> bool:
@@ -61,3 +59,10 @@ class ImageSpec:
         """The halo rounded up to the size multiple, so that tiles start on the network's own grid."""
         m = self.size.multiple_of
         return -(-(self.halo or 0) // m) * m
+
+
+def _check_range(name: str, value: object, place: str) -> None:
+    """Refuse a number that the manifest of an artifact could not hold."""
+    least, most = RANGES[place]
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise UsageError(f"{name} must be a whole number from {least} to {most}, got {value!r}")

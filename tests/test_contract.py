@@ -10,10 +10,11 @@ from dataclasses import MISSING, fields
 import jsonschema
 import pytest
 
+import restorect_edge
 from restorect_edge import artifact, contract
 from restorect_edge.artifact import Artifact, Manifest
-from restorect_edge.errors import IncompatibleError
 from restorect_edge.cli.inspect import main as inspect
+from restorect_edge.errors import IncompatibleError, UsageError
 from restorect_edge.spec import ImageSpec, SizeRequirements
 from restorect_edge.utils.strict_json import DEEPEST, LARGEST, DamageError, strict_json
 
@@ -201,3 +202,36 @@ def test_free_form_entries_of_any_type_are_shown(corpus, tmp_path, capsys):
 def test_strict_json_says_why(content, reason):
     with pytest.raises(DamageError, match=reason):
         strict_json(content)
+
+
+def test_a_manifest_names_shipped_weights_and_no_files(corpus, tmp_path):
+    from restorect_edge.export.verify.reference import weights_of
+
+    folder = tmp_path / "artifact"
+    shutil.copytree(corpus / "artifact", folder)
+    data = json.loads((corpus / "valid" / "complete.json").read_bytes())
+    for name in ("../lowlight-small", "/etc/passwd", "mine.safetensors", ""):
+        data["weights"] = {"name": name, "sha256": "0" * 64}
+        (folder / "manifest.json").write_text(json.dumps(data))
+        with pytest.raises(UsageError, match="which are not shipped"):
+            weights_of(Artifact.open(folder))
+
+
+@pytest.mark.parametrize(
+    "fields", [{"scale": 17}, {"scale": 2.0}, {"scale": True}, {"halo": -1}, {"halo": 65537}]
+)
+def test_what_a_manifest_cannot_hold_is_no_contract(fields):
+    with pytest.raises(UsageError, match="must be a whole number from"):
+        ImageSpec(**fields)
+    with pytest.raises(UsageError, match="multiple_of must be a whole number from 1 to 4096, got 0"):
+        SizeRequirements(multiple_of=0)
+
+
+def test_a_prior_that_takes_deviations_is_not_run(artifact_split, tmp_path):
+    folder = tmp_path / "artifact"
+    shutil.copytree(artifact_split.path, folder)
+    data = json.loads((folder / "manifest.json").read_bytes())
+    data["prior"]["deviation"] = True
+    (folder / "manifest.json").write_text(json.dumps(data))
+    with pytest.raises(IncompatibleError, match="takes standard deviations of blocks"):
+        restorect_edge.load(folder)

@@ -287,7 +287,7 @@ def _subject(artifact: Artifact) -> Subject:
 
 def _own_quality(manifest: Manifest) -> dict[str, float]:
     found = manifest.verification.get("psnr") if manifest.verification.get("status") == "pass" else None
-    return {} if found is None else {"psnr_to_float32": float(found)}
+    return {"psnr_to_float32": float(found)} if isinstance(found, (int, float)) else {}
 
 
 def _told_apart(found: Sequence[Candidate]) -> list[Candidate]:

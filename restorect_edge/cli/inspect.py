@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ EXAMPLES = """  python -m restorect_edge.inspect out/lowlight-small-coreml-fp16-
 Shows what an artifact takes and gives, what it was made from and how it was verified. Every file's hash is
 checked; no back end is needed.
 """
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def parser() -> Parser:
@@ -38,7 +40,8 @@ def _inspect(args: argparse.Namespace) -> int:
     manifest = artifact.manifest
     print(f"{manifest.name} for {manifest.target}, {manifest.precision}, {manifest.form}")
     for label, text in describe(artifact):
-        print(f"  {label:<10} {text}")
+        # Nothing holds the text of an artifact to letters: an escape sequence would play with the terminal.
+        print(f"  {label:<10} {CONTROL.sub('?', text)}")
     print("next:")
     for command in next_commands(artifact):
         print(f"  {command}")
@@ -60,11 +63,11 @@ def describe(artifact: Artifact) -> Iterator[tuple[str, str]]:
     yield "takes", takes(manifest)
     for direction in ("image", "restored"):
         if tensor := manifest.input.get(direction):
-            yield ("input" if direction == "image" else "output"), _tensor(tensor)
+            yield ("input" if direction == "image" else "output"), _described(tensor, _tensor)
     if manifest.steps is not None:
         yield "steps", f"{manifest.steps} Euler steps of the flow"
-    yield "weights", _weights(manifest)
-    yield "verified", _verification(manifest)
+    yield "weights", _described(manifest.weights, _weights)
+    yield "verified", _described(manifest.verification, _verification)
     for graph in manifest.graphs:
         yield graph.role, f"{graph.file}{' ' + _size(graph.shape) if graph.shape else ''}"
     yield "size", f"{artifact.bytes:,} bytes of native files"
@@ -97,15 +100,21 @@ def _tensor(facts: dict[str, Any]) -> str:
     return f"{facts['name']}: {facts['dtype']} {facts['layout']}, {facts['color']}, {low} to {high}{larger}"
 
 
-def _weights(manifest: Manifest) -> str:
-    facts = manifest.weights
+def _described(facts: Any, write: Callable[[Any], str]) -> str:
+    """Describe entries that the contract leaves free; those of another form are shown as they are."""
+    try:
+        return write(facts)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return json.dumps(facts)
+
+
+def _weights(facts: Mapping[str, Any]) -> str:
     if not facts:
         return "a network of one's own, kept in the artifact for verification"
     return f"{facts['name']}, sha256 {facts['sha256'][:12]}…, licence: {facts.get('licence', 'not stated')}"
 
 
-def _verification(manifest: Manifest) -> str:
-    facts = manifest.verification
+def _verification(facts: Mapping[str, Any]) -> str:
     if not facts:
         return "not verified"
     return (

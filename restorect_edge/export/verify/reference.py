@@ -11,6 +11,7 @@ from torch import nn
 from restorect_edge.artifact import Artifact
 from restorect_edge.errors import IncompatibleError, UsageError
 from restorect_edge.models.weights import Weights, load_weights
+from restorect_edge.weights import names
 
 __all__ = ["file_name", "of_artifact", "of_network", "weights_of"]
 
@@ -56,11 +57,15 @@ def weights_of(artifact: Artifact, weights: str | Path | None = None) -> Weights
     facts = artifact.manifest.weights
     if not facts:
         raise UsageError(f"'{artifact.path}' does not say which network it was made from")
-    loaded = load_weights(weights or str(facts["name"]), steps=artifact.manifest.steps)
-    if loaded.sha256 != facts["sha256"]:
-        raise IncompatibleError(
-            f"'{artifact.path}' was made from other weights than '{weights or facts['name']}' here"
+    named = str(weights or facts.get("name", ""))
+    # The manifest may come from anywhere, so what it calls weights must be a name and no path.
+    if weights is None and named not in names():
+        raise UsageError(
+            f"'{artifact.path}' was made from weights '{named}', which are not shipped; name their file"
         )
+    loaded = load_weights(named, steps=artifact.manifest.steps)
+    if loaded.sha256 != facts.get("sha256"):
+        raise IncompatibleError(f"'{artifact.path}' was made from other weights than '{named}' here")
     return loaded
 
 

@@ -43,13 +43,14 @@ async function kindOf(work) {
   }
 }
 
-for (const { file, kind, reason, padded_to: size = 0 } of index.manifests) {
-  test(`${file}: ${reason}: ${kind}`, async () => {
-    const content = await readFile(path.join(CORPUS, file));
-    const padded = Buffer.concat([content, Buffer.alloc(Math.max(0, size - content.length), " ")]);
-    assert.equal(await kindOf(() => readManifest(padded, file)), kind);
-  });
-}
+test(`${index.manifests.length} manifests are taken or refused as they must be`, async () => {
+  for (const row of index.manifests) {
+    const content = await readFile(path.join(CORPUS, row.file));
+    const spaces = Buffer.alloc(Math.max(0, (row.padded_to ?? 0) - content.length), " ");
+    const padded = Buffer.concat([content, spaces]);
+    assert.equal(await kindOf(() => readManifest(padded, row.file)), row.kind, JSON.stringify(row));
+  }
+});
 
 /** Serve a folder; what is no file of it is answered with 404. */
 async function served(folder, use) {
