@@ -1,4 +1,5 @@
-// What build_engine.py says of an engine that it built, as restorect_edge/targets/tensorrt/build_engine.py writes it.
+// What build_engine.py says of an engine that it built, as restorect_edge/targets/tensorrt/build_engine.py
+// writes it.
 #pragma once
 
 #include <filesystem>
