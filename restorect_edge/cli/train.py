@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from restorect_edge.cli.command import Parser, run
 from restorect_edge.errors import MissingDependencyError, UsageError
 from restorect_edge.training.config import (
+    PriorTraining,
     StudentTraining,
     TeacherTraining,
     Training,
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 EXAMPLES = """\
   python -m restorect_edge.train teacher --data pairs/train --validation pairs/val -o runs/teacher
   python -m restorect_edge.train student --data pairs/train --teacher runs/teacher/best.safetensors -o runs/a
+  python -m restorect_edge.train prior --data pairs/train --init lowlight-small -o runs/prior
+  python -m restorect_edge.train student --data pairs/train --init runs/prior/best.safetensors\\
+    --prior-rate 0 -o runs/b
   python -m restorect_edge.train student --preset nano --data pairs/train -o runs/nano --resume
   python -m restorect_edge.train student --data photographs --task backlit -o runs/backlit
   python -m restorect_edge.train student --config mine.toml --data pairs/train -o runs/mine
@@ -38,7 +43,11 @@ degraded as the task says. --data can be given more than once. Without --teacher
 pairs alone. Ctrl-C keeps the last step; --resume goes on from it.
 """
 
-KINDS: dict[str, type[Training]] = {"teacher": TeacherTraining, "student": StudentTraining}
+KINDS: dict[str, type[Training]] = {
+    "teacher": TeacherTraining,
+    "prior": PriorTraining,
+    "student": StudentTraining,
+}
 
 
 def parser() -> Parser:
@@ -119,17 +128,20 @@ def _config(args: argparse.Namespace) -> Training:
     for name in given:
         if name not in known:
             raise UsageError(f"--{name.replace('_', '-')} is not an option of a {args.what}'s run")
-    if args.teacher is not None and args.what == "teacher":
+    if args.teacher is not None and args.what != "student":
         raise UsageError("--teacher is for students: it names what a student learns from")
     return merged(kind, args.config, given)
 
 
 def _stage(args: argparse.Namespace, config: Training) -> "Stage":
     from restorect_edge.training.distill import StudentStage
+    from restorect_edge.training.prior import PriorStage
     from restorect_edge.training.teacher import TeacherStage, load_teacher
 
     if isinstance(config, TeacherTraining):
         return TeacherStage(config)
+    if isinstance(config, PriorTraining):
+        return PriorStage(config)
     assert isinstance(config, StudentTraining)
     return StudentStage(config, *load_teacher(args.teacher)) if args.teacher else StudentStage(config)
 
@@ -159,6 +171,10 @@ def _initial(source: str | None, preset: str, fresh: "Mapping[str, Tensor]") -> 
     found, tensors = card(path).get("preset"), checkpoint.read(path)
     if found == preset:
         return tensors
+    if found == f"{preset}-means":
+        _say(f"beginning as '{source}' but for the prior's encoders and flows, which look at other inputs")
+        kept = {k: v for k, v in tensors.items() if not re.match(r"prior\..*_(encoder|flow)\.", k)}
+        return {**fresh, **kept}
     if fits(tensors, fresh):
         _say(f"beginning as '{source}', of preset '{found}': the same function, in a wider network")
         return widened(tensors, fresh)

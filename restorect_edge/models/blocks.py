@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["POOL", "RepConv", "area_thumbnail", "exposure_curve", "fuse"]
+__all__ = ["POOL", "RepConv", "area_thumbnail", "block_deviation", "exposure_curve", "fuse"]
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -97,17 +97,44 @@ def exposure_curve(x: Tensor, gain: Tensor) -> Tensor:
     return gain * x / (1.0 + (gain - 1.0) * x)
 
 
-def area_thumbnail(x: Tensor, size: int) -> Tensor:
+def area_thumbnail(x: Tensor, size: int, *, deviation: bool = False) -> Tensor:
     """Area-average to `size`×`size`: block means of `POOL` pixels, then exact area resampling.
 
     Args:
         x: (N, C, H, W) with H and W multiples of `POOL`.
         size: side of the square result.
+        deviation: append the standard deviation inside each block, resampled in the same way.
+
+    Returns:
+        (N, C, size, size), or (N, 2·C, size, size) with `deviation`: the means, then the deviations.
     """
     cells = F.avg_pool2d(x, POOL)
+    if deviation:
+        cells = torch.cat([cells, block_deviation(x)], 1)
     rows = _area_matrix(cells.shape[2], size, x.device)
     columns = _area_matrix(cells.shape[3], size, x.device)
     return torch.matmul(torch.matmul(rows, cells), columns.transpose(0, 1))
+
+
+def block_deviation(x: Tensor) -> Tensor:
+    """Return the standard deviation of each block of `POOL`×`POOL` pixels, per channel.
+
+    The mean is subtracted before squaring: E[x²] − E[x]² would cancel to nothing but rounding in bright flat
+    areas, in float16 everywhere. The subtraction is one strided convolution with fixed weights, which every
+    target runs.
+
+    Args:
+        x: (N, C, H, W) with H and W multiples of `POOL`.
+
+    Returns:
+        (N, C, H/POOL, W/POOL), population standard deviations.
+    """
+    n, c, h, w = x.shape
+    count = POOL * POOL
+    centering = torch.eye(count, device=x.device) - 1.0 / count
+    differences = F.conv2d(x.reshape(n * c, 1, h, w), centering.view(count, 1, POOL, POOL), stride=POOL)
+    variance = (differences * differences).mean(1, keepdim=True)
+    return torch.sqrt(variance).reshape(n, c, h // POOL, w // POOL)
 
 
 def _area_matrix(cells: int, size: int, device: torch.device) -> Tensor:

@@ -9,7 +9,7 @@ teacher (preset ``paper``).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, overload
 
 import torch
@@ -26,6 +26,12 @@ __all__ = ["PRESETS", "Body", "Prior", "SplitNetwork", "Student", "StudentConfig
 
 SLOPE = 0.1
 """Negative slope of the prior's leaky ReLU, the teacher's as well."""
+
+HALF_LEVEL = 1 / 510
+"""Added before a logarithm: half of an 8-bit level."""
+
+GRID_DROPOUT = 0.3
+"""Share of the features' grid that is dropped in training: the layout of few scenes is soon memorized."""
 
 MULTIPLE = 8
 """Image sides must be a multiple of this: three halvings."""
@@ -49,12 +55,25 @@ class StudentConfig:
     """Width of the two condition encoders and of the velocity networks."""
     steps: int = 4
     """Euler steps unless told otherwise."""
+    deviation: bool = True
+    """Whether the prior also sees the deviation inside each 4×4 block: noise shows how dark the scene was.
+    Without it the encoders see means alone, without their layout, as the weights of version 0.1 do."""
 
 
 class ConditionEncoder(nn.Module):
-    """(N, cin, S, S) → condition (N, dim, 1, 1): unshuffle by 4, three convolutions, mean, 1×1."""
+    """(N, cin, S, S) → condition (N, dim, 1, 1): unshuffle by 4, three convolutions, linear maps.
 
-    def __init__(self, cin: int, width: int, dim: int) -> None:
+    The maps read the mean of the features, their flattened grid (where things are: a lamp in the middle, sky
+    on top), and the mean and deviation of each input channel.
+
+    Args:
+        cin: input channels.
+        width: channels of the convolutions.
+        dim: channels of the condition.
+        grid: side of the features, S/16; 0 reads their mean alone.
+    """
+
+    def __init__(self, cin: int, width: int, dim: int, grid: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.PixelUnshuffle(4),
@@ -66,37 +85,66 @@ class ConditionEncoder(nn.Module):
             nn.LeakyReLU(SLOPE),
         )
         self.out = nn.Conv2d(width, dim, 1)
+        self.grid: nn.Conv2d | None = None
+        if grid:
+            self.grid = nn.Conv2d(width, dim, grid, bias=False)
+            self.statistics = nn.Conv2d(2 * cin, dim, 1, bias=False)
+            nn.init.normal_(self.grid.weight, std=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        condition: Tensor = self.out(self.layers(x).mean((2, 3), keepdim=True))
-        return condition
+        features = self.layers(x)
+        condition: Tensor = self.out(features.mean((2, 3), keepdim=True))
+        if self.grid is None:
+            return condition
+        layout = self.grid(F.dropout(features, GRID_DROPOUT, self.training))
+        mean = x.mean((2, 3), keepdim=True)
+        deviation = torch.sqrt(((x - mean) * (x - mean)).mean((2, 3), keepdim=True) + 1e-6)
+        return condition + layout + self.statistics(torch.cat([mean, deviation], 1))
 
 
 class Prior(nn.Module):
-    """Thumbnail (N, 3, S, S) → z (N, 2·latent, 1, 1): everything global, at a fixed cost."""
+    """Thumbnail (N, C, S, S) → z (N, 2·latent, 1, 1): everything global, at a fixed cost.
+
+    C is 6, block means and the deviations inside the blocks, or 3 without `StudentConfig.deviation`.
+    """
 
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
         self.steps = config.steps
         self.size = config.thumbnail
+        self.deviation = config.deviation
+        grid = config.thumbnail // 16 if config.deviation else 0
         self.decomposition = Decomposition(config.decomposition)
-        self.image_encoder = ConditionEncoder(6, config.encoder, config.latent)
-        self.retinex_encoder = ConditionEncoder(4, config.encoder, config.latent)
+        self.image_encoder = ConditionEncoder(6, config.encoder, config.latent, grid)
+        self.retinex_encoder = ConditionEncoder(4, config.encoder, config.latent, grid)
         self.image_flow = LatentFlow(config.latent, config.encoder)
         self.retinex_flow = LatentFlow(config.latent, config.encoder)
 
+    @property
+    def channels(self) -> int:
+        """Channels of the thumbnail."""
+        return 6 if self.deviation else 3
+
     def conditions(self, thumbnail: Tensor) -> tuple[Tensor, Tensor]:
         """Return the flows' conditions: Retinex and image, each (N, latent, 1, 1)."""
-        reflectance, illumination = self.decomposition(thumbnail)
-        image = torch.cat([thumbnail, torch.sqrt(thumbnail + 1e-4)], 1)
-        retinex = torch.cat([reflectance, illumination], 1)
-        return self.retinex_encoder(retinex), self.image_encoder(image)
+        return self.encoded(thumbnail, *self.decomposition(thumbnail[:, :3]))
+
+    def encoded(self, thumbnail: Tensor, reflectance: Tensor, illumination: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the same as `conditions` for a thumbnail that is decomposed already."""
+        if self.deviation:
+            # levels vary by factors, and so does noise: logarithms, brought to about [-1, 1]
+            image = torch.log(thumbnail + HALF_LEVEL) * 0.5 + 2.0
+        else:
+            image = torch.cat([thumbnail, torch.sqrt(thumbnail + 1e-4)], 1)
+        return self.retinex_encoder(torch.cat([reflectance, illumination], 1)), self.image_encoder(image)
+
+    def generated(self, conditions: tuple[Tensor, Tensor]) -> Tensor:
+        """Integrate both flows from their conditions and return z."""
+        retinex, image = conditions
+        return torch.cat([self.retinex_flow(retinex, self.steps), self.image_flow(image, self.steps)], 1)
 
     def forward(self, thumbnail: Tensor) -> Tensor:
-        retinex, image = self.conditions(thumbnail)
-        z_retinex = self.retinex_flow(retinex, self.steps)
-        z_image = self.image_flow(image, self.steps)
-        return torch.cat([z_retinex, z_image], 1)
+        return self.generated(self.conditions(thumbnail))
 
 
 class Body(nn.Module):
@@ -205,8 +253,8 @@ class SplitNetwork(nn.Module):
         self.body = body
 
     def thumbnail(self, image: Tensor) -> Tensor:
-        """Return what the prior looks at, (N, 3, S, S)."""
-        return area_thumbnail(image, self.prior.size)
+        """Return what the prior looks at, (N, C, S, S)."""
+        return area_thumbnail(image, self.prior.size, deviation=self.prior.deviation)
 
     def forward(self, image: Tensor) -> Tensor:
         restored: Tensor = self.body(image, self.prior(self.thumbnail(image)))
@@ -248,12 +296,17 @@ class Student(SplitNetwork):
         return fuse(self).eval()
 
 
+NANO = StudentConfig(widths=(16, 24, 32), blocks=(0, 0, 1, 1, 1), decomposition=16, encoder=32)
+SMALL = StudentConfig()
+BASE = StudentConfig(widths=(48, 64, 88))
+
 PRESETS: dict[str, Callable[[], Student | PaperStudent]] = {
-    "nano": lambda: Student(
-        StudentConfig(widths=(16, 24, 32), blocks=(0, 0, 1, 1, 1), decomposition=16, encoder=32)
-    ),
-    "small": lambda: Student(StudentConfig()),
-    "base": lambda: Student(StudentConfig(widths=(48, 64, 88))),
+    "nano": lambda: Student(NANO),
+    "small": lambda: Student(SMALL),
+    "base": lambda: Student(BASE),
+    "nano-means": lambda: Student(replace(NANO, deviation=False)),
+    "small-means": lambda: Student(replace(SMALL, deviation=False)),
+    "base-means": lambda: Student(replace(BASE, deviation=False)),
     "paper": lambda: PaperStudent(PaperConfig()),
 }
 """What `build` can build: each entry makes a network with fresh weights."""

@@ -13,7 +13,15 @@ from typing import Any, TypeVar
 from restorect_edge.errors import UsageError, unknown_name
 from restorect_edge.utils.toml import read_toml
 
-__all__ = ["StudentTraining", "TeacherTraining", "Training", "documented", "merged", "to_toml"]
+__all__ = [
+    "PriorTraining",
+    "StudentTraining",
+    "TeacherTraining",
+    "Training",
+    "documented",
+    "merged",
+    "to_toml",
+]
 
 C = TypeVar("C", bound="Training")
 
@@ -46,12 +54,17 @@ class Training:
     """Of the first weights and of every draw."""
     validate_every: int = 1_000
     """Steps between validations and checkpoints."""
+    keep: str = "last"
+    """Which averaged weights ``best.safetensors`` holds: those of the ``last`` validation, or the ``best`` of
+    all, which rewards luck where validation pairs are few."""
     threads: int = 0
     """CPU threads; 0 lets torch choose."""
     mixup: float = 0.0
     """Share of the samples that are blended with another of the batch, input and target alike."""
     jitter: float = 0.4
     """Most that the exposure of an input varies, as a natural logarithm: 0.4 is 0.67 to 1.49 times."""
+    window: float = 0.7
+    """Least side of the part of an image that the prior looks at, as a share; 1 gives it whole frames."""
     workers: int = 0
     """Threads that prepare the next batches; 0 prepares each when it is needed."""
     pixel: float = 1.0
@@ -78,9 +91,13 @@ class Training:
             raise UsageError(f"patch must be a multiple of 16 pixels, got {self.patch}")
         if self.jitter < 0.0:
             raise UsageError(f"jitter must be at least 0, got {self.jitter}")
+        if self.keep not in ("last", "best"):
+            raise UsageError(f"keep must be 'last' or 'best', got {self.keep!r}")
         for name in ("ema", "amp", "mixup"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise UsageError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
+        if not 0.1 <= self.window <= 1.0:
+            raise UsageError(f"window must lie in [0.1, 1], got {self.window}")
         if not 0.0 < self.learning_rate < 1.0:
             raise UsageError(f"learning_rate must lie between 0 and 1, got {self.learning_rate}")
 
@@ -92,6 +109,31 @@ class TeacherTraining(Training):
     iterations: int = 4_000
     learning_rate: float = 5e-4
     hvi: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriorTraining(Training):
+    """The prior alone, on cached thumbnails of whole photographs."""
+
+    iterations: int = 3_000
+    batch: int = 48
+    learning_rate: float = 2e-3
+    warmup: int = 100
+    weight_decay: float = 0.05
+    ema: float = 0.995
+    varied: float = 0.05
+    """Share of the samples whose exposure is changed; noise would no longer fit the level in many."""
+    psnr: float = 1.0
+    """Weight of the negative PSNR of the exposed thumbnails, in dB."""
+    brightness: float = 20.0
+    """Weight of the absolute error of the logarithm of mean brightness."""
+    views: int = 8
+    """Framings of each photograph that are cached; the first is the whole one."""
+    softened: float = 0.25
+    """Share of the framings whose noise is removed, so that denoised or compressed photographs, whose noise says
+    nothing, get a sane exposure."""
+    identity: float = 0.1
+    """Share of the samples whose input is the clean photograph, half of them dimmed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +154,8 @@ class StudentTraining(Training):
     flex_every: int = 4
     """Steps between feature losses: the teacher's U-Net is dear on a CPU."""
     prior_rate: float = 1.0
-    """Learning rate of the prior as a share of the body's; 0 keeps the prior as it is, for a run that goes on
-    from weights whose exposure is good already."""
+    """Learning rate of the prior as a share of the body's; 0 keeps the prior and what it sets, exposure and
+    colors, as they are: for a run that goes on from a trained prior."""
 
 
 def documented(kind: type[Training]) -> Iterator[tuple["dataclasses.Field[Any]", str]]:

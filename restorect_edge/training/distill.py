@@ -59,7 +59,8 @@ class StudentStage(Stage):
         self.network = build(config.preset, seed=config.seed)
         self.frozen = config.prior_rate == 0 and isinstance(self.network, Student)
         if self.frozen:
-            self.network.generator.requires_grad_(False)
+            for part in (self.network.prior, self.network.body.exposure, self.network.body.colour):
+                part.requires_grad_(False)
         self.multiple = 8
         self.objective = Objective(config)
         self.teacher_facts = teacher_facts or {}
@@ -75,6 +76,11 @@ class StudentStage(Stage):
     def thumbnail(self) -> int:
         """Side of the thumbnails that the prior looks at."""
         return self.network.prior.size if isinstance(self.network, Student) else 32
+
+    @property
+    def deviation(self) -> bool:
+        """Whether the prior looks at deviations beside means."""
+        return isinstance(self.network, Student) and self.network.prior.deviation
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "StudentStage":
         """Take the teacher along to another device."""
@@ -95,11 +101,15 @@ class StudentStage(Stage):
     def losses(self, batch: Batch, step: int) -> Parts:
         """Return the losses of latents, features, image and decomposition."""
         self.network.train()
+        if self.frozen:
+            self.network.generator.eval()
         teacher = self.others["teacher"]
         view, clean_view = self._views(batch)
         generator = self.network.generator
         conditions = generator.conditions(view)
-        latents = self._rollout(conditions, STEPS[step % len(STEPS)])
+        view = view[:, :3]
+        steps = self.network.config.steps if self.frozen else STEPS[step % len(STEPS)]
+        latents = self._rollout(conditions, steps)
         truth = None if teacher is None else _truth(teacher, view, clean_view)
         learnt = None if self.frozen else truth
         parts: Parts = {} if learnt is None else self._latent_losses(conditions, latents, learnt, step)
@@ -110,12 +120,10 @@ class StudentStage(Stage):
         if truth is not None and teacher is not None and step % self.config.flex_every == 0:
             parts |= self._feature_loss(teacher, batch, truth, features, step)
         parts |= self.objective.image(restored.float(), batch.clean)
+        if self.frozen:
+            return parts
         parts |= self._exposure_loss(view, clean_view, latents)
-        return (
-            parts
-            if self.frozen
-            else parts | self.objective.retinex(generator.decomposition, view, clean_view, step)
-        )
+        return parts | self.objective.retinex(generator.decomposition, view, clean_view, step)
 
     def restorer(self, average: nn.Module) -> Restore:
         """Return the averaged student, fused, with its usual number of steps."""

@@ -14,7 +14,7 @@ TASKS = ("backlit", "lowlight", "underwater")
 """Tasks that photographs with clean targets are shipped for."""
 HERE = Path(__file__).parent
 FOLDER = HERE / "lowlight"
-SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
 def photo_paths(folder: Path = FOLDER) -> list[Path]:

@@ -27,7 +27,7 @@ class Batch:
     clean: Tensor
     """(N, 3, P, P)."""
     thumbnail: Tensor
-    """(N, 3, S, S), of the whole degraded image or a large part of it."""
+    """(N, C, S, S), of the whole degraded image or a large part of it; C is 6 with deviations, else 3."""
     clean_thumbnail: Tensor
     """(N, 3, S, S), of the same part of the clean image."""
 
@@ -51,6 +51,10 @@ class Sampling:
     """Share of the samples that are blended with another of the batch."""
     jitter: float = 0.4
     """Most that the exposure of an input varies, as a natural logarithm."""
+    window: float = 0.7
+    """Least side of the part of an image that the prior looks at, as a share; 1 gives it whole frames."""
+    deviation: bool = False
+    """Whether thumbnails have the deviations inside blocks beside the means."""
     rank: int = 0
     """Of the process: each draws its own."""
 
@@ -88,9 +92,10 @@ def _sample(source: Source, rng: np.random.Generator, how: Sampling) -> tuple[Te
     patch = how.patch
     pair = source.draw(int(rng.integers(len(source))), rng)
     degraded, clean = (_tensor(_orient(image, code)) for code in [int(rng.integers(8))] for image in pair)
-    degraded, clean = _window(degraded, clean, rng, patch)
+    degraded, clean = _window(degraded, clean, rng, how)
     degraded = _vary_exposure(degraded, clean, rng, how.jitter)
-    thumbs = [area_thumbnail(image[None], how.thumbnail)[0] for image in (degraded, clean)]
+    seen = area_thumbnail(degraded[None], how.thumbnail, deviation=how.deviation)[0]
+    thumbs = [seen, area_thumbnail(clean[None], how.thumbnail)[0]]
     top = int(rng.integers(degraded.shape[1] - patch + 1))
     left = int(rng.integers(degraded.shape[2] - patch + 1))
     patches = [image[:, top : top + patch, left : left + patch] for image in (degraded, clean)]
@@ -109,9 +114,15 @@ def _tensor(image: Levels) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255.0
 
 
-def _window(degraded: Tensor, clean: Tensor, rng: np.random.Generator, patch: int) -> tuple[Tensor, Tensor]:
-    """Cut the same random part, at least 0.7 of each side, from both: the prior sees many framings."""
-    sides = [max(patch, int(side * rng.uniform(0.7, 1.0)) // POOL * POOL) for side in degraded.shape[1:]]
+def _window(
+    degraded: Tensor, clean: Tensor, rng: np.random.Generator, how: Sampling
+) -> tuple[Tensor, Tensor]:
+    """Cut the same random part from both: the prior sees many framings."""
+    shares = rng.uniform(how.window, 1.0, 2)
+    sides = [
+        max(how.patch, int(side * share) // POOL * POOL)
+        for side, share in zip(degraded.shape[1:], shares, strict=True)
+    ]
     top, left = (
         int(rng.integers(full - part + 1)) for full, part in zip(degraded.shape[1:], sides, strict=True)
     )

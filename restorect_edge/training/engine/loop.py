@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from restorect_edge.errors import BackendError, UsageError
 from restorect_edge.training.data.pairs import Pair
-from restorect_edge.training.data.sampling import Batch, Sampling, batches
+from restorect_edge.training.data.sampling import Batch, Sampling
 from restorect_edge.training.data.sources import Source
 from restorect_edge.training.engine import checkpoint, parallel
 from restorect_edge.training.engine.card import write_card
@@ -27,7 +27,7 @@ from restorect_edge.training.losses.objective import Parts
 __all__ = ["BEST", "LAST", "Trainer", "fit"]
 
 BEST, LAST = "best.safetensors", "last.safetensors"
-"""Averaged weights that validated best, and everything that resuming needs."""
+"""Averaged weights to use (of the last validation or the best), and everything that resuming needs."""
 TELL_EVERY = 50
 """Steps between points of TensorBoard's loss curves."""
 CLIP = 1.0
@@ -75,6 +75,8 @@ class Trainer:
             thumbnail=self.stage.thumbnail,
             mixup=c.mixup,
             jitter=c.jitter,
+            window=c.window,
+            deviation=self.stage.deviation,
             rank=parallel.rank(),
         )
 
@@ -229,7 +231,7 @@ class _Run:
         t = self.trainer
         last = t.config.iterations
         running: dict[str, float] = {}
-        drawn = batches(source, t.step, last, t.sampling(), workers=t.config.workers)
+        drawn = t.stage.batches(source, t.step, last, t.sampling(), t.config.workers)
         with tqdm(total=last, initial=t.step, unit="step", smoothing=0.05, disable=self._quiet()) as bar:
             for batch in drawn:
                 with uninterrupted():
@@ -250,8 +252,9 @@ class _Run:
         t = self.trainer
         scores = self._validate()
         score = scores.get("psnr", float(t.step))
-        if score > t.best:
-            t.best = score
+        better = score > t.best
+        t.best = max(score, t.best)
+        if better or t.config.keep == "last":
             t.save_average(self.output / BEST, scores)
         t.save(self.output / LAST)
         if self.journal is not None:
@@ -299,7 +302,7 @@ def _to_resume(output: Path) -> Path:
 def _check_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
     """Refuse to go on with other options: the result would equal no run."""
     before, now = ({**f["config"], **{k: v for k, v in f.items() if k != "config"}} for f in (found, wanted))
-    free = {"threads", "workers", "validate_every", "progress"}
+    free = {"threads", "workers", "validate_every", "keep", "progress"}
     changed = [k for k in now if k not in free and before.get(k) != now[k]]
     if changed:
         told = ", ".join(f"{k} was {before.get(k)!r}, is {now[k]!r}" for k in changed)

@@ -1,14 +1,15 @@
 """What a training loop trains: one network, the losses that train it, and how to judge it."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from restorect_edge.training.config import Training
-from restorect_edge.training.data.sampling import Batch
+from restorect_edge.training.data.sampling import Batch, Sampling, batches
+from restorect_edge.training.data.sources import Source
 from restorect_edge.training.losses.objective import Parts
 
 __all__ = ["Restore", "Stage"]
@@ -36,6 +37,15 @@ class Stage(nn.Module):
     @abstractmethod
     def thumbnail(self) -> int:
         """Side of the thumbnails that its batches need, in pixels."""
+
+    @property
+    def deviation(self) -> bool:
+        """Whether its thumbnails need the deviations inside blocks beside the means."""
+        return False
+
+    def batches(self, source: Source, first: int, last: int, how: Sampling, workers: int) -> Iterator[Any]:
+        """Yield the batches of steps `first` to `last`; by default patches with thumbnails."""
+        yield from batches(source, first, last, how, workers=workers)
 
     @abstractmethod
     def losses(self, batch: Batch, step: int) -> Parts:

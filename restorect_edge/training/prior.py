@@ -1,0 +1,235 @@
+"""A stage of its own for the prior: exposure and colors of whole photographs, learnt on cached thumbnails.
+
+What the prior looks at is 64 pixels wide, so thousands of framings fit in memory and a step takes a large
+batch of whole photographs. Patches of the image network would show it a tenth of a frame, eight at a time.
+The decomposition stays as it is, and so does the body but for the two layers that turn z into exposure and
+color; the body is trained afterwards with `StudentTraining.prior_rate` 0.
+"""
+
+import io
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from restorect_edge.errors import IncompatibleError
+from restorect_edge.evaluation.metrics import GREY
+from restorect_edge.models import Student, build
+from restorect_edge.models.blocks import area_thumbnail
+from restorect_edge.models.retinex import Decomposition
+from restorect_edge.training.config import PriorTraining
+from restorect_edge.training.data.sampling import Sampling
+from restorect_edge.training.data.sources import Source
+from restorect_edge.training.engine.stage import Restore, Stage
+from restorect_edge.training.losses.objective import Parts
+
+__all__ = ["PriorStage", "ThumbnailBatch", "ThumbnailCache", "log_brightness", "softened"]
+
+Pixels = NDArray[np.uint8]
+DARKEST = 1 / 255
+"""Mean gray below which brightness counts as this: black has no logarithm."""
+LEAST_ERROR = 1e-3
+"""Added to the mean squared error before its logarithm, so that easy samples do not outweigh the others."""
+LEAST_WINDOW = 0.8
+"""Smallest side of a framing, as a share of the photograph's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThumbnailBatch:
+    """Tensors of one step of the prior."""
+
+    view: Tensor
+    """(N, 10, S, S): means and deviations of the degraded image, its reflectance and illumination."""
+    clean: Tensor
+    """(N, 3, S, S): means of the clean image."""
+
+    def to(self, device: torch.device) -> "ThumbnailBatch":
+        """Return the batch on a device."""
+        return ThumbnailBatch(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
+
+
+def log_brightness(image: Tensor) -> Tensor:
+    """Return the logarithm of the mean gray of each image, (N, 3, H, W) → (N,)."""
+    weights = torch.tensor(GREY, dtype=image.dtype, device=image.device).view(1, 3, 1, 1)
+    return torch.log((image.clamp(0.0, 1.0) * weights).sum(1).mean((1, 2)).clamp(min=DARKEST))
+
+
+def softened(image: Pixels, rng: np.random.Generator) -> Pixels:
+    """Remove the noise as phones and messengers do: filtered, reduced by two, or blurred and compressed.
+
+    Args:
+        image: (H, W, 3).
+        rng: chooses how.
+    """
+    picture = Image.fromarray(image)
+    how = int(rng.integers(4))
+    if how == 0:
+        picture = picture.filter(ImageFilter.BoxBlur(1))
+    elif how == 1:
+        picture = picture.filter(ImageFilter.MedianFilter(3))
+    elif how == 2:
+        size = (picture.width // 2, picture.height // 2)
+        picture = picture.resize(size, Image.Resampling.BOX)
+    else:
+        stream = io.BytesIO()
+        blurred = picture.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.5, 2.0))))
+        blurred.save(stream, "JPEG", quality=int(rng.integers(30, 80)))
+        picture = Image.open(stream).convert("RGB")
+    return np.asarray(picture)
+
+
+class ThumbnailCache:
+    """Thumbnails of many framings of a source, made once.
+
+    Args:
+        source: where pairs come from.
+        student: gives the thumbnails' size and the decomposition.
+        config: how many framings of each pair, and which share of them is softened.
+    """
+
+    def __init__(self, source: Source, student: Student, config: PriorTraining) -> None:
+        size = student.prior.size
+        degraded, clean = [], []
+        rng = np.random.default_rng([config.seed, 1])
+        count = len(source) * config.views
+        for index in tqdm(
+            range(count), unit="view", desc="thumbnails", file=sys.stderr, disable=None, leave=False
+        ):
+            pair = source.draw(index % len(source), rng)
+            if index >= len(source):  # the first round is of whole frames, as they are
+                pair = _framed(pair, rng)
+            if rng.random() < config.softened:
+                pair = softened(pair[0], rng), pair[1]
+            degraded.append(_thumbnail(pair[0], size))
+            clean.append(_thumbnail(pair[1], size))
+        self.decomposition = student.prior.decomposition
+        self.degraded = _with_decomposition(torch.stack(degraded), self.decomposition)
+        self.clean = _with_decomposition(torch.stack(clean), self.decomposition)
+
+    def draw(self, step: int, how: Sampling, varied: float, identity: float) -> ThumbnailBatch:
+        """Draw the batch of a step, the same for the same seed and step.
+
+        Args:
+            step: of the run.
+            how: seed and size of the batch.
+            varied: share of the samples whose exposure is changed by a factor of up to 1.65.
+            identity: share of the samples whose input is the clean image, half of them dimmed.
+        """
+        rng = np.random.default_rng([how.seed, step, how.rank])
+        index = torch.from_numpy(rng.integers(len(self.clean), size=how.batch))
+        kind = torch.from_numpy(rng.random(how.batch)).float()
+        same = (kind < identity)[:, None, None, None]
+        view = torch.where(same, self.clean[index], self.degraded[index])
+        gain = torch.ones(how.batch)
+        dimmed, jittered = kind < identity / 2, kind > 1.0 - varied
+        gain = torch.where(dimmed, torch.from_numpy(rng.uniform(0.3, 1.0, how.batch)).float(), gain)
+        factors = np.exp(rng.uniform(-0.5, 0.5, how.batch))
+        gain = torch.where(jittered, torch.from_numpy(factors).float(), gain)
+        view[:, :6] = (view[:, :6] * gain[:, None, None, None]).clamp(max=1.0)
+        changed = gain != 1.0
+        view[changed] = _with_decomposition(view[changed, :6], self.decomposition)
+        mirrored = torch.from_numpy(rng.random(how.batch) < 0.5)[:, None, None, None]
+        clean = self.clean[index][:, :3]
+        return ThumbnailBatch(
+            torch.where(mirrored, view.flip(3), view), torch.where(mirrored, clean.flip(3), clean)
+        )
+
+
+def _framed(pair: tuple[Pixels, Pixels], rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+    height, width = pair[0].shape[:2]
+    sides = [int(side * rng.uniform(LEAST_WINDOW, 1.0)) // 8 * 8 for side in (height, width)]
+    top, left = (
+        int(rng.integers(full - part + 1)) for full, part in zip((height, width), sides, strict=True)
+    )
+    part = (slice(top, top + sides[0]), slice(left, left + sides[1]))
+    return pair[0][part], pair[1][part]
+
+
+def _thumbnail(image: Pixels, size: int) -> Tensor:
+    height, width = (side // 8 * 8 for side in image.shape[:2])
+    planes = torch.from_numpy(np.ascontiguousarray(image[:height, :width].transpose(2, 0, 1)))
+    return area_thumbnail(planes[None].float() / 255.0, size, deviation=True)[0]
+
+
+@torch.no_grad()
+def _with_decomposition(thumbnails: Tensor, decomposition: Decomposition) -> Tensor:
+    parts = [torch.cat([part, *decomposition(part[:, :3])], 1) for part in thumbnails.split(64)]
+    return torch.cat(parts) if parts else thumbnails
+
+
+class PriorStage(Stage):
+    """Train the prior's encoders and flows, and what the body makes of z before its trunk.
+
+    Args:
+        config: the run's options.
+
+    Raises:
+        IncompatibleError: the preset has no prior that looks at deviations.
+    """
+
+    network: Student
+    config: PriorTraining
+    kind = "prior"
+
+    def __init__(self, config: PriorTraining) -> None:
+        super().__init__()
+        self.config = config
+        network = build(config.preset, seed=config.seed)
+        if not isinstance(network, Student) or not network.prior.deviation:
+            raise IncompatibleError(
+                f"'{config.preset}' has no prior to train on thumbnails; use nano, small or base"
+            )
+        self.network = network
+        self.multiple = 8
+        self.network.requires_grad_(False)
+        for part in self._trained():
+            part.requires_grad_(True)
+        self._cache: dict[int, ThumbnailCache] = {}
+
+    def _trained(self) -> tuple[nn.Module, ...]:
+        prior, body = self.network.prior, self.network.body
+        encoders = prior.image_encoder, prior.retinex_encoder
+        return (*encoders, prior.image_flow, prior.retinex_flow, body.exposure, body.colour)
+
+    @property
+    def thumbnail(self) -> int:
+        """Side of the thumbnails."""
+        return self.network.prior.size
+
+    def batches(self, source: Source, first: int, last: int, how: Sampling, workers: int) -> Iterator[Any]:
+        """Yield the batches of steps `first` to `last` from a cache that is made at the first."""
+        cache = ThumbnailCache(source, self.network, self.config)
+        for step in range(first, last):
+            yield cache.draw(step, how, self.config.varied, self.config.identity)
+
+    def losses(self, batch: Any, step: int) -> Parts:
+        """Return the error of the exposed thumbnails in dB, and of their log brightness."""
+        self.network.train()
+        prior = self.network.prior
+        view, clean = batch.view, batch.clean
+        z = prior.generated(prior.encoded(view[:, :6], view[:, 6:9], view[:, 9:]))
+        exposed = self.network.body.exposed(view[:, :3], z)
+        error = F.mse_loss(exposed, clean, reduction="none").mean((1, 2, 3))
+        brightness = (log_brightness(exposed) - log_brightness(clean)).abs().mean()
+        return {
+            "psnr": self.config.psnr * 10.0 * torch.log10(error + LEAST_ERROR).mean(),
+            "brightness": self.config.brightness * brightness,
+        }
+
+    def restorer(self, average: nn.Module) -> Restore:
+        """Return what the prior decides: exposure and colors, without the body's trunk."""
+        assert isinstance(average, Student)
+        network = average.deploy()
+
+        def restore(degraded: Tensor, clean: Tensor) -> Tensor:
+            return network.body.exposed(degraded, network.prior(network.thumbnail(degraded)))
+
+        return restore
