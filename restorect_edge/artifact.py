@@ -33,14 +33,14 @@ class GraphFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriorSpec:
-    """How the split form computes what the prior looks at: block means, then area resampling."""
+    """How the split form computes what the prior looks at: block statistics, then area resampling."""
 
     thumbnail: int
     """Side of the square thumbnail, in pixels."""
     pool: int
     """Side of the blocks that are averaged first, in pixels."""
     deviation: bool = False
-    """Whether the thumbnail has 6 channels: the means of 4x4 blocks and their standard deviations."""
+    """Whether the standard deviations inside the blocks follow the means: 6 channels instead of 3."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

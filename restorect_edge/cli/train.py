@@ -171,10 +171,13 @@ def _initial(source: str | None, preset: str, fresh: "Mapping[str, Tensor]") -> 
     found, tensors = card(path).get("preset"), checkpoint.read(path)
     if found == preset:
         return tensors
-    if found == f"{preset}-means":
-        _say(f"beginning as '{source}' but for the prior's encoders and flows, which look at other inputs")
+    if str(found).endswith("-means") and not preset.endswith("-means"):
+        # its encoders look at other inputs
         kept = {k: v for k, v in tensors.items() if not re.match(r"prior\..*_(encoder|flow)\.", k)}
-        return {**fresh, **kept}
+        rest = {k: v for k, v in fresh.items() if k in kept}
+        if fits(kept, rest):
+            _say(f"beginning as '{source}' but for the encoders and flows of its prior")
+            return {**fresh, **widened(kept, rest)}
     if fits(tensors, fresh):
         _say(f"beginning as '{source}', of preset '{found}': the same function, in a wider network")
         return widened(tensors, fresh)

@@ -23,7 +23,7 @@ Shape = tuple[int, int]
 class Graph:
     """One inference graph, float32, batch 1.
 
-    whole: image (1, 3, H, W) → restored (1, 3, scale·H, scale·W); prior: thumbnail (1, 3, S, S) →
+    whole: image (1, 3, H, W) → restored (1, 3, scale·H, scale·W); prior: thumbnail (1, C, S, S) →
     z (1, Z, 1, 1); body: image and z → restored. Images are RGB in [0, 1].
     """
 
@@ -56,7 +56,7 @@ def trace_split(
     student: SplitNetwork, spec: ImageSpec, shapes: Sequence[Shape], dynamic: bool
 ) -> Iterator[Graph]:
     """Trace a student as a prior and a body per shape."""
-    thumbnail = torch.rand(1, 3, student.prior.size, student.prior.size)
+    thumbnail = torch.rand(1, student.prior.channels, student.prior.size, student.prior.size)
     with torch.no_grad():
         z = student.prior(thumbnail)
     yield Graph(

@@ -64,7 +64,7 @@ class Source:
         if self.form != "split":
             return None
         assert isinstance(self.network, SplitNetwork)
-        return PriorSpec(thumbnail=self.network.prior.size, pool=POOL)
+        return PriorSpec(thumbnail=self.network.prior.size, pool=POOL, deviation=self.network.prior.deviation)
 
     def shapes(self, wanted: Sequence[Shape] | None, dynamic: bool) -> list[Shape]:
         """Return the (H, W) to trace, checked against what the network takes."""

@@ -251,7 +251,7 @@ class Runtime(ABC):
     def _thumbnail(self, pixels: NDArray[Any], padded: Size) -> NDArray[np.float32]:
         prior = self.info.prior
         assert prior is not None
-        return thumbnail(pixels, padded, prior.thumbnail, prior.pool)
+        return thumbnail(pixels, padded, prior.thumbnail, prior.pool, deviation=prior.deviation)
 
     def _z(self, seen: NDArray[np.float32]) -> NDArray[np.float32]:
         graph = next(g for g in self.info.graphs if g.role == "prior")

@@ -73,7 +73,9 @@ def _manifest(weights: Any) -> Manifest:
         form="split" if student else "whole",
         spec=weights.spec(split=student is not None),
         graphs=graphs,
-        prior=PriorSpec(thumbnail=student.prior.size, pool=POOL) if student else None,
+        prior=PriorSpec(thumbnail=student.prior.size, pool=POOL, deviation=student.prior.deviation)
+        if student
+        else None,
         steps=weights.steps,
         weights={"name": weights.name, "sha256": weights.sha256},
     )

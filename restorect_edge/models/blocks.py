@@ -17,6 +17,9 @@ M = TypeVar("M", bound=nn.Module)
 POOL = 4
 """Side of the block means from which the thumbnail is made, in pixels."""
 
+CENTERING = (torch.eye(POOL * POOL) - 1.0 / POOL**2).view(POOL * POOL, 1, POOL, POOL)
+"""Kernels that subtract a block's mean from each of its pixels; a constant of exported graphs."""
+
 
 class RepConv(nn.Module):
     """3×3 convolution trained as parallel linear branches and exported as one.
@@ -130,9 +133,7 @@ def block_deviation(x: Tensor) -> Tensor:
         (N, C, H/POOL, W/POOL), population standard deviations.
     """
     n, c, h, w = x.shape
-    count = POOL * POOL
-    centering = torch.eye(count, device=x.device) - 1.0 / count
-    differences = F.conv2d(x.reshape(n * c, 1, h, w), centering.view(count, 1, POOL, POOL), stride=POOL)
+    differences = F.conv2d(x.reshape(n * c, 1, h, w), CENTERING.to(x.device), stride=POOL)
     variance = (differences * differences).mean(1, keepdim=True)
     return torch.sqrt(variance).reshape(n, c, h // POOL, w // POOL)
 

@@ -130,8 +130,8 @@ class PriorTraining(Training):
     views: int = 8
     """Framings of each photograph that are cached; the first is the whole one."""
     softened: float = 0.25
-    """Share of the framings whose noise is removed, so that denoised or compressed photographs, whose noise says
-    nothing, get a sane exposure."""
+    """Share of the framings whose noise is removed, so that denoised or compressed photographs get a sane
+    exposure, although their noise says nothing."""
     identity: float = 0.1
     """Share of the samples whose input is the clean photograph, half of them dimmed."""
 

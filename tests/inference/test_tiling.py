@@ -103,17 +103,18 @@ def test_cutting_is_reflecting_and_slicing(size, rows, columns):
     st.tuples(st.integers(1, 200), st.integers(1, 200)),
     st.sampled_from([np.uint8, np.float32]),
     st.sampled_from([16, 64]),
+    st.booleans(),
 )
-def test_the_thumbnail_is_that_of_the_network(size, dtype, side):
+def test_the_thumbnail_is_that_of_the_network(size, dtype, side, deviation):
     noise = np.random.default_rng(size[0])
     levels = noise.integers(0, 256, (*size, 3), dtype=np.uint8)
     image = levels if dtype == np.uint8 else levels.astype(np.float32) / 255
     padded = tuple(-(-n // 8) * 8 for n in size)
     margins = [(0, p - n) for p, n in zip(padded, size, strict=True)]
     whole = np.pad(levels.astype(np.float32) / 255, (*margins, (0, 0)), mode="reflect")
-    expected = area_thumbnail(torch.from_numpy(whole).permute(2, 0, 1)[None], side)
-    seen = thumbnail(image, padded, side, POOL)
-    assert seen.shape == (1, 3, side, side)
+    expected = area_thumbnail(torch.from_numpy(whole).permute(2, 0, 1)[None], side, deviation=deviation)
+    seen = thumbnail(image, padded, side, POOL, deviation=deviation)
+    assert seen.shape == (1, 6 if deviation else 3, side, side)
     assert np.abs(seen - expected.numpy()).max() <= 1e-6
 
 
@@ -293,3 +294,9 @@ def test_memory_is_bounded(artifact_split, repository):
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         peaks[size] = json.loads(done.stdout.splitlines()[-1])["peak_mb"]
     assert peaks["2000x3000"] - peaks["400x500"] < 400
+
+
+@pytest.mark.parametrize("level", [0, 1, 128, 255])
+def test_a_flat_picture_deviates_nowhere(level):
+    flat = np.full((24, 32, 3), level, np.uint8)
+    assert not thumbnail(flat, (24, 32), 4, POOL, deviation=True)[0, 3:].any()

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from restorect_edge.models.blocks import POOL, RepConv, area_thumbnail, exposure_curve, fuse
+from restorect_edge.models.blocks import POOL, RepConv, area_thumbnail, block_deviation, exposure_curve, fuse
 
 channels = st.integers(1, 9)
 sides = st.integers(2, 13)
@@ -131,3 +131,26 @@ def test_thumbnail_of_its_own_grid_is_the_block_mean() -> None:
     image = torch.rand(1, 3, 64, 64)
     blocks = image.reshape(1, 3, 16, POOL, 16, POOL).mean((3, 5))
     torch.testing.assert_close(area_thumbnail(image, 16), blocks)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**31))
+def test_the_deviation_of_a_block_is_that_of_its_pixels(rows: int, columns: int, seed: int) -> None:
+    image = torch.rand(2, 3, 4 * rows, 4 * columns, generator=torch.Generator().manual_seed(seed))
+    blocks = image.unfold(2, 4, 4).unfold(3, 4, 4)
+    expected = blocks.flatten(4).std(-1, correction=0)
+    torch.testing.assert_close(block_deviation(image), expected, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+def test_a_flat_picture_deviates_nowhere_in_half_precision_either(level: float) -> None:
+    image = torch.full((1, 3, 16, 16), level)
+    assert block_deviation(image).max() < 1e-6
+    assert block_deviation(image.half().float()).max() < 1e-6
+
+
+def test_a_thumbnail_with_deviations_begins_as_one_without() -> None:
+    image = torch.rand(1, 3, 40, 56)
+    both = area_thumbnail(image, 16, deviation=True)
+    assert both.shape == (1, 6, 16, 16)
+    assert torch.equal(both[:, :3], area_thumbnail(image, 16))

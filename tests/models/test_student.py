@@ -146,7 +146,7 @@ def test_the_prior_is_global_and_the_body_listens(nano: Student, image: torch.Te
 
 def test_the_prior_costs_the_same_for_every_size(nano: Student) -> None:
     shapes = {nano.thumbnail(torch.rand(1, 3, h, w)).shape for h, w in ((8, 8), (64, 96), (264, 40))}
-    assert shapes == {(1, 3, nano.config.thumbnail, nano.config.thumbnail)}
+    assert shapes == {(1, 6, nano.config.thumbnail, nano.config.thumbnail)}
 
 
 def test_exposure_stays_in_its_range(nano: Student) -> None:
@@ -188,7 +188,7 @@ def test_the_gradient_reaches_the_whole_student(image: torch.Tensor) -> None:
 
 
 def test_every_preset_is_of_its_kind() -> None:
-    assert set(PRESETS) == {*EDGE, "paper"}
+    assert set(PRESETS) == {*EDGE, *(f"{name}-means" for name in EDGE), "paper"}
     assert all(isinstance(build(preset), Student) for preset in EDGE)
     assert build("small").config == StudentConfig()
 

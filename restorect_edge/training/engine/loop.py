@@ -93,6 +93,8 @@ class Trainer:
             BackendError: a loss or the gradient is not finite; the weights are those of the step before.
         """
         started = time.perf_counter()
+        # dropout draws from torch's own generator: seeded by step, a resumed run drops the same
+        torch.manual_seed(self.config.seed * 1_000_003 + self.step)
         parts = self.stage.losses(batch.to(self.device), self.step)
         values = {name: float(part.detach()) for name, part in parts.items()}
         if not all(map(math.isfinite, values.values())):
