@@ -117,6 +117,7 @@ class PriorTraining(Training):
 
     iterations: int = 3_000
     batch: int = 48
+    patch: int = 64
     learning_rate: float = 2e-3
     warmup: int = 100
     weight_decay: float = 0.05

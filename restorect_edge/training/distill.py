@@ -59,6 +59,7 @@ class StudentStage(Stage):
         self.network = build(config.preset, seed=config.seed)
         self.frozen = config.prior_rate == 0 and isinstance(self.network, Student)
         if self.frozen:
+            assert isinstance(self.network, Student)
             for part in (self.network.prior, self.network.body.exposure, self.network.body.colour):
                 part.requires_grad_(False)
         self.multiple = 8

@@ -161,7 +161,7 @@ def _thumbnail(image: Pixels, size: int) -> Tensor:
 
 @torch.no_grad()
 def _with_decomposition(thumbnails: Tensor, decomposition: Decomposition) -> Tensor:
-    parts = [torch.cat([part, *decomposition(part[:, :3])], 1) for part in thumbnails.split(64)]
+    parts = [torch.cat([part, *decomposition(part[:, :3])], 1) for part in torch.split(thumbnails, 64)]
     return torch.cat(parts) if parts else thumbnails
 
 
