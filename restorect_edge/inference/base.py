@@ -48,7 +48,6 @@ class Runtime(ABC):
     def __init__(
         self, manifest: Manifest, root: Path, *, device: str = "auto", threads: int | None = None
     ) -> None:
-        _check_prior(manifest)
         self.info = manifest
         self.device = self._chosen(device)
         self.threads = threads
@@ -321,11 +320,3 @@ def _check_output(shape: tuple[int, ...], window: Size, scale: int) -> None:
 
 def _area(shape: Size | None) -> int:
     return shape[0] * shape[1] if shape else 0
-
-
-def _check_prior(manifest: Manifest) -> None:
-    if manifest.prior is not None and manifest.prior.deviation:
-        raise IncompatibleError(
-            f"the prior of '{manifest.name}' takes standard deviations of blocks, which this restorect_edge "
-            "does not compute: upgrade it, or export other weights"
-        )
