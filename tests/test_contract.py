@@ -225,13 +225,3 @@ def test_what_a_manifest_cannot_hold_is_no_contract(fields):
         ImageSpec(**fields)
     with pytest.raises(UsageError, match="multiple_of must be a whole number from 1 to 4096, got 0"):
         SizeRequirements(multiple_of=0)
-
-
-def test_a_prior_that_takes_deviations_is_not_run(artifact_split, tmp_path):
-    folder = tmp_path / "artifact"
-    shutil.copytree(artifact_split.path, folder)
-    data = json.loads((folder / "manifest.json").read_bytes())
-    data["prior"]["deviation"] = True
-    (folder / "manifest.json").write_text(json.dumps(data))
-    with pytest.raises(IncompatibleError, match="takes standard deviations of blocks"):
-        restorect_edge.load(folder)
