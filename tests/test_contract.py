@@ -10,7 +10,6 @@ from dataclasses import MISSING, fields
 import jsonschema
 import pytest
 
-import restorect_edge
 from restorect_edge import artifact, contract
 from restorect_edge.artifact import Artifact, Manifest
 from restorect_edge.cli.inspect import main as inspect
