@@ -3,6 +3,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 PORT ?= 8080
+WORKERS ?= 2
 WEB := runtimes/web
 WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/demo -type f) $(WEB)/build.mjs
 WEB_NETWORKS := lowlight-nano lowlight-small
@@ -15,8 +16,9 @@ demo: $(STAMP)  ## export lowlight-small to all targets, verify, restore a dark 
 demo-web: $(WEB)/dist/index.html $(WEB_NETWORKS:%=out/web/%-onnx-fp32-split-dynamic/manifest.json)  ## a page with a camera (Node 20), on PORT
 	node $(WEB)/serve.mjs --port $(PORT) --artifacts out/web
 
-test: $(STAMP)  ## all tests, warnings as errors
-	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90
+# Of two processes on two cores, each with a thread per core, one waits for the other.
+test: $(STAMP)  ## all tests, warnings as errors, in WORKERS processes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term --cov-fail-under=90
 
 test-aarch64: $(STAMP)  ## emulated arm64 against x86 (qemu-user-static debootstrap gcc-aarch64-linux-gnu); no timing
 	$(BIN)/python tests/aarch64/run.py

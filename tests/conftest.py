@@ -4,11 +4,13 @@ import json
 import os
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 import restorect_edge
@@ -19,53 +21,88 @@ from restorect_edge.errors import IncompatibleError
 settings.register_profile("same-examples-every-run", derandomize=True)
 settings.load_profile("same-examples-every-run")
 
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+"""Name of this process among pytest-xdist's; None without it."""
 SHAPE = (64, 96)
 """Height and width of the artifacts with fixed sides."""
 
 
-def _export(factory: pytest.TempPathFactory, target: str, **options) -> Artifact:
-    return restorect_edge.export(
-        "lowlight-small", target=target, output_dir=factory.mktemp("artifacts"), **options
-    )
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory) -> Path:
+    """The folder that all of pytest-xdist's workers have in common; lock what is made there."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if WORKER else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
-def artifact_onnx(tmp_path_factory):
+def exported(shared) -> Callable[..., Artifact]:
+    """`exported(name, **options)` exports lowlight-small, whichever worker asks first; look, do not touch."""
+
+    def find(name: str, **options) -> Artifact:
+        folder = shared / name
+        with FileLock(f"{folder}.lock"):
+            if not folder.is_dir():
+                unfinished = shared / f"{name}-unfinished"
+                restorect_edge.export("lowlight-small", output_dir=unfinished, overwrite=True, **options)
+                unfinished.rename(folder)
+        (path,) = folder.iterdir()
+        return Artifact.open(path)
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def artifact_onnx(exported):
     """ONNX, float32, 64x96."""
-    return _export(tmp_path_factory, "onnx", shapes=[SHAPE])
+    return exported("onnx", target="onnx", shapes=[SHAPE])
 
 
 @pytest.fixture(scope="session")
-def artifact_openvino(tmp_path_factory):
+def artifact_openvino(exported):
     """OpenVINO, float32, 64x96."""
-    return _export(tmp_path_factory, "openvino", shapes=[SHAPE])
+    return exported("openvino", target="openvino", shapes=[SHAPE])
 
 
 @pytest.fixture(scope="session")
-def artifact_coreml(tmp_path_factory):
+def artifact_coreml(exported):
     """Core ML, float16, 64x96, images in and out."""
     pytest.importorskip("coremltools")
-    return _export(tmp_path_factory, "coreml", shapes=[SHAPE])
+    return exported("coreml", target="coreml", shapes=[SHAPE])
 
 
 @pytest.fixture(scope="session")
-def artifact_tensorrt(tmp_path_factory):
+def artifact_tensorrt(exported):
     """ONNX for TensorRT, float16, 64x96."""
     pytest.importorskip("tensorrt_rtx_bindings")
-    return _export(tmp_path_factory, "tensorrt", shapes=[SHAPE])
+    return exported("tensorrt", target="tensorrt", shapes=[SHAPE])
 
 
 @pytest.fixture(scope="session")
-def artifact_litert(tmp_path_factory):
+def artifact_litert(exported):
     """LiteRT, float32, 64x96."""
     pytest.importorskip("litert_torch")
-    return _export(tmp_path_factory, "litert", shapes=[SHAPE])
+    return exported("litert", target="litert", shapes=[SHAPE])
 
 
 @pytest.fixture(scope="session")
-def artifact_split(tmp_path_factory):
+def artifact_split(exported):
     """ONNX, float32, prior and body with free sides."""
-    return _export(tmp_path_factory, "onnx", form="split", dynamic=True)
+    return exported("split", target="onnx", form="split", dynamic=True)
+
+
+@pytest.fixture(scope="session")
+def artifact_openvino_split(exported):
+    """OpenVINO, float32, prior and body with free sides."""
+    return exported("openvino-split", target="openvino", form="split", dynamic=True)
+
+
+@pytest.fixture(scope="session")
+def artifact_int8(exported):
+    """ONNX, INT8 for any x86, 64x96."""
+    pytest.importorskip("nncf")
+    return exported("int8", target="onnx", precision="int8", shapes=[SHAPE], num_calib=4)
 
 
 @pytest.fixture(scope="session")

@@ -5,27 +5,26 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-import restorect_edge
+from filelock import FileLock
 
 CPP = Path(__file__).parents[2] / "runtimes" / "cpp"
 
 
 @pytest.fixture(scope="session")
-def built(run, program, tmp_path_factory):
+def built(run, program, shared):
     """`built(kind, *targets)` returns the folder of a build, ``sanitized`` or ``fast``."""
     cmake, ninja = program("cmake"), program("ninja")
     openvino = pytest.importorskip("openvino")
     wheel = Path(openvino.__file__).parent / "cmake"
-    root = tmp_path_factory.mktemp("cpp")
 
     def build(kind: str, *targets: str) -> Path:
-        folder = root / kind
-        if not folder.is_dir():
-            sanitize = "ON" if kind == "sanitized" else "OFF"
-            options = f"-DOpenVINO_DIR={wheel}", f"-DRESTORECT_SANITIZE={sanitize}"
-            run(cmake, "-G", "Ninja", "-S", CPP, "-B", folder, *options)
-        run(ninja, "-C", folder, *targets)
+        folder = shared / f"cpp-{kind}"
+        sanitize = "ON" if kind == "sanitized" else "OFF"
+        options = f"-DOpenVINO_DIR={wheel}", f"-DRESTORECT_SANITIZE={sanitize}"
+        with FileLock(f"{folder}.lock"):
+            if not (folder / "build.ninja").is_file():
+                run(cmake, "-G", "Ninja", "-S", CPP, "-B", folder, *options)
+            run(ninja, "-C", folder, *targets)
         return folder
 
     return build
@@ -61,15 +60,3 @@ def sanitizers(tmp_path_factory) -> dict[str, str]:
         # TBB loads libtbbbind with RTLD_DEEPBIND, which AddressSanitizer refuses
         "TBB_ENABLE_SANITIZERS": "1",
     }
-
-
-@pytest.fixture(scope="session")
-def artifact_openvino_split(tmp_path_factory):
-    """OpenVINO, float32, prior and body with free sides."""
-    return restorect_edge.export(
-        "lowlight-small",
-        target="openvino",
-        form="split",
-        dynamic=True,
-        output_dir=tmp_path_factory.mktemp("artifacts"),
-    )
