@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import restorect_edge
 from restorect_edge.utils.cpu import cpu_name
 
 __all__ = ["RESULTS", "check", "conditions", "read", "result_path", "write"]
@@ -39,7 +40,7 @@ def conditions(**more: Any) -> dict[str, Any]:
 
 def result_path(name: str) -> Path:
     """Return ``results/<version>/<name>--host.json``."""
-    return RESULTS / importlib.metadata.version("restorect-edge") / f"{name}--host.json"
+    return RESULTS / restorect_edge.__version__ / f"{name}--host.json"
 
 
 def write(path: Path, name: str, facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:

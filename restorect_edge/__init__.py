@@ -38,12 +38,19 @@ __all__ = [
     "Runtime",
     "SizeRequirements",
     "UsageError",
+    "__version__",
     "export",
     "load",
 ]
+
+__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     if name == "export":
         return importlib.import_module("restorect_edge.export")
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,9 +1,12 @@
 """The layout that a newcomer is promised."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
+
+import restorect_edge
 
 PACKAGE = Path(__file__).parents[1] / "restorect_edge"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -45,3 +48,20 @@ def test_asserts_only_tell_the_type_checker(path):
             assert ast.unparse(node.test).startswith("isinstance(") or ast.unparse(node.test).endswith(
                 " is not None"
             ), f"line {node.lineno}: {ast.unparse(node)}"
+
+
+def test_the_map_for_contributors_leads_to_files(repository):
+    text = (repository / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = text.split("## Where is it?")[1].split("## Principles")[0]
+    paths = re.findall(r"`((?:restorect_edge|runtimes|spec|docs)/[^`]*)`", rows)
+    assert len(paths) >= 15
+    missing = [path for path in paths if not (repository / path).exists()]
+    assert not missing
+
+
+def test_there_is_one_version(repository):
+    project = (repository / "pyproject.toml").read_text(encoding="utf-8")
+    assert 'dynamic = ["version"]' in project
+    cited = re.search(r"^version: (.+)$", (repository / "CITATION.cff").read_text(encoding="utf-8"), re.M)
+    assert cited is not None and cited[1] == restorect_edge.__version__
+    assert f"## {restorect_edge.__version__}" in (repository / "CHANGELOG.md").read_text(encoding="utf-8")

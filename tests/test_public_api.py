@@ -17,6 +17,7 @@ PUBLIC = [
     "Runtime",
     "SizeRequirements",
     "UsageError",
+    "__version__",
     "export",
     "load",
 ]

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+import restorect_edge
 from restorect_edge.artifact import Artifact, GraphFile, Manifest, hash_files
 from restorect_edge.errors import QualityError
 from restorect_edge.export.graph import Graph, Shape
@@ -169,7 +170,7 @@ def _manifest(
         tools=_tools(target),
         options=_manifest_options(target, options),
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        toolkit_version=importlib.metadata.version("restorect-edge"),
+        toolkit_version=restorect_edge.__version__,
         verification=result.to_dict() if result else {},
         files=hashes or {},
     )

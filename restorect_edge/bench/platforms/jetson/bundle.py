@@ -7,7 +7,6 @@ that there is one implementation of each. Engines are not in it: they are built 
 import ast
 import gzip
 import hashlib
-import importlib.metadata
 import io
 import json
 import tarfile
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+import restorect_edge
 from restorect_edge.artifact import MANIFEST, Artifact
 from restorect_edge.errors import UsageError
 from restorect_edge.export.verify import golden
@@ -96,7 +96,7 @@ def bundle(artifacts: Sequence[Path | str], output: Path, *, shapes: Sequence[Sh
         {
             "schema_version": SCHEMA_VERSION,
             "id": kit_id,
-            "toolkit_version": importlib.metadata.version("restorect-edge"),
+            "toolkit_version": restorect_edge.__version__,
             "files": hashes,
         }
     )
