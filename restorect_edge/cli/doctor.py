@@ -164,7 +164,7 @@ def _weights(name: str) -> dict[str, Any]:
 
 _VNNI = {
     True: ", VNNI",
-    False: ", no VNNI: INT8 for ONNX and OpenVINO needs --cpu avx2",
+    False: ", no VNNI: INT8 for ONNX and OpenVINO made with --cpu vnni saturates here",
     None: "",
 }
 

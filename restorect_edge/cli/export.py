@@ -10,7 +10,7 @@ from restorect_edge.artifact import Artifact
 from restorect_edge.cli.command import Parser, run
 from restorect_edge.errors import UsageError, unknown_name
 from restorect_edge.export import TARGETS, ExportRequest, Plan, prepare
-from restorect_edge.export.options import AUTO, CPUS, FORMS, INT8_ONLY, PRECISIONS
+from restorect_edge.export.options import ALIASES, AUTO, CPUS, FORMS, INT8_ONLY, PRECISIONS
 from restorect_edge.export.recipe import parse_shapes, read_recipe
 from restorect_edge.spec import ImageSpec, SizeRequirements
 
@@ -77,7 +77,12 @@ def parser() -> Parser:
         help="int8: pairs that the cost is measured on; default those of the task",
     )
     p.add_argument("--qat", type=float, metavar="MINUTES", help="int8: fine-tune under quantisation first")
-    p.add_argument("--cpu", choices=CPUS, help="int8: vnni (default), or avx2 for x86 CPUs without VNNI")
+    p.add_argument(
+        "--cpu",
+        choices=(*CPUS, *ALIASES),
+        metavar="|".join(CPUS),
+        help="int8: portable (default), exact on every x86, or vnni, for CPUs that have it",
+    )
     p.add_argument("--recipe", type=Path, metavar="FILE", help="TOML file with any of the options above")
     own = p.add_argument_group("networks of your own (.pt2)")
     own.add_argument("--scale", type=int, default=1, metavar="N", help="output side over input side")

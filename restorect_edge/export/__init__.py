@@ -73,7 +73,8 @@ def export(
         validation: for INT8, a folder of pairs that this is measured on; by default the photographs that
             are shipped for the task.
         qat: for INT8, minutes of quantisation-aware fine-tuning before calibration.
-        cpu: for INT8, ``vnni`` (default) or ``avx2``: the x86 it must be exact on.
+        cpu: for INT8, ``portable`` (default), which is exact on every x86 CPU, or ``vnni``, which has a bit
+            more of each weight and is exact where the CPU has VNNI.
         output_dir: where the artifact's directory is made.
         overwrite: replace an artifact of that name.
         progress: is given a line per stage.
@@ -160,11 +161,13 @@ def prepare(
     request.check()
     for row in rows:
         _check_offered(row, request)
+    _check_cpu(rows, request)
     rows = [with_dependencies(row) for row in rows]
     found = _found(source, request)
-    jobs = [(row, _options(row, request, found)) for row in rows]
+    cpu = request.int8_for(any(row.x86 for row in rows))  # all targets share one calibration
+    jobs = [(row, _options(row, request, found, cpu)) for row in rows]
     shapes = found.shapes(request.shapes, request.dynamic)
-    return Plan(found, jobs, shapes, Path(request.output_dir), _calibration(found, request))
+    return Plan(found, jobs, shapes, Path(request.output_dir), _calibration(found, request, cpu))
 
 
 def _check_offered(row: Target, request: ExportRequest) -> None:
@@ -182,24 +185,28 @@ def _check_offered(row: Target, request: ExportRequest) -> None:
         )
     if request.precision == "w8" and request.minimum_deployment_target.lower() == "ios16":
         raise UsageError("coremltools writes INT8 weights for --minimum-deployment-target ios17 or later")
-    if request.cpu == "avx2" and not row.x86:
+
+
+def _check_cpu(rows: Sequence[Target], request: ExportRequest) -> None:
+    if request.cpu is not None and not any(row.x86 for row in rows):
         having = " or ".join(t.name for t in TARGETS.values() if t.x86)
         raise UsageError(
-            f"--cpu avx2 is for x86 CPUs, --target {having}; {row.name} runs where no 16-bit sum saturates"
+            f"--cpu {request.cpu} is for x86 CPUs, --target {having}; "
+            f"{', '.join(row.name for row in rows)} runs where no 16-bit sum saturates"
         )
 
 
-def _options(row: Target, request: ExportRequest, source: "Source") -> ExportOptions:
+def _options(row: Target, request: ExportRequest, source: "Source", cpu: str) -> ExportOptions:
     return ExportOptions(
         precision=request.precision or row.precision,
         dynamic=request.dynamic,
         minimum_deployment_target=request.minimum_deployment_target,
-        cpu=(request.cpu or "vnni") if request.calibrates and row.x86 else None,
+        cpu=cpu if request.calibrates and row.x86 else None,
         metadata=_metadata(source),
     )
 
 
-def _calibration(source: "Source", request: ExportRequest) -> Calibration | None:
+def _calibration(source: "Source", request: ExportRequest, cpu: str) -> Calibration | None:
     """Find the photographs for INT8, or None for a precision that needs none."""
     if not request.calibrates:
         return None
@@ -226,7 +233,7 @@ def _calibration(source: "Source", request: ExportRequest) -> Calibration | None
             None if request.validation is None else Path(request.validation), source.task
         ),
         qat=request.qat,
-        cpu=request.cpu or "vnni",
+        cpu=cpu,
     )
 
 

@@ -5,10 +5,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from restorect_edge.errors import UsageError
-from restorect_edge.quantization.options import CPUS, MAX_PSNR_DROP, Calibration
+from restorect_edge.quantization.options import ALIASES, CPUS, MAX_PSNR_DROP, Calibration
 from restorect_edge.spec import ImageSpec
 
-__all__ = ["CPUS", "FORMS", "MAX_PSNR_DROP", "PRECISIONS", "Calibration", "ExportOptions", "ExportRequest"]
+__all__ = [
+    "ALIASES",
+    "AUTO",
+    "CPUS",
+    "FORMS",
+    "MAX_PSNR_DROP",
+    "PRECISIONS",
+    "Calibration",
+    "ExportOptions",
+    "ExportRequest",
+]
 
 PRECISIONS = ("fp32", "fp16", "int8", "w8")
 AUTO = "auto"
@@ -53,12 +63,16 @@ class ExportRequest:
             )
         if self.dynamic and self.shapes:
             raise UsageError("choose --dynamic or --shapes, not both: shapes are fixed sizes")
-        if self.cpu is not None and self.cpu not in CPUS:
+        if self.cpu is not None and self.cpu not in (*CPUS, *ALIASES):
             raise UsageError(f"cpu must be one of {', '.join(CPUS)}, got '{self.cpu}'")
         given = [name for name in INT8_ONLY if getattr(self, name) is not None]
         if given and not self.calibrates:
             options = ", ".join("--" + name.replace("_", "-") for name in given)
             raise UsageError(f"{options}: for --precision int8 or auto, got {self.precision or 'none'}")
+
+    def int8_for(self, x86: bool) -> str:
+        """Return which of `CPUS` INT8 is made for: by default `portable` where an x86 CPU may run it."""
+        return ALIASES.get(self.cpu or "", self.cpu) or ("portable" if x86 else "vnni")
 
     @property
     def calibrates(self) -> bool:

@@ -35,9 +35,9 @@ GOLDEN_IMAGES = 2
 def artifact_path(
     folder: Path, source: Source, target: Target, options: ExportOptions, shapes: Sequence[Shape]
 ) -> Path:
-    """Return where an artifact goes: ``<name>-<target>-<precision>[-avx2][-split]-<HxW or dynamic>``."""
+    """Return where an artifact goes: ``<name>-<target>-<precision>[-vnni][-split]-<HxW or dynamic>``."""
     sizes = "dynamic" if options.dynamic else "_".join(f"{h}x{w}" for h, w in shapes)
-    cpu = ["avx2"] if options.cpu == "avx2" else []
+    cpu = ["vnni"] if options.cpu == "vnni" else []
     form = ["split"] if source.form == "split" else []
     return folder / "-".join([source.name, target.name, options.precision, *cpu, *form, sizes])
 

@@ -21,6 +21,8 @@ from restorect_edge.utils.cpu import cpu_name, has_vnni
 
 __all__ = ["Runtime"]
 
+EXACT = ("portable", "avx2")
+"""What a manifest says of INT8 with half-range weights; the latter is its older name."""
 R = TypeVar("R", bound="Runtime")
 Feeds = dict[str, NDArray[np.float32]]
 Look = Callable[[NDArray[Any], Size], Light]
@@ -54,7 +56,7 @@ class Runtime(ABC):
         if self._saturates():
             warnings.warn(
                 f"'{root}' is INT8 for CPUs with VNNI, and {cpu_name()} has none: 16-bit sums can saturate "
-                "and spoil the picture; export it again with --cpu avx2",
+                "and spoil the picture; export it again without --cpu vnni",
                 SaturationWarning,
                 stacklevel=4,  # whoever called `load`
             )
@@ -71,7 +73,7 @@ class Runtime(ABC):
 
     def _saturates(self) -> bool:
         """Whether this CPU computes the artifact's INT8 with 16-bit sums that it leaves no room for."""
-        exact = self.info.precision != "int8" or self.info.options.get("cpu") == "avx2"
+        exact = self.info.precision != "int8" or self.info.options.get("cpu") in EXACT
         return self.fuses and self.device == "cpu" and not exact and has_vnni() is False
 
     @classmethod

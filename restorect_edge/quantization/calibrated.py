@@ -55,7 +55,7 @@ def calibrate(
         QualityError: over the budget unless nothing is in int8; the message has the numbers.
         MissingDependencyError, UsageError, BackendError: see `quantize_student`.
     """
-    photographs, safe = calibration.photographs, calibration.cpu == "avx2"
+    photographs, safe = calibration.photographs, calibration.cpu == "portable"
     tuned, steps = _tuned(student, calibration, safe, progress)
     network = quantize_student(tuned, photographs.images, saturation_safe=safe)
     decision = _decision(student, tuned, network, calibration, progress)

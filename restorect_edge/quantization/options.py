@@ -7,12 +7,15 @@ from restorect_edge.errors import UsageError
 from restorect_edge.quantization.data.dataset import CalibrationSet
 from restorect_edge.quantization.data.validation import Validation
 
-__all__ = ["CPUS", "MAX_PSNR_DROP", "Calibration"]
+__all__ = ["ALIASES", "CPUS", "MAX_PSNR_DROP", "Calibration"]
 
 MAX_PSNR_DROP = 0.10
 """Loss of PSNR in dB that INT8 may cost unless told otherwise."""
-CPUS = ("vnni", "avx2")
-"""What an INT8 artifact is made for: `vnni` takes 8-bit dot products, `avx2` leaves room for 16-bit sums."""
+CPUS = ("portable", "vnni")
+"""What an INT8 artifact is made for: `portable` leaves room for the 16-bit sums of x86 CPUs without VNNI,
+`vnni` gives weights their full range, which any other hardware takes."""
+ALIASES = {"avx2": "portable"}
+"""What earlier versions called them, on the command line and in manifests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,8 @@ class Calibration:
     """None where there is none: then the drop cannot be measured."""
     qat: float | None = None
     """Minutes of quantisation-aware fine-tuning; None for none."""
-    cpu: str = "vnni"
+    cpu: str = "portable"
+    """One of `CPUS`."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.max_psnr_drop) and self.max_psnr_drop >= 0):

@@ -25,7 +25,7 @@ class QuantRecipe:
     seed: int
     """Of the choice of photographs, and of fine-tuning."""
     cpu: str
-    """The x86 that it is exact on: `vnni`, or `avx2` with half the range for weights."""
+    """What it is exact on: `portable` on every x86, `vnni` where no 16-bit sum saturates."""
     qat_minutes: float | None
     qat_steps: int
     """Steps of quantisation-aware fine-tuning; 0 for none."""

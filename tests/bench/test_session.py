@@ -51,6 +51,7 @@ def failing(artifact, after):
     return Fails(**{f.name: getattr(found, f.name) for f in fields(found)}, after=after)
 
 
+@pytest.mark.cpu
 def test_a_session_with_everything(artifact_onnx, artifact_int8, model):
     sources = [str(a.path) for a in (artifact_onnx, artifact_int8)]
     found = candidates(sources, [model((1, 3, 64, 96))])

@@ -64,7 +64,7 @@ def test_text_has_a_line_per_thing(capsys):
     ("flags", "said"),
     [
         ("avx2 avx_vnni", "logical cores, VNNI"),
-        ("avx2", "logical cores, no VNNI: INT8 for ONNX and OpenVINO needs --cpu avx2"),
+        ("avx2", "logical cores, no VNNI: INT8 for ONNX and OpenVINO made with --cpu vnni saturates here"),
         (None, "logical cores"),
     ],
 )

@@ -17,6 +17,7 @@ from restorect_edge.utils import cpu as _cpu
 for library in ("nncf", "torchao", "openvino"):
     pytest.importorskip(library)
 
+pytestmark = pytest.mark.cpu
 RUNTIMES = pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 FLAGS = "fpu sse4_2 avx avx2 fma"
 
@@ -30,6 +31,7 @@ def cpu(monkeypatch, tmp_path):
         if flags is not None:
             file.write_text(f"processor\t: 0\nmodel name\t: Old Core\nflags\t\t: {flags}\n")
         monkeypatch.setattr(_cpu, "CPUINFO", file)
+        monkeypatch.delenv(_cpu.SWITCH, raising=False)
 
     return install
 
@@ -39,7 +41,7 @@ def variants(tmp_path_factory):
     """INT8 for ONNX, calibrated for CPUs with VNNI and without, by what it was calibrated for."""
     folder = tmp_path_factory.mktemp("variants")
     found = {}
-    for name in ("vnni", "avx2"):
+    for name in ("portable", "vnni"):
         request = ExportRequest(
             precision="int8",
             cpu=name,
@@ -74,10 +76,25 @@ def test_an_arm_cpu_has_no_such_question(cpu, tmp_path):
     assert _cpu.has_vnni() is None
 
 
+@pytest.mark.parametrize(("value", "answer"), [("0", False), ("1", True), ("", None)])
+@pytest.mark.parametrize("flags", [FLAGS, f"{FLAGS} avx_vnni"])
+def test_a_variable_speaks_for_the_cpu(cpu, monkeypatch, flags, value, answer):
+    cpu(flags)
+    monkeypatch.setenv(_cpu.SWITCH, value)
+    assert _cpu.has_vnni() is ("vnni" in flags if answer is None else answer)
+
+
+@pytest.mark.parametrize("value", ["2", "yes", " 1", "-1"])
+def test_a_variable_that_says_neither_is_refused(monkeypatch, value):
+    monkeypatch.setenv(_cpu.SWITCH, value)
+    with pytest.raises(UsageError, match=f"RESTORECT_EDGE_VNNI .* 0 or 1, got '{value}'; unset it to look"):
+        _cpu.has_vnni()
+
+
 @RUNTIMES
 def test_the_wrong_variant_is_warned_of(cpu, variants, runtime):
     cpu(FLAGS)
-    message = r"int8-64x96' is INT8 for CPUs with VNNI, and Old Core has none: .* --cpu avx2"
+    message = r"int8-vnni-64x96' is INT8 for CPUs with VNNI, and Old Core has none: .* without --cpu vnni"
     with pytest.warns(SaturationWarning, match=message) as caught:
         load(variants["vnni"].path, runtime=runtime, device="cpu").close()
     assert caught[0].filename == __file__
@@ -85,7 +102,7 @@ def test_the_wrong_variant_is_warned_of(cpu, variants, runtime):
 
 @RUNTIMES
 @pytest.mark.parametrize(
-    ("variant", "flags"), [("avx2", FLAGS), ("vnni", f"{FLAGS} avx512_vnni"), ("vnni", None)]
+    ("variant", "flags"), [("portable", FLAGS), ("vnni", f"{FLAGS} avx512_vnni"), ("vnni", None)]
 )
 def test_what_suits_is_not(cpu, variants, runtime, variant, flags):
     cpu(flags)
@@ -106,7 +123,7 @@ def test_neither_are_literal_execution_and_other_precisions(cpu, variants, artif
 
 def test_an_older_artifact_that_does_not_say_counts_as_full_range(cpu, variants):
     cpu(FLAGS)
-    artifact = variants["avx2"]
+    artifact = variants["portable"]
     silent = replace(artifact.manifest, options={})
     with pytest.warns(SaturationWarning):
         backend_class("onnxruntime")(silent, artifact.path, device="cpu").close()
@@ -116,8 +133,8 @@ def test_each_says_which_it_is(variants):
     for name, artifact in variants.items():
         assert artifact.manifest.options == {"cpu": name}
         assert ("option", f"cpu {name}") in list(describe(Artifact.open(artifact.path)))
-    assert variants["vnni"].path.name == "lowlight-small-onnx-int8-64x96"
-    assert variants["avx2"].path.name == "lowlight-small-onnx-int8-avx2-64x96"
+    assert variants["portable"].path.name == "lowlight-small-onnx-int8-64x96"
+    assert variants["vnni"].path.name == "lowlight-small-onnx-int8-vnni-64x96"
 
 
 def levels(artifact):
@@ -135,7 +152,7 @@ def levels(artifact):
 
 def test_the_safe_variant_leaves_room_for_two_products_in_16_bits(variants):
     """The body's weights; the prior's are only stored as int8, and computed with in float."""
-    full, safe = levels(variants["vnni"]), levels(variants["avx2"])
+    full, safe = levels(variants["vnni"]), levels(variants["portable"])
     assert len(full) == len(safe) >= 20
     assert set(full) == {127}
     halved = [s for s in safe if s != 127]
@@ -154,10 +171,46 @@ def test_literal_execution_is_the_same_in_both_back_ends(variants, photo):
     assert psnr(*outputs, peak=1.0) > 55
 
 
-@pytest.mark.parametrize("target", ["tensorrt", "coreml"])
-def test_other_targets_have_no_such_variant(target):
-    with pytest.raises(UsageError, match=rf"--target onnx or openvino; {target} runs where"):
-        prepare("lowlight-small", [target], ExportRequest(precision="int8", cpu="avx2"))
+@RUNTIMES
+def test_the_portable_variant_is_computed_here_as_it_is_written(variants, runtime, photo):
+    """With the CPU's own instructions, or AVX2's where ONEDNN_MAX_CPU_ISA limits OpenVINO to them."""
+    artifact = variants["portable"]
+    with (
+        load(artifact.path, runtime=runtime, device="cpu") as fused,
+        backend_class(runtime).literal()(artifact.manifest, artifact.path) as literal,
+    ):
+        assert psnr(fused(photo), literal(photo)) > 45
+
+
+def test_without_a_wish_int8_is_portable_where_an_x86_may_run_it():
+    said = {
+        targets: [
+            (options.cpu, plan.calibration.cpu)
+            for plan in [prepare("lowlight-small", targets, ExportRequest(precision="int8", num_calib=2))]
+            for _, options in plan.jobs
+        ]
+        for targets in (("onnx",), ("openvino", "tensorrt"), ("tensorrt",), ("coreml",), ("litert",))
+    }
+    assert said == {
+        ("onnx",): [("portable", "portable")],
+        ("openvino", "tensorrt"): [("portable", "portable"), (None, "portable")],
+        ("tensorrt",): [(None, "vnni")],
+        ("coreml",): [(None, "vnni")],
+        ("litert",): [(None, "vnni")],
+    }
+
+
+@pytest.mark.parametrize(("cpu", "made"), [("avx2", "portable"), ("portable", "portable"), ("vnni", "vnni")])
+def test_names_of_the_variants(cpu, made):
+    plan = prepare("lowlight-small", ["onnx"], ExportRequest(precision="int8", cpu=cpu, num_calib=2))
+    assert plan.calibration.cpu == made
+
+
+@pytest.mark.parametrize("cpu", ["avx2", "portable", "vnni"])
+@pytest.mark.parametrize("target", ["tensorrt", "coreml", "litert"])
+def test_other_targets_have_no_such_variant(target, cpu):
+    with pytest.raises(UsageError, match=rf"--cpu {cpu} .* --target onnx or openvino; {target} runs where"):
+        prepare("lowlight-small", [target], ExportRequest(precision="int8", cpu=cpu))
 
 
 def test_other_precisions_have_no_such_variant():

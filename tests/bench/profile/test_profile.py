@@ -20,7 +20,7 @@ CONVOLUTIONS = {"body.enter", "body.encode1.0.first", "body.encode1.0.second", "
         ("artifact_onnx", "openvino"),
         ("artifact_openvino", "openvino"),
         ("artifact_split", "onnxruntime"),
-        ("artifact_int8", "onnxruntime"),
+        pytest.param("artifact_int8", "onnxruntime", marks=pytest.mark.cpu),
     ],
 )
 def test_modules_of_an_artifact(request, photo, artifact, runtime):

@@ -96,6 +96,7 @@ def test_activations_are_unsigned_and_weights_are_not(models):
     assert "Relu" not in {node.op_type for node in unsigned.graph.node}
 
 
+@pytest.mark.cpu
 @pytest.mark.skipif(has_vnni() is None, reason="what ONNX Runtime chooses on x86")
 def test_onnx_runtime_computes_every_convolution_in_int8(models, tmp_path):
     kinds = []
