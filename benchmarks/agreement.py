@@ -23,8 +23,8 @@ from tqdm import tqdm
 from restorect_edge.artifact import Artifact
 from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.export import ExportRequest, prepare
-from restorect_edge.inference import backend_class
 from restorect_edge.media.photos import of_task, photos
+from restorect_edge.targets.registry import backend_class
 
 SHAPE = (400, 600)
 RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino", "tensorrt": "onnxruntime", "coreml": "mil"}

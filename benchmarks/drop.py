@@ -23,7 +23,7 @@ from restorect_edge import Runtime, load
 from restorect_edge.artifact import Artifact
 from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.export import ExportRequest, prepare
-from restorect_edge.inference import backend_class
+from restorect_edge.targets.registry import backend_class
 from restorect_edge.training.data.folders import Pair, find_pairs
 
 RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino", "tensorrt": "onnxruntime", "coreml": "mil"}

@@ -24,9 +24,10 @@ from _results import conditions, write
 from restorect_edge.artifact import Artifact
 from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.export import ExportRequest, prepare
-from restorect_edge.inference import backend_class, load
 from restorect_edge.media.photos import clean, of_task, photos
-from restorect_edge.targets.coreml.library import library, quiet
+from restorect_edge.mil.library import library, quiet
+from restorect_edge.targets.loading import load
+from restorect_edge.targets.registry import backend_class
 
 BITS = (8, 6, 4)
 LIMIT = 0.10

@@ -29,8 +29,9 @@ from restorect_edge.artifact import Artifact
 from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.export import ExportRequest, prepare
 from restorect_edge.export.options import CPUS
-from restorect_edge.inference import backend_class, default_runtime, load
 from restorect_edge.media.photos import clean, of_task, photos
+from restorect_edge.targets.loading import load
+from restorect_edge.targets.registry import backend_class, runtime_for
 from restorect_edge.utils.cpu import has_vnni
 
 TARGETS = ("onnx", "openvino")
@@ -116,7 +117,7 @@ def measure(artifact: Artifact, bar: Any) -> Iterator[dict[str, Any]]:
 def restored(artifact: Artifact, *, literal: bool) -> Outputs:
     """Restore every shipped photograph at the artifact's size, 8 bits in and out."""
     if literal:
-        backend = backend_class(default_runtime(artifact.manifest.target)).literal()
+        backend = backend_class(runtime_for(artifact.manifest.target)).literal()
         runtime = backend(artifact.manifest, artifact.path, threads=1)
     else:
         runtime = load(artifact.path, threads=1)

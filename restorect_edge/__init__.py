@@ -21,8 +21,9 @@ from restorect_edge.errors import (
     RestorectError,
     UsageError,
 )
-from restorect_edge.inference import Runtime, load
+from restorect_edge.inference.base import Runtime
 from restorect_edge.spec import ImageSpec, SizeRequirements
+from restorect_edge.targets.loading import load
 
 if TYPE_CHECKING:
     from restorect_edge.export import export as export

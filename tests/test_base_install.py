@@ -13,7 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from restorect_edge.cli.verbs import VERBS
-from restorect_edge.inference import RUNTIMES
+from restorect_edge.targets.registry import RUNTIMES
 
 BACK_ENDS = {
     "torch",
@@ -145,11 +145,11 @@ def test_the_doctor_says_what_each_back_end_needs(python):
     for row in found["runtimes"]:
         assert "pip install 'restorect-edge[" in row["needs"] or "macOS" in row["needs"]
     assert [row["needs"] for row in found["targets"]] == [
+        "pip install 'restorect-edge[export,coreml]'",
+        "pip install 'restorect-edge[export,litert]'",
         "pip install 'restorect-edge[export,onnxruntime]'",
         "pip install 'restorect-edge[export,openvino]'",
         "pip install 'restorect-edge[export,tensorrt]'",
-        "pip install 'restorect-edge[export,coreml]'",
-        "pip install 'restorect-edge[export,litert]'",
     ]
     assert found["weights"]
 

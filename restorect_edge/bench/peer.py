@@ -16,9 +16,13 @@ from numpy.typing import NDArray
 from restorect_edge.artifact import file_hash
 from restorect_edge.bench.measure.record import Subject
 from restorect_edge.errors import BackendError, IncompatibleError, MissingDependencyError, UsageError
+from restorect_edge.targets.onnx import ONNXTarget
 from restorect_edge.targets.onnx.runtime import PROVIDERS, session_options
 
-__all__ = ["PeerModel", "Signature", "peer_subject"]
+__all__ = ["BACKEND", "PeerModel", "Signature", "peer_subject"]
+
+BACKEND = ONNXTarget.backends[0]
+"""What runs them."""
 
 TYPES: dict[str, Any] = {
     "tensor(float)": np.float32,
@@ -175,7 +179,7 @@ def peer_subject(path: Path) -> Subject:
         precision, size = _facts(path)
     return Subject(
         name=path.stem,
-        target="onnx",
+        target=ONNXTarget.name,
         precision=precision,
         form="whole",
         files={path.name: file_hash(path)},
@@ -188,7 +192,7 @@ def library() -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise MissingDependencyError("timing ONNX models", "onnxruntime") from error
+        raise MissingDependencyError("timing ONNX models", BACKEND.extra) from error
     return onnxruntime
 
 

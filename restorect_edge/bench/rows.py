@@ -17,10 +17,11 @@ from restorect_edge.bench.measure.protocol import DIGITS, PROTOCOL, Call, Sample
 from restorect_edge.bench.measure.record import Moment, Protocol, Row
 from restorect_edge.bench.platforms import apple
 from restorect_edge.bench.platforms.device import Machine
-from restorect_edge.bench.profile.profile import PROFILERS, profile
+from restorect_edge.bench.profile import profile
 from restorect_edge.bench.subjects import Candidate, Opened, PeerCandidate, Shape
 from restorect_edge.errors import RestorectError
 from restorect_edge.evaluation.metrics import psnr
+from restorect_edge.targets.registry import RUNTIMES
 
 __all__ = ["Setup", "absent_row", "rows_at"]
 
@@ -212,7 +213,7 @@ def _completed(ready: _Ready, row: Row, setup: Setup, machine: Machine, bar: Any
         row = replace(row, sustained=moments, energy_mj=energy)
         if throttled(moments):
             row = replace(row, status="throttled", reason="; ".join(filter(None, (row.reason, CLOCK_FELL))))
-    if setup.profile and row.runtime in PROFILERS and not isinstance(ready.candidate, PeerCandidate):
+    if setup.profile and RUNTIMES[row.runtime].profiler and not isinstance(ready.candidate, PeerCandidate):
         try:
             row = replace(row, modules_ms=_modules(ready.candidate, row.shape, setup.protocol.threads))
         except RestorectError as error:  # such as a missing `onnx`; the times stand without it

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from restorect_edge.artifact import Artifact, Manifest, file_hash
 from restorect_edge.bench.measure.record import Subject, Work
 from restorect_edge.bench.measure.work import count_graph, total
+from restorect_edge.bench.peer import BACKEND as PEER_BACKEND
 from restorect_edge.bench.peer import PeerModel, Signature, peer_subject
 from restorect_edge.bench.platforms import apple
 from restorect_edge.errors import (
@@ -19,7 +20,8 @@ from restorect_edge.errors import (
     UsageError,
     unknown_name,
 )
-from restorect_edge.inference import RUNTIMES, backend_class, default_runtime, load
+from restorect_edge.targets.loading import load
+from restorect_edge.targets.registry import RUNTIMES, WEIGHTS, backend_class, runtime_for
 from restorect_edge.weights import card, locate
 
 __all__ = ["FREE_SHAPES", "Candidate", "Opened", "candidates"]
@@ -211,11 +213,8 @@ def candidates(
 
 def _of_artifact(source: str, runtime: str | None, device: str) -> list[Candidate]:
     artifact = Artifact.open(source)
-    manifest, target = artifact.manifest, artifact.manifest.target
-    chosen = runtime or ("coreml" if target == "coreml" else default_runtime(target))
-    if target not in RUNTIMES[chosen].targets:
-        able = [name for name, backend in RUNTIMES.items() if target in backend.targets]
-        raise UsageError(f"runtime '{chosen}' does not run {target} artifacts; these do: {', '.join(able)}")
+    manifest = artifact.manifest
+    chosen = runtime_for(manifest.target, runtime, timed=True)
     made = [g.shape for g in manifest.graphs if g.shape is not None]
     facts: dict[str, Any] = {
         "source": source,
@@ -227,7 +226,7 @@ def _of_artifact(source: str, runtime: str | None, device: str) -> list[Candidat
         "scored": manifest.spec.scale == 1,
         "manifest": manifest,
     }
-    if chosen == "coreml":
+    if chosen == apple.RUNTIME:
         return [
             CoreMLCandidate(**facts, device=name, unit=unit) for unit, name in apple.RUNTIME_DEVICES.items()
         ]
@@ -239,7 +238,7 @@ def _of_weights(source: str, device: str) -> Candidate:
     facts = card(path)
     subject = Subject(
         name=path.stem,
-        target="torch",
+        target=WEIGHTS.name,
         precision="fp32",
         form="split",
         weights_sha256=file_hash(path),
@@ -248,7 +247,7 @@ def _of_weights(source: str, device: str) -> Candidate:
     return WeightsCandidate(
         source=source,
         subject=subject,
-        runtime="torch",
+        runtime=WEIGHTS.name,
         device=device,
         task=facts.get("task"),
         scored=True,
@@ -262,7 +261,7 @@ def _of_peer(path: Path, device: str) -> Candidate:
     return PeerCandidate(
         source=str(path),
         subject=subject,
-        runtime="onnxruntime",
+        runtime=PEER_BACKEND.name,
         device=device,
         sizes=signature.sizes,
         signature=signature,

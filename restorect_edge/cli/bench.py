@@ -19,7 +19,7 @@ from restorect_edge.cli import compare
 from restorect_edge.cli.command import Parser, run
 from restorect_edge.errors import BackendError, RestorectError, UsageError
 from restorect_edge.export.recipe import parse_shapes
-from restorect_edge.inference import RUNTIMES
+from restorect_edge.targets.registry import RUNTIMES
 
 EXAMPLES = """  python -m restorect_edge.bench out/lowlight-small-onnx-fp32-400x600
   python -m restorect_edge.bench out/fp32 out/int8 --onnx theirs.onnx --threads 2 -o report

@@ -8,13 +8,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from restorect_edge.cli.command import Parser, run
 from restorect_edge.errors import BackendError, MissingDependencyError
-from restorect_edge.inference import RUNTIMES, backend_class
-from restorect_edge.targets.registry import TARGETS, missing
+from restorect_edge.targets.registry import RUNTIMES, TARGETS, backend_class, labels
 from restorect_edge.utils.cpu import cpu_name, has_vnni
 from restorect_edge.weights import card, locate, names
 
@@ -24,20 +22,6 @@ EXAMPLES = """  python -m restorect_edge.doctor
 Lists what runs here, on which devices, and what each back end and export target that is missing needs.
 The exit code is 0 whatever is found.
 """
-
-LIBRARIES = {
-    "coreml": ("coremltools",),
-    "litert": ("ai_edge_litert",),
-    "mil": ("coremltools",),
-    "tensorrt": ("tensorrt", "tensorrt_rtx_bindings"),
-}
-"""Import names of back ends that are not called by their library's name."""
-
-JETSON_FILE = Path("/etc/nv_tegra_release")
-JETPACK = (
-    "TensorRT comes with JetPack (apt install tensorrt python3-libnvinfer), not from PyPI: make the virtual "
-    "environment again with python3 -m venv --system-site-packages"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +100,7 @@ def examine_backend(name: str) -> BackendReport:
     try:
         devices = backend_class(name).devices()
     except MissingDependencyError as error:
-        needs = _needs_library(name, error)
+        needs = RUNTIMES[name].advice(f"pip install 'restorect-edge[{error.extra}]'")
     except BackendError as error:
         needs = str(error)
     except Exception as error:  # a broken installation raises anything, and saying so is this verb's job
@@ -131,18 +115,9 @@ def examine_backend(name: str) -> BackendReport:
     )
 
 
-def _needs_library(name: str, error: MissingDependencyError) -> str:
-    install = f"pip install 'restorect-edge[{error.extra}]'"
-    if name == "coreml":
-        return f"macOS, and {install}"
-    if name == "tensorrt":
-        return JETPACK if JETSON_FILE.is_file() else f"an NVIDIA GPU, and {install}; on a Jetson, {JETPACK}"
-    return install
-
-
 def _version(name: str) -> str | None:
     """Return the version of a back end's library if it has been imported."""
-    loaded = (sys.modules.get(library) for library in LIBRARIES.get(name, (name,)))
+    loaded = (sys.modules.get(library) for library in RUNTIMES[name].import_names())
     versions = (getattr(module, "__version__", None) for module in loaded if module)
     return next((str(version).partition("-")[0] for version in versions if version), None)
 
@@ -150,7 +125,7 @@ def _version(name: str) -> str | None:
 def examine_target(name: str) -> TargetReport:
     """Look for the libraries that exporting to a target needs, without importing them."""
     target = TARGETS[name]
-    extras = dict.fromkeys(extra for _, extra in missing(target))
+    extras = dict.fromkeys(need.extra for need in target.missing())
     needs = f"pip install 'restorect-edge[{','.join(extras)}]'" if extras else ""
     return TargetReport(
         name=name, ready=not needs, summary=target.summary, verified_by=target.verified_by, needs=needs
@@ -162,11 +137,11 @@ def _weights(name: str) -> dict[str, Any]:
     return {"name": name, "task": facts.get("task"), "licence": facts.get("licence")}
 
 
-_VNNI = {
-    True: ", VNNI",
-    False: ", no VNNI: INT8 for ONNX and OpenVINO made with --cpu vnni saturates here",
-    None: "",
-}
+def _vnni(present: bool | None) -> str:
+    if present is None:
+        return ""
+    x86 = labels("and", among={name: target for name, target in TARGETS.items() if target.x86})
+    return ", VNNI" if present else f", no VNNI: INT8 for {x86} made with --cpu vnni saturates here"
 
 
 def _text(found: dict[str, Any]) -> str:
@@ -175,7 +150,7 @@ def _text(found: dict[str, Any]) -> str:
         f"restorect-edge {base['restorect_edge']}, Python {base['python']}, numpy {base['numpy']}, "
         f"Pillow {base['pillow']}",
         f"{base['os']}, {base['machine']}",
-        f"{base['cpu']}, {base['cores']} logical cores{_VNNI[base['vnni']]}",
+        f"{base['cpu']}, {base['cores']} logical cores{_vnni(base['vnni'])}",
         "",
         "Back ends",
     ]

@@ -20,10 +20,12 @@ from restorect_edge.evaluation import sheet
 from restorect_edge.evaluation.protocols import PROTOCOLS, protocol
 from restorect_edge.evaluation.report import Report, report, write_csv, write_markdown
 from restorect_edge.evaluation.scores import METRICS, Evaluator, choose
-from restorect_edge.inference import RUNTIMES, Runtime, load
+from restorect_edge.inference.base import Runtime
 from restorect_edge.media.imagefiles import Photo, check_suffix
 from restorect_edge.media.imagefiles import write as write_image
 from restorect_edge.media.photos import photo_paths
+from restorect_edge.targets.loading import load
+from restorect_edge.targets.registry import RUNTIMES
 from restorect_edge.training.data.folders import Pair, find_pairs, read_rgb
 
 EXAMPLES = """  python -m restorect_edge.evaluate lowlight-small --data pairs/val

@@ -13,6 +13,8 @@ from restorect_edge.export import TARGETS, ExportRequest, Plan, prepare
 from restorect_edge.export.options import ALIASES, AUTO, CPUS, FORMS, INT8_ONLY, PRECISIONS
 from restorect_edge.export.recipe import parse_shapes, read_recipe
 from restorect_edge.spec import ImageSpec, SizeRequirements
+from restorect_edge.targets.base import Target
+from restorect_edge.targets.registry import labels
 
 EXAMPLES = """  python -m restorect_edge.export --target coreml
   python -m restorect_edge.export --target all --shapes 720x1280 -o out
@@ -37,7 +39,7 @@ def parser() -> Parser:
     """Return the parser. Options left out are None, so that a recipe can fill them."""
     p = Parser(
         "export",
-        "Export a network to ONNX, OpenVINO, TensorRT or Core ML, and verify what was made.",
+        f"Export a network to {labels('or')}, and verify what was made.",
         EXAMPLES,
     )
     p.add_argument("--target", metavar="NAME", help=f"{', '.join(TARGETS)} or all")
@@ -47,7 +49,7 @@ def parser() -> Parser:
     p.add_argument(
         "--precision",
         choices=(*PRECISIONS, AUTO),
-        help="default fp32, tensorrt and coreml fp16; int8 is calibrated; w8: weights alone, Core ML; "
+        help=f"{_default_precisions()}; int8 is calibrated; w8: weights alone, {_having('w8')}; "
         "auto: measured and chosen",
     )
     p.add_argument("--shapes", metavar="HxW[,HxW]", help="fixed image sizes, height first; default 400x600")
@@ -93,6 +95,19 @@ def parser() -> Parser:
     p.add_argument("--dry-run", action="store_true", help="check everything, say what would be made, stop")
     p.add_argument("--json", action="store_true", help="one JSON object on standard output")
     return p
+
+
+def _default_precisions() -> str:
+    """Return the help text of the targets' default precisions, the base class's first."""
+    others = dict.fromkeys(t.precision for t in TARGETS.values() if t.precision != Target.precision)
+    named = {p: [name for name, t in TARGETS.items() if t.precision == p] for p in others}
+    return ", ".join(
+        [f"default {Target.precision}", *(f"{' and '.join(names)} {p}" for p, names in named.items())]
+    )
+
+
+def _having(precision: str) -> str:
+    return labels("and", among={name: t for name, t in TARGETS.items() if precision in t.precisions})
 
 
 def main(argv: list[str] | None = None) -> int:

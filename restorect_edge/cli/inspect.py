@@ -9,6 +9,7 @@ from typing import Any
 
 from restorect_edge.artifact import Artifact, Manifest
 from restorect_edge.cli.command import Parser, run
+from restorect_edge.targets.registry import TARGETS
 
 EXAMPLES = """  python -m restorect_edge.inspect out/lowlight-small-coreml-fp16-400x600
   python -m restorect_edge.inspect ARTIFACT --json
@@ -127,8 +128,8 @@ def next_commands(artifact: Artifact) -> Iterator[str]:
     """Yield the command lines that come next."""
     yield f"python -m restorect_edge.verify {artifact.path}"
     yield f"python -m restorect_edge.run {artifact.path} PHOTO -o restored.png"
-    if artifact.manifest.target == "tensorrt":
-        yield f"python3 {artifact.path / 'build_engine.py'}   # on the device"
+    if target := TARGETS.get(artifact.manifest.target):
+        yield from target.next_commands(artifact.path)
 
 
 def _size(shape: tuple[int, int] | None) -> str:

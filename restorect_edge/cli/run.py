@@ -12,9 +12,11 @@ from tqdm import tqdm
 
 from restorect_edge.cli.command import Parser, run
 from restorect_edge.errors import RestorectError, UsageError
-from restorect_edge.inference import RUNTIMES, Runtime, load
+from restorect_edge.inference.base import Runtime
 from restorect_edge.inference.video.stream import FrameRestorer
 from restorect_edge.media import imagefiles, video
+from restorect_edge.targets.loading import load
+from restorect_edge.targets.registry import RUNTIMES
 
 EXAMPLES = """  python -m restorect_edge.run lowlight-small dark.jpg -o bright.jpg
   python -m restorect_edge.run out/lowlight-small-openvino-fp32-400x600 photos -o restored

@@ -8,6 +8,7 @@ from importlib import metadata
 
 from restorect_edge.cli.command import Parser, run
 from restorect_edge.errors import UsageError, unknown_name
+from restorect_edge.targets.registry import labels
 
 __all__ = ["VERBS", "Verb", "main", "parser"]
 
@@ -22,9 +23,7 @@ class Verb:
 
 
 VERBS = {
-    "export": Verb(
-        "restorect_edge.cli.export", "make a verified ONNX, OpenVINO, TensorRT or Core ML artifact"
-    ),
+    "export": Verb("restorect_edge.cli.export", f"make a verified artifact for {labels('or')}"),
     "verify": Verb("restorect_edge.cli.verify", "run an artifact and compare it with its network"),
     "run": Verb("restorect_edge.cli.run", "restore photographs, one or whole folders"),
     "evaluate": Verb("restorect_edge.cli.evaluate", "score on pairs of degraded and clean images"),

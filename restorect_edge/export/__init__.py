@@ -7,6 +7,7 @@ imported only when something is exported.
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,8 @@ from restorect_edge.artifact import Artifact
 from restorect_edge.errors import UsageError
 from restorect_edge.export.options import AUTO, MAX_PSNR_DROP, Calibration, ExportOptions, ExportRequest
 from restorect_edge.spec import ImageSpec
-from restorect_edge.targets.registry import TARGETS, Target, resolve, with_dependencies
+from restorect_edge.targets.base import Target
+from restorect_edge.targets.registry import TARGETS, resolve
 
 if TYPE_CHECKING:
     from torch import nn
@@ -55,11 +57,11 @@ def export(
     Args:
         source: weights by name or ``.safetensors`` file; any torch module image → image; or a ``.pt2``
             file that `torch.export.save` wrote.
-        target: ``onnx``, ``openvino``, ``tensorrt``, ``coreml`` or ``litert``.
+        target: a name of `TARGETS`, such as ``onnx``.
         spec: the contract of a module or program of one's own; by default any size, scale 1.
         name: what to call a module of one's own.
-        precision: ``fp32``, ``fp16``, ``int8`` or ``auto`` for students, ``w8`` for Core ML; by default the
-            target's usual one.
+        precision: one of the target's `Target.precisions`, or ``auto`` for students; by default the target's
+            usual one.
         shapes: (height, width) of each fixed size; by default (400, 600), or tiles of (512, 512).
         dynamic: leave height and width free instead.
         steps: Euler steps of the flow, 1, 2, 4 or 8.
@@ -162,10 +164,15 @@ def prepare(
     for row in rows:
         _check_offered(row, request)
     _check_cpu(rows, request)
-    rows = [with_dependencies(row) for row in rows]
-    found = _found(source, request)
     cpu = request.int8_for(any(row.x86 for row in rows))  # all targets share one calibration
-    jobs = [(row, _options(row, request, found, cpu)) for row in rows]
+    asked = [_options(row, request, cpu) for row in rows]
+    for row, options in zip(rows, asked, strict=True):
+        row.check(options)
+        row.require()
+    found = _found(source, request)
+    jobs = [
+        (row, replace(options, metadata=_metadata(found))) for row, options in zip(rows, asked, strict=True)
+    ]
     shapes = found.shapes(request.shapes, request.dynamic)
     return Plan(found, jobs, shapes, Path(request.output_dir), _calibration(found, request, cpu))
 
@@ -183,8 +190,6 @@ def _check_offered(row: Target, request: ExportRequest) -> None:
             f"files for {row.name} have fixed sides: give --shapes instead of --dynamic; "
             "with --form split, one shape restores photographs of any size by exact tiles"
         )
-    if request.precision == "w8" and request.minimum_deployment_target.lower() == "ios16":
-        raise UsageError("coremltools writes INT8 weights for --minimum-deployment-target ios17 or later")
 
 
 def _check_cpu(rows: Sequence[Target], request: ExportRequest) -> None:
@@ -196,13 +201,12 @@ def _check_cpu(rows: Sequence[Target], request: ExportRequest) -> None:
         )
 
 
-def _options(row: Target, request: ExportRequest, source: "Source", cpu: str) -> ExportOptions:
+def _options(row: Target, request: ExportRequest, cpu: str) -> ExportOptions:
     return ExportOptions(
         precision=request.precision or row.precision,
         dynamic=request.dynamic,
         minimum_deployment_target=request.minimum_deployment_target,
         cpu=cpu if request.calibrates and row.x86 else None,
-        metadata=_metadata(source),
     )
 
 
@@ -216,8 +220,6 @@ def _calibration(source: "Source", request: ExportRequest, cpu: str) -> Calibrat
 
     require_nncf()
     source.require_student()
-    if request.minimum_deployment_target.lower() == "ios16":
-        raise UsageError("INT8 activations in Core ML need --minimum-deployment-target ios17 or later")
     data, seed = request.calib_data, request.calib_seed or 0
     photographs = calibration_images(
         None if data is None else Path(data),

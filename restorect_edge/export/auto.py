@@ -22,16 +22,18 @@ from restorect_edge.bench.measure.timing import Timing, interleaved
 from restorect_edge.errors import BackendError, QualityError, RestorectError
 from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.export.choice import Candidate, choose, table
-from restorect_edge.export.graph import Shape
 from restorect_edge.export.options import Calibration, ExportOptions
 from restorect_edge.export.pipeline import Traced, artifact_path, make_one, trace
 from restorect_edge.export.source import Source
 from restorect_edge.export.staging import check_free, staged
 from restorect_edge.export.verify import reference
 from restorect_edge.export.verify.check import EQUAL, photographs, run_reference
-from restorect_edge.inference import Runtime, backend_class, default_runtime, load
+from restorect_edge.inference.base import Runtime
+from restorect_edge.models.graph import Shape
 from restorect_edge.quantization.data.validation import Validation
-from restorect_edge.targets.registry import Target
+from restorect_edge.targets.base import Target
+from restorect_edge.targets.loading import load
+from restorect_edge.targets.registry import RUNTIMES, backend_class, runtime_for
 from restorect_edge.utils.cpu import cpu_name
 
 __all__ = ["CANDIDATES", "ROUNDS", "make_auto", "untimed"]
@@ -86,9 +88,9 @@ def make_auto(
 
 def untimed(target: Target) -> str:
     """Say why a target's artifacts cannot be timed on this machine; empty where they can."""
-    name = default_runtime(target.name)
-    if name == "mil":
-        return "Core ML runs on macOS only, and an interpreter's time says nothing of it"
+    name = runtime_for(target.name)
+    if RUNTIMES[name].untimed:
+        return RUNTIMES[name].untimed
     try:
         devices = backend_class(name).devices()
     except RestorectError as error:

@@ -1,12 +1,13 @@
 """Options of an export, as data: what the caller asks for, and what a target needs to know of it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from restorect_edge.errors import UsageError
 from restorect_edge.quantization.options import ALIASES, CPUS, MAX_PSNR_DROP, Calibration
 from restorect_edge.spec import ImageSpec
+from restorect_edge.targets.options import AUTO, PRECISIONS, ExportOptions
 
 __all__ = [
     "ALIASES",
@@ -20,9 +21,6 @@ __all__ = [
     "ExportRequest",
 ]
 
-PRECISIONS = ("fp32", "fp16", "int8", "w8")
-AUTO = "auto"
-"""The precision that is chosen by measuring; see `restorect_edge.export.auto`."""
 FORMS = ("whole", "split")
 
 INT8_ONLY = ("calib_data", "num_calib", "calib_seed", "max_psnr_drop", "validation", "qat", "cpu")
@@ -78,21 +76,3 @@ class ExportRequest:
     def calibrates(self) -> bool:
         """Whether the network is quantised on photographs."""
         return self.precision in ("int8", AUTO)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportOptions:
-    """What a target needs to know besides the graphs."""
-
-    precision: str = "fp32"
-    """`fp32`, `fp16` or `int8`: weights and arithmetic inside the graph; inputs and outputs keep their type.
-    A graph for `int8` comes quantised, and a target decides only how to compute the rest of it; so does one
-    for `w8`, whose weights alone are int8. `auto` is decided by measuring these."""
-    cpu: str | None = None
-    """For INT8, which x86 it was calibrated for; None where the target has no such choice."""
-    dynamic: bool = False
-    """Let image height and width vary."""
-    minimum_deployment_target: str = "ios17"
-    """Oldest system that must load the package; Core ML only."""
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    """Mirrored into the native file."""

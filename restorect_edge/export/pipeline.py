@@ -16,7 +16,6 @@ from torch import nn
 import restorect_edge
 from restorect_edge.artifact import Artifact, GraphFile, Manifest, hash_files
 from restorect_edge.errors import QualityError
-from restorect_edge.export.graph import Graph, Shape
 from restorect_edge.export.int8 import Calibrated, calibrate
 from restorect_edge.export.options import Calibration, ExportOptions
 from restorect_edge.export.source import Source
@@ -24,7 +23,8 @@ from restorect_edge.export.staging import check_free, staged
 from restorect_edge.export.verify import golden, reference
 from restorect_edge.export.verify.check import Verification, check, run_reference
 from restorect_edge.media.photos import of_task, photos
-from restorect_edge.targets.registry import Target, converter
+from restorect_edge.models.graph import Graph, Shape
+from restorect_edge.targets.base import Target
 
 __all__ = ["Traced", "artifact_path", "make", "make_one", "trace"]
 
@@ -115,11 +115,10 @@ def make_one(
     source, graphs, int8 = traced.source, traced.graphs, traced.int8
     with staged(path, overwrite=overwrite) as partial:
         progress(f"{target.name}: converting")
-        module = converter(target)
-        files = [module.convert(graph, partial, options) for graph in graphs]
+        files = [target.convert(graph, partial, options) for graph in graphs]
         if int8:
             int8.write(partial)
-        notes = module.finish(partial, files, options)
+        notes = target.finish(partial, files, options)
         _write_golden(source, partial, graphs)
         if source.own:
             _write_reference(partial, graphs)
@@ -178,9 +177,7 @@ def _manifest(
 
 def _manifest_options(target: Target, options: ExportOptions) -> dict[str, Any]:
     """Return the options that matter to whoever runs the artifact."""
-    chosen = {}
-    if target.name == "coreml":
-        chosen["minimum_deployment_target"] = options.minimum_deployment_target
+    chosen = target.manifest_options(options)
     if options.precision == "int8" and options.cpu is not None:
         chosen["cpu"] = options.cpu
     return chosen
@@ -198,17 +195,14 @@ def _input(target: Target, source: Source) -> dict[str, Any]:
 
 
 def _tools(target: Target) -> dict[str, str]:
-    distributions = ["torch", "numpy", *dict.fromkeys(module for module, _ in target.needs)]
+    distributions = {need.module: need.distribution or need.module for need in target.needs}
     versions = {"python": platform.python_version()}
-    for name in distributions:
+    for name, distribution in {"torch": "torch", "numpy": "numpy", **distributions}.items():
         try:
-            versions[name] = importlib.metadata.version(_DISTRIBUTIONS.get(name, name))
+            versions[name] = importlib.metadata.version(distribution)
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
-
-
-_DISTRIBUTIONS = {"tensorrt_rtx_bindings": "tensorrt-rtx-cu12-bindings"}
 
 
 def _write_golden(source: Source, partial: Path, graphs: Sequence[Graph]) -> None:

@@ -11,8 +11,8 @@ from torch import nn
 
 from restorect_edge.artifact import PriorSpec, file_hash
 from restorect_edge.errors import IncompatibleError, UsageError
-from restorect_edge.export.graph import Graph, Shape, check_shapes, trace_split, trace_whole
 from restorect_edge.models.blocks import POOL
+from restorect_edge.models.graph import Graph, Shape, check_shapes, trace_split, trace_whole
 from restorect_edge.models.student import SplitNetwork, Student
 from restorect_edge.models.weights import load_weights
 from restorect_edge.quantization.qdq import store_weights

@@ -12,7 +12,7 @@ from restorect_edge.artifact import GraphFile, Manifest, PriorSpec
 from restorect_edge.errors import BackendError, MissingDependencyError
 from restorect_edge.inference.base import Runtime
 
-__all__ = ["TorchRuntime"]
+__all__ = ["TorchRuntime", "threads"]
 
 
 class TorchRuntime(Runtime):
@@ -49,7 +49,7 @@ class TorchRuntime(Runtime):
     def _run(self, session: Any, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         torch = _library()
         try:
-            with _threads(torch, self.threads), torch.inference_mode():
+            with threads(self.threads), torch.inference_mode():
                 result = session(*(torch.from_numpy(array).to(self.device) for array in feeds.values()))
                 array: NDArray[np.float32] = result.cpu().numpy()
         except RuntimeError as error:  # its out-of-memory error is one
@@ -82,8 +82,9 @@ def _manifest(weights: Any) -> Manifest:
 
 
 @contextmanager
-def _threads(torch: Any, count: int | None) -> Iterator[None]:
+def threads(count: int | None) -> Iterator[None]:
     """Let PyTorch use `count` threads here, and what it used before everywhere else."""
+    torch = _library()
     before = torch.get_num_threads()
     if count in (None, before):
         yield

@@ -9,16 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from restorect_edge.errors import BackendError, IncompatibleError, MissingDependencyError
-from restorect_edge.inference.base import Runtime
-from restorect_edge.targets.coreml.library import library, quiet
+from restorect_edge.mil.library import library, quiet
 
-__all__ = ["Feature", "MilProgram", "MilRuntime"]
+__all__ = ["Feature", "MilProgram", "libraries"]
 
 WEIGHTS = Path("Data", "com.apple.CoreML", "weights")
 
@@ -65,7 +64,7 @@ class MilProgram:
     """
 
     def __init__(self, path: Path, *, round_float16: bool = True) -> None:
-        ct, table = _libraries()
+        ct, table = libraries()
         self._table = table
         self._round = round_float16
         spec, program = _load(ct, path, table.TABLE)
@@ -209,38 +208,7 @@ class MilProgram:
         self._constants = {n: v for n, v in self._constants.items() if n in seen}
 
 
-class MilRuntime(Runtime):
-    """Evaluates a Core ML artifact with `MilProgram`: what the package says, not how a device runs it."""
-
-    name: ClassVar[str] = "mil"
-
-    @classmethod
-    def devices(cls) -> tuple[str, ...]:
-        """Return ``cpu``, if coremltools and torch are installed."""
-        _libraries()
-        return ("cpu",)
-
-    def _open(self, path: Path) -> MilProgram:
-        program = MilProgram(path)
-        if len(program.outputs) != 1:
-            raise IncompatibleError(f"'{path}' has {len(program.outputs)} outputs, expected one")
-        return program
-
-    def _run(self, session: MilProgram, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        images = {f.name for f in session.inputs if f.is_image}
-        native = {n: np.rint(v * np.float32(255)) if n in images else v for n, v in feeds.items()}
-        with _torch_threads(self.threads):
-            (result,) = session(native).values()
-        levels: NDArray[np.float32] = result
-        return levels / np.float32(255) if session.outputs[0].is_image else levels
-
-    def _provider(self, session: MilProgram) -> str:
-        version = library("the MIL interpreter").__version__
-        kind = "float16" if session.declares_float16 else "float32"
-        return f"MIL interpreter (coremltools {version}, {kind} as declared)"
-
-
-def _libraries() -> tuple[Any, Any]:
+def libraries() -> tuple[Any, Any]:
     """Return coremltools and the table with every operation in it."""
     ct = library("the MIL interpreter")
     try:
@@ -306,15 +274,3 @@ def _static(shape: Sequence[Any]) -> tuple[int | None, ...]:
 
 def _fits(shape: tuple[int, ...], declared: tuple[int | None, ...]) -> bool:
     return len(shape) == len(declared) and all(d in (None, s) for s, d in zip(shape, declared, strict=True))
-
-
-@contextmanager
-def _torch_threads(count: int | None) -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

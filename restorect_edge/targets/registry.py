@@ -1,94 +1,85 @@
-"""The table of targets. A new one is a row here, and a room beside it with a converter and a runtime."""
+"""The targets and backends that there are: one room each below this package, found by listing it."""
 
 import importlib
-import importlib.util
-from dataclasses import dataclass
+import pkgutil
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from restorect_edge.errors import MissingDependencyError, unknown_name
+import restorect_edge.targets
+from restorect_edge.errors import UsageError, unknown_name
+from restorect_edge.inference.base import Runtime
+from restorect_edge.targets.base import Backend, Target
 
-__all__ = ["TARGETS", "Target", "converter", "missing", "resolve", "with_dependencies"]
+__all__ = [
+    "RUNTIMES",
+    "TARGETS",
+    "WEIGHTS",
+    "backend_class",
+    "discovered",
+    "labels",
+    "profiler_class",
+    "resolve",
+    "runtime_for",
+]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """What the export needs to know about a target before it imports anything for it."""
-
-    name: str
-    precision: str
-    """The default."""
-    verified_by: str
-    """The runtime that runs the artifact for verification."""
-    needs: tuple[tuple[str, str], ...]
-    """Pairs of an import name and the extra that brings it."""
-    leaves_open: str = ""
-    """What that verification cannot show, said with every verdict."""
-    precisions: tuple[str, ...] = ("fp32", "fp16", "int8")
-    free_sides: bool = True
-    """Whether its files may leave height and width free."""
-    x86: bool = False
-    """Whether its INT8 artifacts run on x86 CPUs, with VNNI or without."""
-    eight_bit: bool = False
-    """Whether images go in and out as 8-bit levels rather than float32."""
-    agreement: float = 45.0
-    """Least PSNR in dB of an INT8 artifact against the quantised network, as verification runs it."""
-    summary: str = ""
+WEIGHTS = Backend(
+    name="torch",
+    label="PyTorch",
+    module="restorect_edge.inference.torch",
+    class_name="TorchRuntime",
+    extra="export",
+    profiler="restorect_edge.inference.profiling.torch:ProfiledTorchRuntime",
+)
+"""What runs weights, and no artifact."""
 
 
-TARGETS: dict[str, Target] = {
-    target.name: target
-    for target in (
-        Target(
-            name="onnx",
-            precision="fp32",
-            verified_by="onnxruntime",
-            needs=(("onnx", "export"), ("onnxscript", "export"), ("onnxruntime", "onnxruntime")),
-            x86=True,
-            summary="ONNX, opset 18, for ONNX Runtime anywhere",
-        ),
-        Target(
-            name="openvino",
-            precision="fp32",
-            verified_by="openvino",
-            needs=(("onnx", "export"), ("onnxscript", "export"), ("openvino", "openvino")),
-            x86=True,
-            summary="OpenVINO IR for Intel CPU, GPU and NPU",
-        ),
-        Target(
-            name="tensorrt",
-            precision="fp16",
-            verified_by="onnxruntime",
-            leaves_open="not run on device",
-            needs=(
-                ("onnx", "export"),
-                ("onnxscript", "export"),
-                ("tensorrt_rtx_bindings", "tensorrt"),
-                ("onnxruntime", "tensorrt"),
-            ),
-            summary="ONNX for TensorRT 10 and 11 with the script that builds its engine on the device",
-        ),
-        Target(
-            name="coreml",
-            precision="fp16",
-            verified_by="mil",
-            leaves_open="not run on device",
-            needs=(("coremltools", "coreml"),),
-            precisions=("fp32", "fp16", "int8", "w8"),
-            eight_bit=True,
-            summary="Core ML .mlpackage, images in and out, iOS 17",
-        ),
-        Target(
-            name="litert",
-            precision="fp32",
-            verified_by="litert",
-            leaves_open="not run on device",
-            needs=(("litert_torch", "litert"), ("ai_edge_litert", "litert")),
-            free_sides=False,
-            agreement=40.0,  # XNNPACK fuses, and rounds between layers in its own way; saturation gives 32 dB
-            summary="LiteRT .tflite for Android, fixed sides",
-        ),
-    )
-}
+def discovered() -> dict[str, Target]:
+    """Import every room and return its target, by name."""
+    rooms = [entry.name for entry in pkgutil.iter_modules(restorect_edge.targets.__path__) if entry.ispkg]
+    found = [_target(f"{restorect_edge.targets.__name__}.{name}") for name in sorted(rooms)]
+    return {target.name: target for target in found}
+
+
+def _target(room: str) -> Target:
+    classes = [
+        value
+        for value in vars(importlib.import_module(room)).values()
+        if isinstance(value, type) and issubclass(value, Target) and value.__module__ == room
+    ]
+    if len(classes) != 1:
+        raise TypeError(f"'{room}' must hold one subclass of Target, it has {len(classes)}")
+    return classes[0]()
+
+
+class _Runtimes(Mapping[str, Backend]):
+    """The backends of all targets by name; PyTorch, which runs weights, is the first."""
+
+    def __getitem__(self, name: str) -> Backend:
+        if name == WEIGHTS.name:
+            return WEIGHTS
+        for target in TARGETS.values():
+            for backend in target.backends:
+                if backend.name == name:
+                    return replace(backend, targets=_able(target, backend))
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        yield WEIGHTS.name
+        for target in TARGETS.values():
+            yield from (backend.name for backend in target.backends)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _able(own: Target, backend: Backend) -> tuple[str, ...]:
+    readable = [t.name for t in TARGETS.values() if t.format in backend.reads and t.name != own.name]
+    return own.name, *readable
+
+
+TARGETS: dict[str, Target] = discovered()
+RUNTIMES: Mapping[str, Backend] = _Runtimes()
 
 
 def resolve(name: str) -> Target:
@@ -98,19 +89,54 @@ def resolve(name: str) -> Target:
     return TARGETS[name]
 
 
-def with_dependencies(target: Target) -> Target:
-    """Return `target`, or raise `MissingDependencyError` naming the extra of the first import missing."""
-    for module, extra in missing(target):
-        raise MissingDependencyError(f"--target {target.name}", extra, detail=f"no module '{module}'")
-    return target
+def labels(last: str, *, among: Mapping[str, Target] = TARGETS) -> str:
+    """Return the targets' names in prose, joined by commas and `last`, such as ``or``."""
+    *names, end = [target.label for target in among.values()]
+    return f"{', '.join(names)} {last} {end}" if names else end
 
 
-def missing(target: Target) -> list[tuple[str, str]]:
-    """Return the imports that exporting to `target` lacks, each with its extra; nothing is imported."""
-    needs = (("torch", "export"), ("safetensors", "export"), *target.needs)
-    return [(module, extra) for module, extra in needs if importlib.util.find_spec(module) is None]
+def runtime_for(target: str, asked: str | None = None, *, timed: bool = False) -> str:
+    """Return the name of the backend that runs a target's artifacts.
+
+    Args:
+        target: of the artifact.
+        asked: the backend that the caller wants; None for the target's own choice on this system.
+        timed: choose one whose time says something of the target's devices, even if it is not here.
+
+    Raises:
+        UsageError: an unknown name, or a backend that does not run such artifacts.
+    """
+    if asked is not None and asked not in RUNTIMES:
+        raise unknown_name("runtime", asked, RUNTIMES)
+    chosen = asked or _default(resolve(target), timed)
+    if target not in RUNTIMES[chosen].targets:
+        able = [name for name, backend in RUNTIMES.items() if target in backend.targets]
+        raise UsageError(f"runtime '{chosen}' does not run {target} artifacts; these do: {', '.join(able)}")
+    return chosen
 
 
-def converter(target: Target) -> Any:
-    """Import a target's module: it has `convert` and `finish`."""
-    return importlib.import_module(f"restorect_edge.targets.{target.name}.converter")
+def _default(target: Target, timed: bool) -> str:
+    name = target.default_backend()
+    if timed and RUNTIMES[name].untimed:
+        return next((b.name for b in target.backends if not b.untimed), name)
+    return name
+
+
+def backend_class(name: str) -> type[Runtime]:
+    """Import a backend's module and return its class."""
+    backend = RUNTIMES[name]
+    found: type[Runtime] = _imported(backend.module, backend.class_name)
+    return found
+
+
+def profiler_class(name: str) -> Any:
+    """Import and return a backend's profiling runtime; raise `UsageError` where it has none."""
+    backend = RUNTIMES[name]
+    if not backend.profiler:
+        able = ", ".join(name for name, other in RUNTIMES.items() if other.profiler)
+        raise UsageError(f"runtime '{name}' has no profiler; these have: {able}{backend.profile_hint}")
+    return _imported(*backend.profiler.split(":"))
+
+
+def _imported(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(module), name)

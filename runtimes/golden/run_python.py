@@ -20,9 +20,9 @@ import numpy as np
 from vectors import Vector, passes, read
 
 import restorect_edge
-from restorect_edge.inference import RUNTIMES
 from restorect_edge.media.frames import FrameFormat, from_rgb, to_rgb
 from restorect_edge.media.photos import photos
+from restorect_edge.targets.registry import RUNTIMES
 
 FORMS = {"torch": ("split",), "litert": ("whole",), "mil": ("whole",)}
 """Artifacts that a runtime is tested with, where that is not whole and split: PyTorch splits always, LiteRT

@@ -8,8 +8,8 @@ import pytest
 
 from restorect_edge.cli import doctor
 from restorect_edge.errors import BackendError, MissingDependencyError
-from restorect_edge.inference import RUNTIMES
-from restorect_edge.targets.registry import TARGETS
+from restorect_edge.targets import tensorrt
+from restorect_edge.targets.registry import RUNTIMES, TARGETS
 from restorect_edge.utils import cpu as _cpu
 
 
@@ -96,7 +96,7 @@ def test_a_missing_library_names_its_extra(pretend, name):
 
 def test_a_missing_tensorrt_names_gpu_and_jetpack(pretend, monkeypatch, tmp_path):
     pretend(MissingDependencyError("this", "tensorrt"))
-    monkeypatch.setattr(doctor, "JETSON_FILE", tmp_path / "nv_tegra_release")
+    monkeypatch.setattr(tensorrt, "JETSON_FILE", tmp_path / "nv_tegra_release")
     needs = doctor.examine_backend("tensorrt").needs
     assert needs.startswith("an NVIDIA GPU, and pip install 'restorect-edge[tensorrt]'")
     (tmp_path / "nv_tegra_release").write_text("# R36")

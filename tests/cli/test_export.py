@@ -5,6 +5,7 @@ import json
 import pytest
 
 from restorect_edge.cli.export import main
+from restorect_edge.targets.registry import TARGETS
 
 SMALL = ["--shapes", "64x96"]
 
@@ -38,7 +39,7 @@ def test_dry_run_writes_nothing(tmp_path, capsys):
     folder = tmp_path / "out"
     assert main(["--target", "all", "--dry-run", "-o", str(folder), "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["artifacts"]
-    assert [row["target"] for row in rows] == ["onnx", "openvino", "tensorrt", "coreml", "litert"]
+    assert [row["target"] for row in rows] == list(TARGETS)
     assert {row["verification"]["status"] for row in rows} == {"not-run"}
     assert not folder.exists()
 

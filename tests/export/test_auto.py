@@ -15,8 +15,8 @@ from restorect_edge.errors import BackendError, QualityError, UsageError
 from restorect_edge.export import ExportRequest, auto, prepare
 from restorect_edge.export.staging import PREFIX
 from restorect_edge.export.verify.check import check, find_reference
-from restorect_edge.inference import load
 from restorect_edge.media.photos import clean, photos
+from restorect_edge.targets.loading import load
 from restorect_edge.targets.registry import TARGETS
 
 for library in ("nncf", "torchao", "openvino", "coremltools"):

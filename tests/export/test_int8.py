@@ -15,12 +15,12 @@ from restorect_edge.errors import QualityError, UsageError
 from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.export import ExportRequest, prepare
 from restorect_edge.export.verify.check import GATES, check, find_reference, verify
-from restorect_edge.inference import backend_class
 from restorect_edge.media.photos import photos
 from restorect_edge.models import build
 from restorect_edge.quantization.lint.rules import excluded_modules, lint
 from restorect_edge.quantization.plan import PLAN_FILE
-from restorect_edge.targets.registry import resolve
+from restorect_edge.targets.registry import backend_class, resolve
+from restorect_edge.targets.tensorrt.lint import lint as strict_lint
 
 for library in ("nncf", "torchao", "openvino", "coremltools", "tensorrt_rtx_bindings", "litert_torch"):
     pytest.importorskip(library)
@@ -143,7 +143,7 @@ def test_onnx_has_pairs_and_int8_weights(artifacts, target):
     graph = onnx.load(file).graph
     constants = {tensor.name: tensor for tensor in graph.initializer}
     excluded = excluded_modules(artifacts[target].path / PLAN_FILE)
-    assert lint(file, target=target, excluded=excluded) == []
+    assert {"onnx": lint, "tensorrt": strict_lint}[target](file, excluded=excluded) == []
     unsigned = [tensor for tensor in graph.initializer if tensor.data_type == TensorProto.UINT8]
     assert [int(numpy_helper.to_array(t)) for t in unsigned] == ([128] if target == "onnx" else [])
     made_by = {output: node for node in graph.node for output in node.output}

@@ -15,7 +15,8 @@ from restorect_edge.errors import BackendError, IncompatibleError, MissingDepend
 from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.export import TARGETS
 from restorect_edge.export.verify import golden
-from restorect_edge.inference import RUNTIMES, Runtime, backend_class
+from restorect_edge.inference.base import Runtime
+from restorect_edge.targets.registry import RUNTIMES, backend_class
 from restorect_edge.weights import locate
 
 WEIGHTS = "lowlight-small"

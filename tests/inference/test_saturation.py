@@ -11,7 +11,8 @@ from restorect_edge.cli.inspect import describe
 from restorect_edge.errors import SaturationWarning, UsageError
 from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.export import ExportRequest, prepare
-from restorect_edge.inference import backend_class, load
+from restorect_edge.targets.loading import load
+from restorect_edge.targets.registry import backend_class
 from restorect_edge.utils import cpu as _cpu
 
 for library in ("nncf", "torchao", "openvino"):

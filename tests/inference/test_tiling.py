@@ -17,7 +17,7 @@ from torch import nn
 from restorect_edge import ImageSpec, SizeRequirements, UsageError, load
 from restorect_edge.artifact import GraphFile, Manifest
 from restorect_edge.errors import BackendError, IncompatibleError
-from restorect_edge.inference import Runtime
+from restorect_edge.inference.base import Runtime
 from restorect_edge.inference.tiling import Span, best_window, cut, plan, thumbnail
 from restorect_edge.models import build
 from restorect_edge.models.blocks import POOL, area_thumbnail

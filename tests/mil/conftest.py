@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from restorect_edge.mil.interpreter import MilProgram
-from restorect_edge.targets.coreml.library import library, quiet
+from restorect_edge.mil.library import library, quiet
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,10 @@ from coremltools.converters.mil import Builder as mb  # noqa: N813 - what MIL co
 
 from restorect_edge.artifact import GraphFile, Manifest
 from restorect_edge.errors import BackendError, IncompatibleError, MissingDependencyError
-from restorect_edge.export.graph import trace_whole
 from restorect_edge.export.options import ExportOptions
 from restorect_edge.mil import table
 from restorect_edge.mil.interpreter import MilProgram, MilRuntime
+from restorect_edge.models.graph import trace_whole
 from restorect_edge.spec import ImageSpec, SizeRequirements
 from restorect_edge.targets.coreml.converter import convert
 from restorect_edge.targets.coreml.runtime import CoreMLRuntime, _from_image, _to_image

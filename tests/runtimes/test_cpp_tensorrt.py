@@ -9,7 +9,7 @@ import pytest
 import tree_sitter_cpp
 from tree_sitter import Language, Parser
 
-from restorect_edge.inference import RUNTIMES
+from restorect_edge.targets.registry import RUNTIMES
 from restorect_edge.targets.tensorrt.build_engine import LABELS, MODULES
 
 SOURCE = Path(__file__).parents[2] / "runtimes" / "cpp"

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from restorect_edge.errors import BackendError
-from restorect_edge.targets.coreml.library import library, quiet
+from restorect_edge.mil.library import library, quiet
 from restorect_edge.targets.coreml.runtime import COMPUTE_UNITS as DEVICE_UNITS
 
 __all__ = [
     "COMPUTE_UNITS",
     "NEEDS",
+    "RUNTIME",
     "RUNTIME_DEVICES",
     "THERMAL_STATES",
     "Placement",
@@ -28,6 +29,8 @@ __all__ = [
     "warn_hot",
 ]
 
+RUNTIME = "coreml"
+"""The runtime whose artifacts are measured once per compute unit."""
 COMPUTE_UNITS = {
     "cpuOnly": "CPU_ONLY",
     "cpuAndGPU": "CPU_AND_GPU",

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from restorect_edge.bench.measure.record import Report, Row
 from restorect_edge.bench.measure.statistics import Interval, Summary, summarise
+from restorect_edge.targets.registry import RUNTIMES
 
 __all__ = [
     "ABSENT",
     "BETWEEN",
-    "RUNTIMES",
     "UNKNOWN",
     "Shown",
     "bytes_",
@@ -23,14 +23,6 @@ UNKNOWN = "not known"
 ABSENT = "not measured"
 BETWEEN = " · "
 """Parts of the name of a series."""
-RUNTIMES = {
-    "coreml": "Core ML",
-    "mil": "MIL interpreter",
-    "onnxruntime": "ONNX Runtime",
-    "openvino": "OpenVINO",
-    "tensorrt": "TensorRT",
-    "torch": "PyTorch",
-}
 
 
 class Shown:
@@ -106,7 +98,7 @@ def bytes_(count: int | None, absent: str = "–") -> str:
 
 
 def _series(report: Report, row: Row, several: bool) -> str:
-    words = [short(row), RUNTIMES.get(row.runtime, row.runtime)]
+    words = [short(row), _label(row.runtime)]
     if row.device and row.device != "cpu":
         words.append(row.device)
     mode = row.power_mode or report.device.power_mode
@@ -116,3 +108,8 @@ def _series(report: Report, row: Row, several: bool) -> str:
     if mode and (several or len(modes) > 1):
         words.append(mode)
     return BETWEEN.join(words)
+
+
+def _label(runtime: str) -> str:
+    """Return a backend's name in prose; a report may name one that this version does not have."""
+    return RUNTIMES[runtime].label if runtime in RUNTIMES else runtime

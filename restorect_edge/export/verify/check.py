@@ -12,9 +12,9 @@ from restorect_edge.artifact import Artifact
 from restorect_edge.errors import MissingDependencyError, QualityError, RestorectError, UsageError
 from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.export.verify import golden
-from restorect_edge.inference import Runtime, backend_class
+from restorect_edge.inference.base import Runtime
 from restorect_edge.media.photos import TASKS, clean, of_task, photos
-from restorect_edge.targets.registry import TARGETS
+from restorect_edge.targets.registry import TARGETS, backend_class
 
 __all__ = [
     "EQUAL",

@@ -1,6 +1,6 @@
 """Lint of a quantised ONNX graph: what back ends refuse, take wrongly without a word, or do not run in int8.
 
-The rules are those of TensorRT, the strictest of the targets: symmetric int8, one scale per activation
+The rules are those of the strictest targets: symmetric int8, one scale per activation
 tensor, weights scaled along their output channels, quantisers and dequantisers in pairs. Sources: the
 documentation of explicit quantisation of TensorRT 10 and 11, and the QDQ form of ONNX Runtime.
 """
@@ -13,10 +13,9 @@ from typing import Any
 
 from restorect_edge.quantization.lint.coverage import coverage_findings
 from restorect_edge.quantization.lint.pairs import pair_findings
-from restorect_edge.quantization.lint.tensorrt import graph_findings
 from restorect_edge.quantization.lint.view import Finding, View
 
-__all__ = ["RULES", "Finding", "excluded_modules", "lint"]
+__all__ = ["RULES", "Finding", "excluded_modules", "lint", "loaded", "quantization_findings"]
 
 RULES = {
     "scale": "scales are constant, finite and above zero",
@@ -27,42 +26,37 @@ RULES = {
     "pair": "every quantiser has its dequantiser, with the same scale",
     "float-convolution": "in a quantised graph, convolutions take quantised data and weights",
     "residual": "in a quantised graph, what is added to a convolution's output has a pair",
-    "opset": "TensorRT: the opset is one that it reads",
-    "operator": "TensorRT: operators are ones that it has",
-    "type": "TensorRT: inputs and outputs are float32, nothing is float64",
-    "free-sides": "TensorRT: only height and width vary, and only with a profile",
-    "wide-weight": "TensorRT: int64 is for sizes alone",
 }
 """What each rule asks for, by name."""
 
 
-def lint(
-    model: Path | Any, *, target: str = "onnx", excluded: Iterable[str] = (), profile: bool = False
-) -> list[Finding]:
-    """Check an ONNX graph.
+def lint(model: Path | Any, *, excluded: Iterable[str] = ()) -> list[Finding]:
+    """Check the quantisation of an ONNX graph, with int8 also written as uint8 with a zero point of 128.
 
     Args:
         model: a file, or an `onnx.ModelProto` with its weights.
-        target: for ``tensorrt`` findings are errors, and its parser's own rules apply; for others the
-            rules of quantisation alone apply, int8 may be written as uint8 with a zero point of 128, and
-            findings are warnings.
         excluded: names of modules that stay float on purpose, such as `excluded_modules` returns.
-        profile: whether a TensorRT engine is built with an optimisation profile, so that height and width
-            of (N, C, H, W) inputs may be free.
 
     Returns:
-        Findings, errors first; an empty list if there is nothing to say.
+        Findings, all of them warnings: who runs such graphs computes what ONNX defines.
     """
-    if isinstance(model, Path):
-        import onnx
+    view = View.of(loaded(model).graph)
+    found = quantization_findings(view, excluded=excluded, unsigned=True)
+    return [replace(finding, severity="warning") for finding in found]
 
-        model = onnx.load(model)
-    view = View.of(model.graph)
-    found = [*pair_findings(view, unsigned=target != "tensorrt"), *coverage_findings(view, tuple(excluded))]
-    if target != "tensorrt":
-        return [replace(finding, severity="warning") for finding in found]
-    found = [*graph_findings(model, view, profile=profile), *found]
-    return sorted(found, key=lambda finding: finding.severity)
+
+def quantization_findings(view: View, *, excluded: Iterable[str], unsigned: bool) -> list[Finding]:
+    """Return what is wrong with the quantisers of a graph; `unsigned` allows uint8 around 128."""
+    return [*pair_findings(view, unsigned=unsigned), *coverage_findings(view, tuple(excluded))]
+
+
+def loaded(model: Path | Any) -> Any:
+    """Return an `onnx.ModelProto`, read where it is a path."""
+    if not isinstance(model, Path):
+        return model
+    import onnx
+
+    return onnx.load(model)
 
 
 def excluded_modules(plan: Path) -> tuple[str, ...]:

@@ -1,1 +1,66 @@
-"""Core ML."""
+"""Core ML, and the interpreter that evaluates its programs on any system."""
+
+import sys
+from typing import Any
+
+from restorect_edge.errors import UsageError
+from restorect_edge.targets.base import Backend, Need, Target
+from restorect_edge.targets.options import AUTO, ExportOptions
+
+__all__ = ["CoreMLTarget"]
+
+
+class CoreMLTarget(Target):
+    """Core ML packages with 8-bit images at their inputs and outputs."""
+
+    name = "coreml"
+    label = "Core ML"
+    summary = "Core ML .mlpackage, images in and out, iOS 17"
+    format = "mlpackage"
+    needs = (Need("coremltools", "coreml"),)
+    backends = (
+        Backend(
+            name="coreml",
+            label="Core ML",
+            module=f"{__name__}.runtime",
+            class_name="CoreMLRuntime",
+            extra="coreml",
+            reads=("mlpackage",),
+            libraries=("coremltools",),
+            profile_hint=". For Core ML, Xcode's performance report shows where the time goes",
+            advice=lambda install: f"macOS, and {install}",
+        ),
+        Backend(
+            name="mil",
+            label="MIL interpreter",
+            module=f"{__name__}.interpreted",
+            class_name="MilRuntime",
+            extra="coreml",
+            reads=("mlpackage",),
+            libraries=("coremltools",),
+            profile_hint=". For Core ML, Xcode's performance report shows where the time goes",
+            untimed="Core ML runs on macOS only, and an interpreter's time says nothing of it",
+        ),
+    )
+    verified_by = "mil"
+    leaves_open = "not run on device"
+    precision = "fp16"
+    precisions = ("fp32", "fp16", "int8", "w8")
+    eight_bit = True
+
+    def default_backend(self) -> str:
+        """Return Core ML's own runtime on macOS, the interpreter elsewhere."""
+        return self.backends[0 if sys.platform == "darwin" else 1].name
+
+    def check(self, options: ExportOptions) -> None:
+        """Raise `UsageError` for INT8 in a package for systems that cannot read it."""
+        if options.minimum_deployment_target.lower() != "ios16":
+            return
+        if options.precision == "w8":
+            raise UsageError("coremltools writes INT8 weights for --minimum-deployment-target ios17 or later")
+        if options.precision in ("int8", AUTO):
+            raise UsageError("INT8 activations in Core ML need --minimum-deployment-target ios17 or later")
+
+    def manifest_options(self, options: ExportOptions) -> dict[str, Any]:
+        """Return the oldest system that loads the package."""
+        return {"minimum_deployment_target": options.minimum_deployment_target}

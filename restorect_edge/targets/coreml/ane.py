@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from restorect_edge.targets.coreml.library import library
+from restorect_edge.mil.library import library
 
 __all__ = ["NATIVE", "eligibility"]
 

@@ -23,10 +23,10 @@ import torch
 from torch import Tensor, nn
 
 from restorect_edge.errors import BackendError, UsageError, unknown_name
-from restorect_edge.export.graph import Graph
-from restorect_edge.export.options import PRECISIONS, ExportOptions
+from restorect_edge.mil.library import library, quiet
+from restorect_edge.models.graph import Graph
 from restorect_edge.targets.coreml.ane import eligibility
-from restorect_edge.targets.coreml.library import library, quiet
+from restorect_edge.targets.options import PRECISIONS, ExportOptions
 
 __all__ = ["LARGEST_SIDE", "OLDEST_TARGET", "convert", "deployment_targets", "finish"]
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from restorect_edge.errors import BackendError
 from restorect_edge.inference.base import Runtime
-from restorect_edge.targets.coreml.library import library, quiet
+from restorect_edge.mil.library import library, quiet
 
 __all__ = ["CoreMLRuntime"]
 

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor, nn
 
 from restorect_edge.errors import BackendError, MissingDependencyError
-from restorect_edge.export.graph import Graph
-from restorect_edge.export.options import ExportOptions
+from restorect_edge.models.graph import Graph
 from restorect_edge.quantization.qdq import Q
+from restorect_edge.targets.options import ExportOptions
 
 __all__ = ["convert", "finish"]
 

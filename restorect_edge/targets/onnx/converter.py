@@ -14,14 +14,14 @@ import onnxscript.optimizer
 import torch
 
 from restorect_edge.errors import BackendError
-from restorect_edge.export.graph import Graph
-from restorect_edge.export.options import ExportOptions
+from restorect_edge.models.graph import Graph
 from restorect_edge.quantization.lint.rules import Finding, excluded_modules, lint
 from restorect_edge.quantization.plan import PLAN_FILE
 from restorect_edge.targets.onnx.half import store_half, to_half
 from restorect_edge.targets.onnx.unsigned import to_unsigned
+from restorect_edge.targets.options import ExportOptions
 
-__all__ = ["OPSET", "convert", "finish", "lint_notes", "linted"]
+__all__ = ["OPSET", "convert", "finish", "lint_notes"]
 
 OPSET = 18
 """The floor of torch's exporter, and read by TensorRT 10 and later."""
@@ -54,20 +54,12 @@ def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> di
     findings, operators = {}, {}
     for file in files:
         model = onnx.load(file)
-        findings[file.name] = linted(model, directory)
+        findings[file.name] = lint(model, excluded=excluded_modules(directory / PLAN_FILE))
         if options.precision == "int8":
             to_unsigned(model)
             onnx.save(model, file)
         operators[file.name] = sorted({node.op_type for node in model.graph.node})
     return {"opset": OPSET, "operators": operators, "lint": lint_notes(findings)}
-
-
-def linted(
-    model: Path | Any, directory: Path, *, target: str = "onnx", profile: bool = False
-) -> list[Finding]:
-    """Lint a graph; what the quantisation plan in `directory` leaves in float is no finding."""
-    excluded = excluded_modules(directory / PLAN_FILE)
-    return lint(model, target=target, excluded=excluded, profile=profile)
 
 
 def lint_notes(findings: Mapping[str, Sequence[Finding]]) -> list[dict[str, str]]:

@@ -1,1 +1,28 @@
 """OpenVINO."""
+
+from restorect_edge.targets.base import Backend, Need, Target
+
+__all__ = ["OpenVINOTarget"]
+
+
+class OpenVINOTarget(Target):
+    """OpenVINO's intermediate representation."""
+
+    name = "openvino"
+    label = "OpenVINO"
+    summary = "OpenVINO IR for Intel CPU, GPU and NPU"
+    format = "ir"
+    needs = (Need("onnx", "export"), Need("onnxscript", "export"), Need("openvino", "openvino"))
+    backends = (
+        Backend(
+            name="openvino",
+            label="OpenVINO",
+            module=f"{__name__}.runtime",
+            class_name="OpenVINORuntime",
+            extra="openvino",
+            reads=("ir", "onnx"),
+            profiler=f"{__name__}.profiler:ProfiledOpenVINORuntime",
+        ),
+    )
+    verified_by = "openvino"
+    x86 = True

@@ -8,10 +8,10 @@ from typing import Any
 import openvino
 
 from restorect_edge.errors import BackendError
-from restorect_edge.export.graph import Graph
-from restorect_edge.export.options import ExportOptions
+from restorect_edge.models.graph import Graph
 from restorect_edge.targets.onnx import converter as onnx_target
 from restorect_edge.targets.openvino import ir
+from restorect_edge.targets.options import ExportOptions
 
 __all__ = ["convert", "finish"]
 

@@ -1,1 +1,54 @@
 """TensorRT: an ONNX file whose engine is built on the device."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from restorect_edge.targets.base import Backend, Need, Target
+
+__all__ = ["TensorRTTarget"]
+
+JETSON_FILE = Path("/etc/nv_tegra_release")
+JETPACK = (
+    "TensorRT comes with JetPack (apt install tensorrt python3-libnvinfer), not from PyPI: make the virtual "
+    "environment again with python3 -m venv --system-site-packages"
+)
+
+
+def advice(install: str) -> str:
+    """Return what TensorRT needs here: on a Jetson it is part of the system."""
+    return JETPACK if JETSON_FILE.is_file() else f"an NVIDIA GPU, and {install}; on a Jetson, {JETPACK}"
+
+
+class TensorRTTarget(Target):
+    """ONNX as TensorRT 10 and 11 read it, with a script that builds its engine on the device."""
+
+    name = "tensorrt"
+    label = "TensorRT"
+    summary = "ONNX for TensorRT 10 and 11 with the script that builds its engine on the device"
+    format = "onnx"
+    needs = (
+        Need("onnx", "export"),
+        Need("onnxscript", "export"),
+        Need("tensorrt_rtx_bindings", "tensorrt", "tensorrt-rtx-cu12-bindings"),
+        Need("onnxruntime", "tensorrt"),
+    )
+    backends = (
+        Backend(
+            name="tensorrt",
+            label="TensorRT",
+            module=f"{__name__}.runtime",
+            class_name="TensorRTRuntime",
+            extra="tensorrt",
+            reads=("onnx",),
+            libraries=("tensorrt", "tensorrt_rtx_bindings"),
+            profiler=f"{__name__}.profiler:ProfiledTensorRTRuntime",
+            advice=advice,
+        ),
+    )
+    verified_by = "onnxruntime"
+    leaves_open = "not run on device"
+    precision = "fp16"
+
+    def next_commands(self, path: Path) -> Iterator[str]:
+        """Yield the command that builds the engine."""
+        yield f"python3 {path / 'build_engine.py'}   # on the device"

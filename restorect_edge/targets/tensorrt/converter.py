@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from restorect_edge.errors import BackendError
-from restorect_edge.export.graph import Graph
-from restorect_edge.export.options import ExportOptions
-from restorect_edge.quantization.lint.rules import Finding
+from restorect_edge.models.graph import Graph
+from restorect_edge.quantization.lint.rules import Finding, excluded_modules
+from restorect_edge.quantization.plan import PLAN_FILE
 from restorect_edge.targets.onnx import converter as onnx_target
+from restorect_edge.targets.options import ExportOptions
 from restorect_edge.targets.tensorrt import build_engine
 from restorect_edge.targets.tensorrt.build_engine import BuildOptions, Built, EngineError
+from restorect_edge.targets.tensorrt.lint import lint
 from restorect_edge.targets.tensorrt.runtime import engine_errors
 
 __all__ = ["COMPUTE_CAPABILITIES", "convert", "finish"]
@@ -58,7 +60,9 @@ def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> di
 
 
 def _lint(file: Path, directory: Path, options: ExportOptions) -> list[Finding]:
-    findings = onnx_target.linted(file, directory, target="tensorrt", profile=options.dynamic)
+    # what the plan leaves in float on purpose is no finding
+    excluded = excluded_modules(directory / PLAN_FILE)
+    findings = lint(file, excluded=excluded, profile=options.dynamic)
     errors = [found for found in findings if found.severity == "error"]
     if errors:
         told = "; ".join(str(found) for found in errors[:5])

@@ -13,11 +13,11 @@ from jetson_bench.kit import Entry, Kit, Shape
 from jetson_bench.system import System
 from jetson_bench.watch import Observation, Watch, energy_per_frame, lost_clock, read_events
 
+from restorect_edge import Runtime, load
 from restorect_edge.bench.measure.protocol import Call, Samples, measure, peak_memory, sustain, timed
 from restorect_edge.bench.measure.record import Cold, Moment, Protocol, Row
 from restorect_edge.errors import BackendError, IncompatibleError, QualityError
 from restorect_edge.evaluation.metrics import psnr
-from restorect_edge.inference import Runtime, load
 
 __all__ = ["Bench", "not_measured"]
 

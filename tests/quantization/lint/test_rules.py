@@ -9,7 +9,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from restorect_edge.quantization.lint.rules import RULES, excluded_modules, lint
-from restorect_edge.quantization.lint.tensorrt import SUPPORTED, UNSUPPORTED
+from restorect_edge.targets.tensorrt.lint import RULES as PARSER_RULES
+from restorect_edge.targets.tensorrt.lint import SUPPORTED, UNSUPPORTED
+from restorect_edge.targets.tensorrt.lint import lint as strict_lint
 
 SIDES = [1, 3, 16, 16]
 SCALE, ZERO = np.float32(0.02), np.int8(0)
@@ -142,7 +144,7 @@ def rules(findings):
 
 
 def tensorrt(graph, **options):
-    return lint(graph, target="tensorrt", **options)
+    return strict_lint(graph, **options)
 
 
 def test_clean_graphs_have_no_findings():
@@ -159,7 +161,7 @@ def test_reads_a_file(tmp_path):
 def test_every_rule_has_a_fault_planted_here(request):
     """Names in the source of this file, so that a rule without a test is noticed."""
     text = request.path.read_text(encoding="utf-8")
-    assert [rule for rule in RULES if f'"{rule}"' not in text] == []
+    assert [rule for rule in (*RULES, *PARSER_RULES) if f'"{rule}"' not in text] == []
 
 
 def test_findings_are_frozen_and_speak_for_themselves():
@@ -309,17 +311,16 @@ def test_a_negative_axis_counts_from_the_end():
     assert tensorrt(quantised(weight_axis=-4)) == []
 
 
-@pytest.mark.parametrize("target", ["onnx", "openvino"])
-def test_elsewhere_faults_of_quantisation_are_warnings_and_the_parser_has_no_say(target):
-    found = lint(quantised(zero_point=np.uint8(0)), target=target)
+def test_elsewhere_faults_of_quantisation_are_warnings_and_the_parser_has_no_say():
+    found = lint(quantised(zero_point=np.uint8(0)))
     assert {(f.rule, f.severity) for f in found} == {("dtype", "warning")}
-    assert lint(relu(opset=21, shape=["n", 3, "height", "width"]), target=target) == []
+    assert lint(relu(opset=21, shape=["n", 3, "height", "width"])) == []
 
 
 def test_outside_of_tensorrt_int8_may_be_written_as_uint8():
     shifted = quantised(zero_point=np.uint8(128))
-    assert lint(shifted, target="onnx") == []
-    assert rules(lint(shifted, target="tensorrt")) == {"zero-point", "dtype"}
+    assert lint(shifted) == []
+    assert rules(tensorrt(shifted)) == {"zero-point", "dtype"}
 
 
 def test_outside_of_tensorrt_a_pair_may_clip_its_bytes():
@@ -329,8 +330,8 @@ def test_outside_of_tensorrt_a_pair_may_clip_its_bytes():
         helper.make_node("DequantizeLinear", ["clipped", "scale", "zero"], ["restored"], name="dequantise"),
     ]
     clipping = model(nodes, [("scale", np.float32(0.1)), ("zero", np.int8(0))])
-    assert lint(clipping, target="onnx") == []
-    assert "pair" in rules(lint(clipping, target="tensorrt"))
+    assert lint(clipping) == []
+    assert "pair" in rules(tensorrt(clipping))
 
 
 def float_convolution(name="encode.weight", *, data="image"):

@@ -9,8 +9,8 @@ import pytest
 from coremltools.converters.mil import Builder as mb  # noqa: N813 - what MIL code calls it
 from coremltools.converters.mil.mil import get_new_symbol, types
 
+from restorect_edge.mil.library import quiet
 from restorect_edge.targets.coreml.ane import NATIVE, eligibility
-from restorect_edge.targets.coreml.library import quiet
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from restorect_edge.artifact import Artifact
 from restorect_edge.errors import UsageError
 from restorect_edge.export import ExportRequest, prepare
 from restorect_edge.export.verify.check import GATES
-from restorect_edge.inference import load
+from restorect_edge.targets.loading import load
 from restorect_edge.targets.registry import TARGETS
 
 ct = pytest.importorskip("coremltools")

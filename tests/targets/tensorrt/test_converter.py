@@ -8,9 +8,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from restorect_edge.errors import BackendError, MissingDependencyError
-from restorect_edge.export.graph import trace_split, trace_whole
 from restorect_edge.export.options import ExportOptions
 from restorect_edge.models import build
+from restorect_edge.models.graph import trace_split, trace_whole
 from restorect_edge.spec import ImageSpec, SizeRequirements
 from restorect_edge.targets.tensorrt import build_engine
 from restorect_edge.targets.tensorrt import converter as tensorrt

@@ -22,13 +22,15 @@ from restorect_edge.artifact import MANIFEST, Artifact
 from restorect_edge.errors import UsageError
 from restorect_edge.export.verify import golden
 from restorect_edge.export.verify.check import GATES
-from restorect_edge.inference import RUNTIMES
 from restorect_edge.media.photos import photos
+from restorect_edge.targets.registry import RUNTIMES
 from restorect_edge.utils.files import replacing
 
 __all__ = ["FOLDER", "FREE_SHAPES", "LARGEST_BYTES", "Kit", "bundle", "carried", "device_files"]
 
 SCHEMA_VERSION = 1
+RUNTIME = "tensorrt"
+"""What runs artifacts on the board."""
 FOLDER = "restorect-kit"
 """Top folder of the archive."""
 LARGEST_BYTES = 30_000_000
@@ -49,6 +51,9 @@ RUN_THERE = (
     "restorect_edge.targets.tensorrt.build_engine",
     "restorect_edge.evaluation.metrics",
     "restorect_edge.inference",
+    "restorect_edge.targets.loading",
+    "restorect_edge.targets.onnx",
+    "restorect_edge.targets.tensorrt",
     "restorect_edge.targets.tensorrt.runtime",
 )
 """What the device side imports of this package; the kit carries it with all that it imports in turn."""
@@ -158,7 +163,7 @@ def _imported(file: Path) -> Iterator[str]:
 
 def _opened(path: Path | str) -> Artifact:
     artifact = Artifact.open(path)
-    target, able = artifact.manifest.target, RUNTIMES["tensorrt"].targets
+    target, able = artifact.manifest.target, RUNTIMES[RUNTIME].targets
     if target not in able:
         raise UsageError(f"'{path}' is for {target}; a Jetson runs artifacts for {' or '.join(able)}")
     return artifact

@@ -1,14 +1,25 @@
-"""Rules for TensorRT's parser: what it refuses, and what costs its kernels, whatever the precision.
+"""Lint for TensorRT: quantisation, and what its parser refuses or what costs its kernels.
 
 From the operator list of TensorRT's ONNX parser and its documentation, versions 10 and 11.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from restorect_edge.quantization.lint.rules import loaded, quantization_findings
 from restorect_edge.quantization.lint.view import Finding, View, label, nodes
 
-__all__ = ["OPSETS", "SUPPORTED", "UNSUPPORTED", "graph_findings"]
+__all__ = ["OPSETS", "RULES", "SUPPORTED", "UNSUPPORTED", "lint"]
+
+RULES = {
+    "opset": "the opset is one that it reads",
+    "operator": "operators are ones that it has",
+    "type": "inputs and outputs are float32, nothing is float64",
+    "free-sides": "only height and width vary, and only with a profile",
+    "wide-weight": "int64 is for sizes alone",
+}
+"""What each rule asks for, by name, besides those of `restorect_edge.quantization.lint.rules`."""
 
 OPSETS = range(9, 21)
 """What TensorRT 10.0 reads; later ones read newer opsets too."""
@@ -69,7 +80,28 @@ SHAPE_ARITHMETIC = frozenset(_SHAPE_ARITHMETIC.split())
 """Operators that compute sizes from sizes."""
 
 
-def graph_findings(model: Any, view: View, *, profile: bool) -> Iterator[Finding]:
+def lint(model: Path | Any, *, excluded: Iterable[str] = (), profile: bool = False) -> list[Finding]:
+    """Check an ONNX graph, whose int8 must be written as such.
+
+    Args:
+        model: a file, or an `onnx.ModelProto` with its weights.
+        excluded: names of modules that stay float on purpose, such as `excluded_modules` returns.
+        profile: whether the engine is built with an optimisation profile, so that height and width of
+            (N, C, H, W) inputs may be free.
+
+    Returns:
+        Findings, errors first; an empty list if there is nothing to say.
+    """
+    model = loaded(model)
+    view = View.of(model.graph)
+    found = [
+        *_graph_findings(model, view, profile=profile),
+        *quantization_findings(view, excluded=excluded, unsigned=False),
+    ]
+    return sorted(found, key=lambda finding: finding.severity)
+
+
+def _graph_findings(model: Any, view: View, *, profile: bool) -> Iterator[Finding]:
     """Yield what TensorRT refuses or handicaps in a graph; `profile` allows free heights and widths."""
     yield from _opset(model)
     yield from _operators(model.graph)

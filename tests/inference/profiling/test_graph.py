@@ -2,8 +2,8 @@
 
 import pytest
 
-from restorect_edge.bench.profile.graph import Operation, common, module_of_weight, place
-from restorect_edge.bench.profile.read_graph import source_of
+from restorect_edge.inference.profiling.graph import Operation, common, module_of_weight, place
+from restorect_edge.inference.profiling.source import source_of
 
 
 def op(name, kind, reads, *weights, sources=()):

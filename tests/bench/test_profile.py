@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restorect_edge.bench.profile.profile import BETWEEN, NOT_MAPPED, Profile, profile
-from restorect_edge.bench.profile.profilers import Timed
-from restorect_edge.bench.profile.read_graph import onnx_operations, source_of
-from restorect_edge.bench.profile.tensorrt import layer_module
+from restorect_edge.bench.profile import BETWEEN, NOT_MAPPED, Profile, profile
 from restorect_edge.errors import UsageError
+from restorect_edge.inference.profiling.base import Timed
+from restorect_edge.inference.profiling.source import source_of
+from restorect_edge.targets.onnx.profiler import onnx_operations
+from restorect_edge.targets.tensorrt.profiler import layer_module
 
 CONVOLUTIONS = {"body.enter", "body.encode1.0.first", "body.encode1.0.second", "body.down2", "body.leave"}
 

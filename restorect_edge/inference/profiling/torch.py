@@ -4,7 +4,7 @@ from collections import defaultdict
 from contextlib import ExitStack
 from typing import Any
 
-from restorect_edge.bench.profile.profilers import Profiler, Timed
+from restorect_edge.inference.profiling.base import Profiler, Timed
 from restorect_edge.inference.torch import TorchRuntime
 
 __all__ = ["ProfiledTorchRuntime"]

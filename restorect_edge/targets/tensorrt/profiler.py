@@ -5,9 +5,10 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from restorect_edge.bench.profile.graph import Operation, Source, common
-from restorect_edge.bench.profile.profilers import Profiler, Timed
-from restorect_edge.bench.profile.read_graph import onnx_operations, planned_names, source_of
+from restorect_edge.inference.profiling.base import Profiler, Timed
+from restorect_edge.inference.profiling.graph import Operation, Source, common
+from restorect_edge.inference.profiling.source import planned_names, source_of
+from restorect_edge.targets.onnx.profiler import onnx_operations
 from restorect_edge.targets.tensorrt.build_engine import load_tensorrt
 from restorect_edge.targets.tensorrt.runtime import TensorRTRuntime
 

@@ -1,6 +1,5 @@
 """Where a restored image's time goes: the back end's own profiler, mapped back to modules of the source."""
 
-import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,24 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restorect_edge.artifact import Artifact
-from restorect_edge.bench.profile.profilers import Timed
 from restorect_edge.errors import UsageError
-from restorect_edge.inference import RUNTIMES, default_runtime
+from restorect_edge.inference.profiling.base import Timed
+from restorect_edge.targets.loading import require_weights_runtime
+from restorect_edge.targets.registry import WEIGHTS, profiler_class, runtime_for
 
-__all__ = ["BETWEEN", "NOT_MAPPED", "PROFILERS", "Profile", "profile"]
+__all__ = ["BETWEEN", "NOT_MAPPED", "Profile", "profile"]
 
 NOT_MAPPED = "(not mapped)"
 """Operations whose module cannot be told."""
 BETWEEN = "(between operations)"
 """What the back end spends outside of its operations: starting them, copies, the profiler itself."""
-
-PROFILERS = {
-    "onnxruntime": ("restorect_edge.bench.profile.profilers", "ProfiledONNXRuntime"),
-    "openvino": ("restorect_edge.bench.profile.profilers", "ProfiledOpenVINORuntime"),
-    "tensorrt": ("restorect_edge.bench.profile.tensorrt", "ProfiledTensorRTRuntime"),
-    "torch": ("restorect_edge.bench.profile.torch", "ProfiledTorchRuntime"),
-}
-"""Runtimes that have a profiler: module and class of the variant that uses it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +103,7 @@ def profile(
     Args:
         source: an artifact's folder, or weights by name or file, which PyTorch runs.
         images: (H, W, 3) uint8 RGB, all of one size; taken in turns.
-        runtime: the back end, one of `PROFILERS`; by default the artifact's own.
+        runtime: the back end, one with a `Backend.profiler`; by default the artifact's own.
         device: one of the runtime's devices.
         threads: CPU threads; None leaves them to the back end.
         runs: how many images to restore with the profiler on.
@@ -158,27 +150,12 @@ def _check(images: Sequence[NDArray[np.uint8]], runs: int) -> None:
 
 def _open(path: Path, name: str, runtime: str | None, device: str, threads: int | None) -> Any:
     if not path.is_dir():
-        kind = _class("torch" if runtime is None else runtime, "torch", name)
+        require_weights_runtime(name, runtime)
+        kind = profiler_class(WEIGHTS.name)
         return kind(path if path.is_file() else name, device=device, threads=threads)
     artifact = Artifact.open(path)
-    target = artifact.manifest.target
-    able = [other for other, backend in RUNTIMES.items() if target in backend.targets]
-    chosen = runtime or default_runtime(target)
-    if chosen not in able:
-        raise UsageError(f"runtime '{chosen}' does not run {target} artifacts; these do: {', '.join(able)}")
-    return _class(chosen, chosen, name)(artifact.manifest, path, device=device, threads=threads)
-
-
-def _class(chosen: str, wanted: str, name: str) -> Any:
-    if chosen != wanted:
-        raise UsageError(f"'{name}' is weights, which runtime 'torch' runs; export it for '{chosen}' first")
-    if chosen not in PROFILERS:
-        raise UsageError(
-            f"runtime '{chosen}' has no profiler; these have: {', '.join(PROFILERS)}. For Core ML, Xcode's "
-            "performance report shows where the time goes"
-        )
-    module, class_name = PROFILERS[chosen]
-    return getattr(importlib.import_module(module), class_name)
+    chosen = runtime_for(artifact.manifest.target, runtime)
+    return profiler_class(chosen)(artifact.manifest, path, device=device, threads=threads)
 
 
 def _code(module: str) -> str:

@@ -1,1 +1,0 @@
-"""Time per operation of an artifact, as its back end measures it."""

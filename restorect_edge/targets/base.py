@@ -1,0 +1,154 @@
+"""What a target is: one class, in a room of its own.
+
+A room is a package below `restorect_edge.targets` whose ``__init__`` holds one subclass of `Target`. Beside
+it lie the converter, its graph passes, the runtime and whatever else belongs to this target alone. Everything
+outside (export, verification, commands, benchmarks) asks the class, so that a new target is a new room.
+
+An ``__init__`` is imported to list the targets: it imports no library and none of the room's modules.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from restorect_edge.errors import MissingDependencyError
+from restorect_edge.targets.options import ExportOptions
+
+if TYPE_CHECKING:
+    from restorect_edge.models.graph import Graph
+
+__all__ = ["Backend", "Need", "Target"]
+
+
+class Need(NamedTuple):
+    """A library that exporting needs."""
+
+    module: str
+    """Its import name."""
+    extra: str
+    """The extra of this package that installs it."""
+    distribution: str = ""
+    """Its name on PyPI, where that differs from the import name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """A backend that runs artifacts, described without importing it."""
+
+    name: str
+    label: str
+    """Its name in prose."""
+    module: str
+    class_name: str
+    """The `Runtime` subclass in `module`."""
+    extra: str
+    """The extra that installs its library."""
+    reads: tuple[str, ...] = ()
+    """File formats that it runs, `Target.format`; none for one that runs weights."""
+    targets: tuple[str, ...] = ()
+    """Targets whose artifacts it runs, its own first; follows from `reads`."""
+    libraries: tuple[str, ...] = ()
+    """Import names of its library, for the version; by default its own name."""
+    profiler: str = ""
+    """``module:Class`` of the runtime that also profiles; empty where there is none."""
+    profile_hint: str = ""
+    """Where its profile can be had instead, for one without `profiler`."""
+    untimed: str = ""
+    """Why its time says nothing of the target's devices; empty where it does."""
+    advice: Callable[[str], str] = lambda install: install
+    """Returns what it needs on this machine, given the command that installs its extra."""
+
+    def import_names(self) -> tuple[str, ...]:
+        """Return the import names of its library, the preferred one first."""
+        return self.libraries or (self.name,)
+
+
+class Target:
+    """A kind of artifact. Subclasses set the attributes; the room's module ``converter`` does the work."""
+
+    name: ClassVar[str]
+    """As on the command line, of its room, its recipe and its extra."""
+    label: ClassVar[str]
+    """Its name in prose."""
+    summary: ClassVar[str]
+    """One line: the file, and what runs it."""
+    format: ClassVar[str]
+    """Format of its native files: a backend that reads it runs its artifacts."""
+    needs: ClassVar[tuple[Need, ...]]
+    """What exporting needs besides PyTorch."""
+    backends: ClassVar[tuple[Backend, ...]]
+    """Backends of this room, the preferred one first."""
+    verified_by: ClassVar[str]
+    """The backend that runs an artifact for its verdict."""
+    leaves_open: ClassVar[str] = ""
+    """What that verification cannot show; part of every verdict."""
+    precision: ClassVar[str] = "fp32"
+    """The default."""
+    precisions: ClassVar[tuple[str, ...]] = ("fp32", "fp16", "int8")
+    free_sides: ClassVar[bool] = True
+    """Whether height and width may stay free in its files (``--dynamic``)."""
+    x86: ClassVar[bool] = False
+    """Whether its INT8 artifacts run on x86 CPUs, with VNNI or without."""
+    eight_bit: ClassVar[bool] = False
+    """Whether images are 8-bit levels at its inputs and outputs, rather than float32."""
+    agreement: ClassVar[float] = 45.0
+    """Least PSNR in dB of an INT8 artifact against the quantized network, as verification runs it."""
+
+    def convert(self, graph: "Graph", directory: Path, options: ExportOptions) -> Path:
+        """Write a graph as a native file.
+
+        Args:
+            graph: a traced program, NCHW, batch 1, RGB in [0, 1].
+            directory: where the file goes, under the name ``graph.stem``.
+            options: precision, sizes and metadata.
+
+        Returns:
+            The file's path.
+
+        Raises:
+            BackendError: the converter refuses the graph.
+        """
+        path: Path = self._converter().convert(graph, directory, options)
+        return path
+
+    def finish(self, directory: Path, files: Sequence[Path], options: ExportOptions) -> dict[str, Any]:
+        """Complete an artifact after all graphs are written: lint, further files.
+
+        Returns:
+            Notes for report.json; ``verified`` among them goes to the verdict instead.
+        """
+        notes: dict[str, Any] = self._converter().finish(directory, files, options)
+        return notes
+
+    def check(self, options: ExportOptions) -> None:
+        """Raise `UsageError` for a combination of options that this target does not have."""
+
+    def default_backend(self) -> str:
+        """Return the name of the backend that runs its artifacts on this system."""
+        return self.backends[0].name
+
+    def manifest_options(self, options: ExportOptions) -> dict[str, Any]:
+        """Return the options that matter to whoever runs the artifact, for its manifest."""
+        return {}
+
+    def next_commands(self, path: Path) -> Iterator[str]:
+        """Yield command lines that make sense of an artifact of this target alone."""
+        yield from ()
+
+    def missing(self) -> list[Need]:
+        """Return the libraries that exporting lacks here; nothing is imported."""
+        needs = (Need("torch", "export"), Need("safetensors", "export"), *self.needs)
+        return [need for need in needs if importlib.util.find_spec(need.module) is None]
+
+    def require(self) -> None:
+        """Raise `MissingDependencyError` naming the extra of the first library that is missing."""
+        for need in self.missing():
+            raise MissingDependencyError(
+                f"--target {self.name}", need.extra, detail=f"no module '{need.module}'"
+            )
+
+    def _converter(self) -> Any:
+        return importlib.import_module(f"{type(self).__module__}.converter")

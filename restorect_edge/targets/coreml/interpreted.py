@@ -1,0 +1,46 @@
+"""Core ML packages without a Mac: the interpreter as a runtime."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restorect_edge.errors import IncompatibleError
+from restorect_edge.inference.base import Runtime
+from restorect_edge.inference.torch import threads
+from restorect_edge.mil.interpreter import MilProgram, libraries
+from restorect_edge.mil.library import library
+
+__all__ = ["MilRuntime"]
+
+
+class MilRuntime(Runtime):
+    """Evaluates a Core ML artifact with `MilProgram`: what the package says, not how a device runs it."""
+
+    name: ClassVar[str] = "mil"
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """Return ``cpu``, if coremltools and torch are installed."""
+        libraries()
+        return ("cpu",)
+
+    def _open(self, path: Path) -> MilProgram:
+        program = MilProgram(path)
+        if len(program.outputs) != 1:
+            raise IncompatibleError(f"'{path}' has {len(program.outputs)} outputs, expected one")
+        return program
+
+    def _run(self, session: MilProgram, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        images = {f.name for f in session.inputs if f.is_image}
+        native = {n: np.rint(v * np.float32(255)) if n in images else v for n, v in feeds.items()}
+        with threads(self.threads):
+            (result,) = session(native).values()
+        levels: NDArray[np.float32] = result
+        return levels / np.float32(255) if session.outputs[0].is_image else levels
+
+    def _provider(self, session: MilProgram) -> str:
+        version = library("the MIL interpreter").__version__
+        kind = "float16" if session.declares_float16 else "float32"
+        return f"MIL interpreter (coremltools {version}, {kind} as declared)"
