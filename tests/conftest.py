@@ -17,6 +17,7 @@ import restorect_edge
 from restorect_edge import Artifact
 from restorect_edge.artifact import Manifest
 from restorect_edge.errors import IncompatibleError
+from restorect_edge.targets.registry import TARGETS
 
 settings.register_profile("same-examples-every-run", derandomize=True)
 settings.load_profile("same-examples-every-run")
@@ -54,36 +55,45 @@ def exported(shared) -> Callable[..., Artifact]:
 
 
 @pytest.fixture(scope="session")
-def artifact_onnx(exported):
+def artifact_of(exported) -> Callable[[str], Artifact]:
+    """`artifact_of(target)` exports for any target: 64x96, in its default precision."""
+
+    def find(target: str) -> Artifact:
+        for need in TARGETS[target].missing():
+            pytest.skip(f"no module '{need.module}'")
+        return exported(target, target=target, shapes=[SHAPE])
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def artifact_onnx(artifact_of):
     """ONNX, float32, 64x96."""
-    return exported("onnx", target="onnx", shapes=[SHAPE])
+    return artifact_of("onnx")
 
 
 @pytest.fixture(scope="session")
-def artifact_openvino(exported):
+def artifact_openvino(artifact_of):
     """OpenVINO, float32, 64x96."""
-    return exported("openvino", target="openvino", shapes=[SHAPE])
+    return artifact_of("openvino")
 
 
 @pytest.fixture(scope="session")
-def artifact_coreml(exported):
+def artifact_coreml(artifact_of):
     """Core ML, float16, 64x96, images in and out."""
-    pytest.importorskip("coremltools")
-    return exported("coreml", target="coreml", shapes=[SHAPE])
+    return artifact_of("coreml")
 
 
 @pytest.fixture(scope="session")
-def artifact_tensorrt(exported):
+def artifact_tensorrt(artifact_of):
     """ONNX for TensorRT, float16, 64x96."""
-    pytest.importorskip("tensorrt_rtx_bindings")
-    return exported("tensorrt", target="tensorrt", shapes=[SHAPE])
+    return artifact_of("tensorrt")
 
 
 @pytest.fixture(scope="session")
-def artifact_litert(exported):
+def artifact_litert(artifact_of):
     """LiteRT, float32, 64x96."""
-    pytest.importorskip("litert_torch")
-    return exported("litert", target="litert", shapes=[SHAPE])
+    return artifact_of("litert")
 
 
 @pytest.fixture(scope="session")

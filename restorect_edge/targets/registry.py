@@ -21,6 +21,7 @@ __all__ = [
     "profiler_class",
     "resolve",
     "runtime_for",
+    "table",
 ]
 
 WEIGHTS = Backend(
@@ -93,6 +94,26 @@ def labels(last: str, *, among: Mapping[str, Target] = TARGETS) -> str:
     """Return the targets' names in prose, joined by commas and `last`, such as ``or``."""
     *names, end = [target.label for target in among.values()]
     return f"{', '.join(names)} {last} {end}" if names else end
+
+
+def table() -> str:
+    """Return the Markdown table of targets that the README shows."""
+    head = ("target", "artifact", "precisions, the default first", "verified by", "extra")
+    lines = [f"| {' | '.join(row)} |" for row in (head, *map(_row, TARGETS.values()))]
+    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]]) + "\n"
+
+
+def _row(target: Target) -> tuple[str, ...]:
+    precisions = sorted(target.precisions, key=lambda precision: precision != target.precision)
+    extras = dict.fromkeys(need.extra for need in target.needs if need.extra != WEIGHTS.extra)
+    by = RUNTIMES[target.verified_by].label
+    return (
+        f"`{target.name}`",
+        target.summary,
+        ", ".join(precisions),
+        f"{by}; {target.leaves_open}" if target.leaves_open else by,
+        ", ".join(f"`{extra}`" for extra in extras),
+    )
 
 
 def runtime_for(target: str, asked: str | None = None, *, timed: bool = False) -> str:

@@ -54,7 +54,7 @@ class Case:
 @pytest.fixture(scope="module", params=HERE, ids=lambda pair: "-".join(filter(None, pair)))
 def case(request):
     name, target = request.param
-    return Case(name, request.getfixturevalue(f"artifact_{target}") if target else None)
+    return Case(name, request.getfixturevalue("artifact_of")(target) if target else None)
 
 
 @pytest.fixture(scope="module")

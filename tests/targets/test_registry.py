@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from restorect_edge.errors import UsageError
-from restorect_edge.targets.registry import RUNTIMES, TARGETS, labels, runtime_for
+from restorect_edge.targets.registry import RUNTIMES, TARGETS, labels, runtime_for, table
 
 PACKAGE = Path(__file__).parents[2] / "restorect_edge"
 ONE_VENDOR = ("bench/platforms/", "bench/peer.py", "mil/")
@@ -69,6 +69,10 @@ def test_core_ml_is_interpreted_off_macos_but_never_timed_so(monkeypatch, system
 def test_wrong_names_say_what_fits(target, asked, message):
     with pytest.raises(UsageError, match=message):
         runtime_for(target, asked)
+
+
+def test_the_readme_has_the_table_of_targets(repository):
+    assert table() in (repository / "README.md").read_text(encoding="utf-8")
 
 
 def test_labels_are_joined_as_prose():
