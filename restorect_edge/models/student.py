@@ -128,7 +128,9 @@ class Prior(nn.Module):
 
     def conditions(self, thumbnail: Tensor) -> tuple[Tensor, Tensor]:
         """Return the flows' conditions: Retinex and image, each (N, latent, 1, 1)."""
-        return self.encoded(thumbnail, *self.decomposition(thumbnail[:, :3]))
+        # a slice of all channels is traced as an alias, which coremltools does not take
+        means = thumbnail[:, :3] if self.deviation else thumbnail
+        return self.encoded(thumbnail, *self.decomposition(means))
 
     def encoded(self, thumbnail: Tensor, reflectance: Tensor, illumination: Tensor) -> tuple[Tensor, Tensor]:
         """Return the same as `conditions` for a thumbnail that is decomposed already."""
