@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
+from importlinter import cli
 
 import restorect_edge
+from restorect_edge.cli.verbs import VERBS
 
 PACKAGE = Path(__file__).parents[1] / "restorect_edge"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -65,3 +67,18 @@ def test_there_is_one_version(repository):
     cited = re.search(r"^version: (.+)$", (repository / "CITATION.cff").read_text(encoding="utf-8"), re.M)
     assert cited is not None and cited[1] == restorect_edge.__version__
     assert f"## {restorect_edge.__version__}" in (repository / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_rooms_import_only_what_lies_below_them(repository, monkeypatch, capsys):
+    """The contracts are in pyproject.toml: layers that point down, and no circles."""
+    monkeypatch.chdir(repository)
+    assert cli.lint_imports(no_cache=True) == cli.EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+ENTRY_POINTS = {"__init__", "__main__", *VERBS}
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in MODULES}), ids=lambda f: f.name)
+def test_a_room_has_about_a_dozen_files(folder):
+    files = [path for path in folder.glob("*.py") if path.stem not in ENTRY_POINTS or folder != PACKAGE]
+    assert len(files) <= 15, "give it rooms of its own"

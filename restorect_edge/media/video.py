@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from restorect_edge.errors import BackendError, MissingDependencyError, UsageError
-from restorect_edge.inference.video.live import Latest
 from restorect_edge.media.frames import FrameFormat, from_rgb, to_rgb
+from restorect_edge.media.live import Latest
 from restorect_edge.utils.files import replacing
 
 __all__ = ["READABLE", "SUFFIXES", "check_destination", "restore_camera", "restore_video"]

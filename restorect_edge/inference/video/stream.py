@@ -1,20 +1,19 @@
 """Video: the prior now and then, its latent smoothed in time, the body on every frame."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from restorect_edge.artifact import Manifest
 from restorect_edge.errors import UsageError
 from restorect_edge.inference.tiling import Size
 from restorect_edge.inference.video.brightness import BrightnessTrack
-from restorect_edge.inference.video.live import Latest
 from restorect_edge.media.images import ImageLike
-
-if TYPE_CHECKING:
-    from restorect_edge.inference.base import Runtime
+from restorect_edge.media.live import Latest
 
 __all__ = ["CUT", "FrameRestorer", "LatentTrack", "Light", "Stream", "changed"]
 
@@ -32,6 +31,22 @@ class Light:
     """The prior's latent under ``z``, for a split artifact."""
     gain: Callable[[Array], float] = lambda planes: 1.0
     """Returns the factor of a restored picture (3, H, W); asked where it was restored in one piece."""
+
+
+class Restorer(Protocol):
+    """What a stream needs of a `Runtime`, which imports this module."""
+
+    info: Manifest
+
+    def _call(
+        self, image: ImageLike, tile: int | None, look: Callable[[NDArray[Any], Size], Light], /
+    ) -> Any: ...
+
+    def _stage(self, name: str, /) -> AbstractContextManager[None]: ...
+
+    def _thumbnail(self, pixels: NDArray[Any], padded: Size, /) -> Array: ...
+
+    def _z(self, seen: Array, /) -> Array: ...
 
 
 def changed(before: Array, after: Array) -> float:
@@ -119,7 +134,7 @@ class FrameRestorer:
     """
 
     def __init__(
-        self, runtime: "Runtime", *, prior_every: int = 1, smooth: float = 0.0, tile: int | None = None
+        self, runtime: Restorer, *, prior_every: int = 1, smooth: float = 0.0, tile: int | None = None
     ) -> None:
         self.track = LatentTrack(prior_every, smooth)
         if runtime.info.prior is None and (prior_every > 1 or smooth > 0):

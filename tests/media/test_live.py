@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from restorect_edge.inference.video.live import QUEUE, Latest
+from restorect_edge.media.live import QUEUE, Latest
 
 PATIENCE = 10
 
