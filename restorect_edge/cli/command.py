@@ -6,12 +6,17 @@ Results go to standard output, messages to standard error. Exit codes: 0 ok, 1 u
 """
 
 import argparse
+import codecs
+import difflib
+import io
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from restorect_edge.errors import RestorectError, UsageError
+from restorect_edge.utils.interruption import stoppable
 
 __all__ = ["INTERRUPTED", "PIPE_CLOSED", "Parser", "run"]
 
@@ -19,6 +24,32 @@ INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
 PIPE_CLOSED = 141
 """128 + SIGPIPE."""
+
+
+HABITS = {
+    "-d": "--device",
+    "-f": "--target",
+    "-i": "the input without an option",
+    "-m": "--weights",
+    "-t": "--tile",
+    "-y": "--overwrite",
+    "--batch-size": "--batch",
+    "--dataset": "--data",
+    "--epochs": "--iterations",
+    "--format": "--target",
+    "--fp16": "--precision fp16",
+    "--half": "--precision fp16",
+    "--imgsz": "--shapes",
+    "--input": "the input without an option",
+    "--int8": "--precision int8",
+    "--jobs": "--workers",
+    "--lr": "--learning-rate",
+    "--model": "--weights",
+    "--out": "--output",
+    "--output-dir": "--output",
+    "--weight-format": "--precision",
+}
+"""Options of other tools, and what does the same here where a verb has it."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -43,7 +74,25 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise `UsageError` with argparse's message and where to find help."""
-        raise UsageError(f"{message}; see: {self.prog} --help")
+        raise UsageError(f"{message}{self._hint(message)}; see: {self.prog} --help")
+
+    def _hint(self, message: str) -> str:
+        """Return the options that a user may have meant by those that there are not."""
+        _, found, unknown = message.partition("unrecognized arguments: ")
+        if not found:
+            return ""
+        options = [name for action in self._actions for name in action.option_strings]
+        hints = (_nearest(word.partition("=")[0], options) for word in unknown.split() if word[:1] == "-")
+        meant = ", ".join(dict.fromkeys(hint for hint in hints if hint))
+        return f" (did you mean {meant}?)" if meant else ""
+
+
+def _nearest(word: str, options: Sequence[str]) -> str:
+    habit = HABITS.get(word, "")
+    if habit.partition(" ")[0] in options:
+        return habit
+    near = difflib.get_close_matches(word, options, n=1, cutoff=0.6)
+    return near[0] if near else ""
 
 
 def run(main: Callable[[argparse.Namespace], int], parser: Parser, argv: Sequence[str] | None) -> int:
@@ -60,8 +109,12 @@ def run(main: Callable[[argparse.Namespace], int], parser: Parser, argv: Sequenc
     Raises:
         SystemExit: with code 0, after ``--help`` or ``--version``.
     """
+    _take_any_name(sys.stdout)
+    _take_any_name(sys.stderr)
     try:
-        code = main(parser.parse_args(argv))
+        with stoppable(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged metadata, which is kept as it is
+            code = main(parser.parse_args(argv))
         sys.stdout.flush()
     except RestorectError as error:
         _say("error: " + " ".join(str(error).splitlines()))
@@ -73,6 +126,25 @@ def run(main: Callable[[argparse.Namespace], int], parser: Parser, argv: Sequenc
         _discard_stdout()
         return PIPE_CLOSED
     return code
+
+
+def _take_any_name(stream: TextIO) -> None:
+    """Let a stream take file names that are not UTF-8, by their bytes, and what its encoding has not,
+    escaped."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="restorect_edge.names")
+
+
+def _encode_name(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeEncodeError:
+        return codecs.lookup_error("backslashreplace")(error)
+
+
+codecs.register_error("restorect_edge.names", _encode_name)
 
 
 def _say(line: str) -> None:

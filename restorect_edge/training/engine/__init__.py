@@ -1,1 +1,1 @@
-"""The training loop: checkpoints, journal, validation and interruption."""
+"""The training loop: checkpoints, journal and validation."""

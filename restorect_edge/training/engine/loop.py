@@ -18,11 +18,11 @@ from restorect_edge.training.data.sampling import Batch, Sampling
 from restorect_edge.training.data.sources import Source
 from restorect_edge.training.engine import checkpoint, parallel
 from restorect_edge.training.engine.card import write_card
-from restorect_edge.training.engine.interruption import stoppable, uninterrupted
 from restorect_edge.training.engine.journal import Journal
 from restorect_edge.training.engine.stage import Stage
 from restorect_edge.training.engine.validation import Scores, validate
 from restorect_edge.training.losses.objective import Parts
+from restorect_edge.utils.interruption import stoppable, uninterrupted
 
 __all__ = ["BEST", "LAST", "Trainer", "fit"]
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a run between steps, never within one."""
+"""Ctrl-C, SIGTERM and SIGHUP end a run alike, and between steps where that matters."""
 
 import signal
 import threading
@@ -14,29 +14,32 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-HANDLERS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: _stop}
+STOPS = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+"""What schedulers, containers and closed terminals send."""
+HANDLERS = {signal.SIGINT: signal.default_int_handler, **dict.fromkeys(STOPS, _stop)}
 """Signals that are held back, where this is what handles them."""
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Let SIGTERM, with which schedulers and containers stop a process, end it as Ctrl-C does.
+    """Let SIGTERM, with which schedulers and containers stop a process, and SIGHUP end it as Ctrl-C does.
 
-    Does nothing in other threads than the main one, or in a host that has a handler of its own.
+    Does nothing in other threads than the main one, and leaves alone a signal that something else handles:
+    ``nohup``, or a host with a handler of its own.
     """
-    if not _in_main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, _stop)
+    ours = [n for n in STOPS if _in_main_thread() and signal.getsignal(n) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, _stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C and SIGTERM back until the block is done, then raise `KeyboardInterrupt`.
+    """Hold Ctrl-C, SIGTERM and SIGHUP back until the block is done, then raise `KeyboardInterrupt`.
 
     Leaves alone a signal that something else handles: ``nohup``, or a host with a handler of its own. Does
     nothing in other threads than the main one.
