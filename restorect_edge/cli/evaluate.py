@@ -21,12 +21,14 @@ from restorect_edge.evaluation.protocols import PROTOCOLS, protocol
 from restorect_edge.evaluation.report import Report, report, write_csv, write_markdown
 from restorect_edge.evaluation.scores import METRICS, Evaluator, choose
 from restorect_edge.inference.base import Runtime
-from restorect_edge.media.imagefiles import Photo, check_suffix
-from restorect_edge.media.imagefiles import write as write_image
-from restorect_edge.media.photos import photo_paths
+from restorect_edge.media.decoding import read_rgb
+from restorect_edge.media.encoding import write as write_image
+from restorect_edge.media.folders import images_in
+from restorect_edge.media.formats import check_suffix
+from restorect_edge.media.photo import Photo
 from restorect_edge.targets.loading import load
 from restorect_edge.targets.registry import RUNTIMES
-from restorect_edge.training.data.folders import Pair, find_pairs, read_rgb
+from restorect_edge.training.data.folders import Pair, find_pairs, has_pairs
 
 EXAMPLES = """  python -m restorect_edge.evaluate lowlight-small --data pairs/val
   python -m restorect_edge.evaluate lowlight-small --data pairs/val --runtime openvino --json
@@ -127,13 +129,13 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 
 def find(folder: Path) -> list[Item]:
-    """List the pairs below a folder, or the images in it if it holds files alone.
+    """List the pairs below a folder, or the images in it and its sub-folders if it holds no pairs.
 
     Raises:
         UsageError: neither.
     """
-    if folder.is_dir() and (files := list(folder.iterdir())) and all(path.is_file() for path in files):
-        return [Item(name=p.name, degraded=p, clean=None) for p in photo_paths(folder)]
+    if folder.is_dir() and not has_pairs(folder) and (found := images_in(folder, recursive=True)):
+        return [Item(name=p.relative_to(folder).as_posix(), degraded=p, clean=None) for p in found]
     return [Item(name=p.name, degraded=p.degraded, clean=p.clean) for p in find_pairs(folder)]
 
 

@@ -3,7 +3,8 @@
 Arrays need numpy alone: the benchmark kit runs on boards without Pillow.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -11,14 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restorect_edge.errors import BackendError, UsageError
+from restorect_edge.media.photo import Photo
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["ImageLike", "from_planes", "is_16_bit", "mode_words", "to_planes", "unwrap"]
+__all__ = ["ImageLike", "from_planes", "to_planes", "unwrap"]
 
-ImageLike: TypeAlias = "NDArray[Any] | Image.Image | str | Path"
-"""(H, W, 3) RGB as uint8 or as floating point in [0, 1], a PIL image of mode RGB, or a path to one."""
+ImageLike: TypeAlias = "NDArray[Any] | Image.Image | Photo | str | Path"
+"""(H, W, 3) RGB as uint8 or as floating point in [0, 1], a PIL image, a decoded `Photo`, or a path to a
+picture."""
 
 Rewrap = Callable[[NDArray[Any]], Any]
 
@@ -29,77 +32,95 @@ CACHED = 1 << 16
 def unwrap(image: ImageLike) -> tuple[NDArray[Any], Rewrap]:
     """Return the pixels (H, W, 3), uint8 or float32, and how to give a result back in kind.
 
-    An array gives an array of its type back, a PIL image a PIL image with the same metadata (`info`, so
-    the colour profile too). A path gives a PIL image, turned upright as its EXIF orientation says.
+    An array gives an array of its type back; a `Photo` a `Photo` with everything that was kept. A PIL image
+    and a path both give a PIL image, turned upright as the EXIF orientation says, gray where it was, with
+    its alpha, and with its metadata in `info`: ``exif`` (orientation 1, preview remade), ``icc_profile``,
+    ``xmp``, ``dpi``.
 
     Raises:
-        UsageError: not an RGB image with values in range; the message says how to mend it.
+        UsageError: not an image with values in range; the message says how to fix it.
+        MissingDependencyError: a path to a HEIC or raw file without the extra ``photo``.
     """
     if isinstance(image, np.ndarray):
         return _checked(image), lambda result: result.astype(image.dtype, copy=False)
+    if isinstance(image, Photo):
+        return image.image, lambda result: _photo(image, result)
     from PIL import Image
 
     if isinstance(image, (str, Path)):
-        return _from_pil(_open(Path(image)), str(image))
+        return _from_file(Path(image))
     if isinstance(image, Image.Image):
-        return _from_pil(image, "image")
-    raise UsageError(f"an image is an array, a PIL image or a path, got {type(image).__name__}")
+        return _from_pil(image)
+    raise UsageError(f"an image is an array, a PIL image, a Photo or a path, got {type(image).__name__}")
 
 
-def _open(path: Path) -> "Image.Image":
-    from PIL import Image, ImageOps
+def _photo(like: Photo, result: NDArray[Any]) -> Photo:
+    from restorect_edge.media.encoding import stored
 
-    try:
-        image: Image.Image = Image.open(path)
-        with image:
-            _refuse_16_bit(image, str(path))
-            image.load()
-            ImageOps.exif_transpose(image, in_place=True)
-            return image
-    except FileNotFoundError as error:
-        raise UsageError(f"no image at '{path}'") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UsageError(f"cannot read '{path}' as an image: {error}") from error
+    return replace(like, pixels=stored(result, deep=like.pixels.dtype == np.uint16))
 
 
-def is_16_bit(image: "Image.Image") -> bool:
-    """Whether a file that is open but not decoded yet has 16-bit RGB, of which PIL would keep 8 bits."""
-    return any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+def _from_file(path: Path) -> tuple[NDArray[Any], Rewrap]:
+    from restorect_edge.media.decoding import read, upright
+
+    photo = upright(read(path))
+    if photo.pixels.dtype == np.uint16 and not (photo.gray and photo.alpha is None):
+        raise UsageError(_deep_words(str(path)))
+    return photo.image, lambda result: _as_pil(photo, result)
 
 
-def _refuse_16_bit(image: "Image.Image", name: str) -> None:
+def _deep_words(name: str) -> str:
+    return (
+        f"'{name}' has 16 bits per channel, of which a PIL image keeps 8: use restorect-edge run, or pass "
+        "restorect_edge.media.decoding.read(path), whose result is a Photo to write"
+    )
+
+
+def _from_pil(image: "Image.Image") -> tuple[NDArray[Any], Rewrap]:
+    from restorect_edge.media.decoding import upright
+    from restorect_edge.media.pixels import from_image, is_16_bit
+
     if is_16_bit(image):
-        raise UsageError(
-            f"'{name}' has 16 bits per channel, of which a PIL image keeps 8: use restorect-edge run, "
-            "or pass its values divided by 65535.0 as an array"
+        raise UsageError(_deep_words(str(getattr(image, "filename", "") or "image")))
+    if 0 in image.size:
+        raise UsageError(f"the image is empty: {image.width}×{image.height} pixels")
+    exif, info = image.getexif(), image.info
+    found = from_image(image, "image")
+    block = info.get("exif") or (exif.tobytes() if len(exif) else b"")
+    photo = upright(
+        Photo(
+            pixels=found.rgb,
+            alpha=found.alpha,
+            gray=found.gray,
+            exif=block.removeprefix(b"Exif\0\0"),
+            icc_profile=(info.get("icc_profile") or b"") if found.profile is None else found.profile,
         )
+    )
+    kept = {key: value for key, value in info.items() if key != "transparency"}
+    return photo.image, lambda result: _as_pil(photo, result, kept)
 
 
-def _from_pil(image: "Image.Image", name: str) -> tuple[NDArray[Any], Rewrap]:
-    _refuse_16_bit(image, name)
-    if image.mode != "RGB":
-        raise UsageError(
-            f"'{name}' has mode {image.mode} ({mode_words(image.mode)}); only RGB is restored: "
-            'pass image.convert("RGB")'
-        )
-
+def _as_pil(photo: Photo, result: NDArray[Any], info: Mapping[Any, Any] | None = None) -> "Image.Image":
+    """Return a restored picture as a PIL image of the mode that the photograph has."""
     from PIL import Image
 
-    def rewrap(result: NDArray[Any]) -> Image.Image:
-        restored = Image.fromarray(result)
-        restored.info = dict(image.info)
-        return restored
+    from restorect_edge.media.encoding import refreshed_exif, stacked
 
-    return _checked(np.asarray(image)), rewrap
-
-
-def mode_words(mode: str) -> str:
-    """Say what a PIL mode other than RGB stands for."""
-    if mode.startswith("I") or mode == "F":
-        return "16-bit or wider"
-    if mode in {"L", "1"}:
-        return "greyscale"
-    return "with alpha" if mode.endswith(("A", "a")) else "not three colour channels"
+    pixels = stacked(result, photo, deep=photo.pixels.dtype == np.uint16)
+    restored = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    restored.info = dict(info or {})
+    block = refreshed_exif(photo, pixels)
+    fields = {
+        "exif": b"Exif\0\0" + block if block else None,
+        "icc_profile": photo.icc_profile or None,
+        "xmp": photo.xmp or restored.info.get("xmp"),
+        "dpi": photo.dpi or restored.info.get("dpi"),
+    }
+    for key, value in fields.items():
+        restored.info.pop(key, None)
+        if value:
+            restored.info[key] = value
+    return restored
 
 
 def _checked(array: NDArray[Any]) -> NDArray[Any]:

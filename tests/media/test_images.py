@@ -7,6 +7,8 @@ from PIL import Image
 
 import restorect_edge
 from restorect_edge.errors import UsageError
+from restorect_edge.media.decoding import read
+from restorect_edge.media.encoding import write
 from restorect_edge.media.images import from_planes, to_planes, unwrap
 
 
@@ -45,7 +47,7 @@ BAD_ARRAYS = {
     "infinity": (with_value(np.inf), "got 0 to inf"),
     "negative": (with_value(-0.25), r"got -0\.25 to 0; divide by the white level, and clip"),
     "too large": (with_value(255.0), "got 0 to 255; divide by the white level, and clip"),
-    "text": (b"bytes", "an image is an array, a PIL image or a path, got bytes"),
+    "text": (b"bytes", "an image is an array, a PIL image, a Photo or a path, got bytes"),
     "list": ([[0, 0, 0]], "got list"),
 }
 
@@ -58,22 +60,24 @@ def test_bad_arrays_are_refused_with_a_way_out(restore, case):
     assert caught.value.exit_code == 1
 
 
-@pytest.mark.parametrize(
-    ("mode", "words"),
-    [
-        ("L", "greyscale"),
-        ("1", "greyscale"),
-        ("LA", "with alpha"),
-        ("RGBA", "with alpha"),
-        ("P", "not three colour channels"),
-        ("CMYK", "not three colour channels"),
-        ("I;16", "16-bit or wider"),
-        ("F", "16-bit or wider"),
-    ],
-)
-def test_pil_images_of_other_modes_are_refused(restore, mode, words):
-    with pytest.raises(UsageError, match=rf'mode {mode} \({words}\); .*pass image\.convert\("RGB"\)'):
-        restore(Image.new(mode, (8, 8)))
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16"])
+def test_pil_images_of_other_modes_come_back_in_kind(restore, photo, mode):
+    image = Image.fromarray(photo).convert("L" if mode == "I;16" else mode)
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(image).astype(np.uint16) * 257)
+    if mode.endswith("A"):
+        image.putalpha(Image.linear_gradient("L").resize(image.size))
+    restored = restore(image)
+    assert restored.mode == {"1": "L", "P": "RGB", "CMYK": "RGB"}.get(mode, mode)
+    assert restored.size == image.size
+    assert np.asarray(restored.convert("L")).mean() > photo.mean()
+    if mode.endswith("A"):
+        np.testing.assert_array_equal(np.asarray(restored)[..., -1], np.asarray(image)[..., -1])
+
+
+def test_floating_point_beyond_the_range_is_refused(restore):
+    with pytest.raises(UsageError, match=r"values from 7 to 7; .*scale it first"):
+        restore(Image.fromarray(np.full((8, 8), 7, np.float32)))
 
 
 def test_16_bit_files_are_not_cut_to_8_bits(restore, tmp_path):
@@ -142,13 +146,33 @@ def test_pil_images_and_paths_give_pil_images(restore, tmp_path, photo):
         np.testing.assert_array_equal(np.asarray(restore(path)), restore(photo))
 
 
-def test_a_path_is_turned_upright(restore, tmp_path, photo):
+@pytest.mark.parametrize("given", ["path", "PIL image"])
+def test_paths_and_pil_images_are_turned_upright_and_keep_their_exif(restore, tmp_path, photo, given):
     exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.fromarray(photo).save(tmp_path / "turned.png", exif=exif.tobytes())
-    restored = restore(tmp_path / "turned.png")
+    exif[0x0112], exif[0x010F] = 6, "Maker"
+    path = tmp_path / "turned.jpg"
+    Image.fromarray(photo).save(path, exif=exif.tobytes(), quality=100, subsampling=0)
+    with Image.open(path) as image:
+        stored = np.asarray(image)
+        restored = restore(path if given == "path" else image)
     assert restored.size == (photo.shape[0], photo.shape[1])
-    np.testing.assert_array_equal(np.asarray(restored), restore(np.ascontiguousarray(np.rot90(photo, -1))))
+    np.testing.assert_array_equal(np.asarray(restored), restore(np.ascontiguousarray(np.rot90(stored, -1))))
+    restored.save(tmp_path / "out.jpg", exif=restored.getexif())
+    with Image.open(tmp_path / "out.jpg") as file:
+        assert (file.getexif().get(0x0112, 1), file.getexif()[0x010F]) == (1, "Maker")
+        assert file.size == restored.size
+
+
+def test_a_decoded_photo_comes_back_as_one_to_write(restore, tmp_path):
+    path = tmp_path / "deep.png"
+    with path.open("wb") as stream:
+        png.Writer(8, 8, greyscale=False, bitdepth=16).write(stream, [list(range(0, 24000, 1000))] * 8)
+    found = read(path)
+    restored = restore(found)
+    assert restored.pixels.dtype == np.uint16
+    assert restored.pixels.mean() > found.pixels.mean()
+    write(tmp_path / "out.png", restored.pixels, like=restored)
+    np.testing.assert_array_equal(read(tmp_path / "out.png").pixels, restored.pixels)
 
 
 def test_unwrap_gives_what_it_was_given_back():

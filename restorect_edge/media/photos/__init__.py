@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from restorect_edge.errors import UsageError
+from restorect_edge.media.decoding import read_rgb
+from restorect_edge.media.folders import images_in
+from restorect_edge.media.formats import READABLE as SUFFIXES
 
 __all__ = ["SUFFIXES", "TASKS", "clean", "of_task", "open_rgb", "photo_paths", "photos"]
 
@@ -14,14 +17,13 @@ TASKS = ("backlit", "lowlight", "underwater")
 """Tasks that photographs with clean targets are shipped for."""
 HERE = Path(__file__).parent
 FOLDER = HERE / "lowlight"
-SUFFIXES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
 def photo_paths(folder: Path = FOLDER) -> list[Path]:
     """List the images of a folder, by default the shipped dark photographs, sorted by name."""
     if not folder.is_dir():
         raise UsageError(f"no folder of images at '{folder}'")
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    found = images_in(folder)
     if not found:
         raise UsageError(f"no images in '{folder}'; readable: {', '.join(sorted(SUFFIXES))}")
     return found
@@ -56,13 +58,8 @@ def clean(size: tuple[int, int] | None = None, task: str = "lowlight") -> dict[s
 
 
 def open_rgb(path: Path) -> Image.Image:
-    """Decode an image file, converted to RGB; raise `UsageError` naming a file that is none."""
-    try:
-        with Image.open(path) as file:
-            image: Image.Image = file.convert("RGB")
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read '{path}' as an image: {error}") from error
-    return image
+    """Decode an image file as RGB, turned upright; raises what `read_rgb` does."""
+    return Image.fromarray(read_rgb(path))
 
 
 def _decode(path: Path, size: tuple[int, int] | None) -> NDArray[np.uint8]:

@@ -12,9 +12,9 @@ from PIL import Image
 
 from restorect_edge.artifact import file_hash
 from restorect_edge.errors import IncompatibleError, UsageError
-from restorect_edge.media.images import unwrap
+from restorect_edge.media.decoding import read_rgb
 from restorect_edge.media.photos import photo_paths
-from restorect_edge.training.data.folders import PAIR_FOLDERS
+from restorect_edge.training.data.folders import PAIR_FOLDERS, pair_folders
 
 __all__ = ["LEAST_SIDE", "MANIFEST_SCHEMA", "CalibrationSet", "calibration_images", "tasks"]
 
@@ -138,12 +138,13 @@ def _source(path: Path, task: str) -> _Source:
             f"no calibration photographs at '{path}': give a folder of images, a folder of pairs, or a "
             "manifest (.json)"
         )
-    for degraded, _ in PAIR_FOLDERS:
-        if (path / degraded).is_dir():
-            return _Source(
-                files={file.name: file for file in photo_paths(path / degraded)},
-                words=f"pairs '{path.resolve().name}' ({degraded}/)",
-            )
+    sides = [path / degraded for degraded, _ in PAIR_FOLDERS if (path / degraded).is_dir()]
+    sides += [both[0]] if (both := pair_folders(path)) else []
+    if sides:
+        return _Source(
+            files={file.name: file for file in photo_paths(sides[0])},
+            words=f"pairs '{path.resolve().name}' ({sides[0].name}/)",
+        )
     files = {file.name: file for file in photo_paths(path)}
     return _Source(files=files, words=f"folder '{path.resolve().name}'")
 
@@ -224,7 +225,7 @@ def _decoded(files: dict[str, Path], words: str) -> tuple[list[Levels], int]:
 
 
 def _read(path: Path) -> Levels:
-    pixels: Levels = unwrap(path)[0]
+    pixels: Levels = read_rgb(path)
     height, width = pixels.shape[:2]
     if min(height, width) < LEAST_SIDE:
         raise UsageError(f"'{path}' is {width}×{height}; sides are at least {LEAST_SIDE} pixels")

@@ -3,27 +3,41 @@
 from pathlib import Path
 
 from restorect_edge.errors import UsageError
+from restorect_edge.media.decoding import read_rgb
 from restorect_edge.training.data.datasets import find_layout, find_split, layout_pairs
-from restorect_edge.training.data.pairs import Pair, images_in, matched, read_rgb
+from restorect_edge.training.data.pairs import Pair, by_stem, matched
 
-__all__ = ["PAIR_FOLDERS", "Pair", "find_pairs", "has_pairs", "list_pairs", "read_rgb"]
+__all__ = ["PAIR_FOLDERS", "Pair", "find_pairs", "has_pairs", "list_pairs", "pair_folders", "read_rgb"]
 
 PAIR_FOLDERS = (("low", "high"), ("input", "target"))
-"""Sub-folder names of degraded and clean images, tried in this order."""
+"""Sub-folder names of degraded and clean images, in upper or lower case, tried in this order."""
+
+
+def pair_folders(folder: Path) -> tuple[Path, Path] | None:
+    """Return the sub-folders of degraded and clean images, or None where there are no such two."""
+    if not folder.is_dir():
+        return None
+    found = {path.name.lower(): path for path in sorted(folder.iterdir(), reverse=True) if path.is_dir()}
+    pairs = ((found.get(first), found.get(second)) for first, second in PAIR_FOLDERS)
+    return next(((first, second) for first, second in pairs if first and second), None)
 
 
 def has_pairs(folder: Path, split: str = "test") -> bool:
     """Whether a folder holds pairs, as `find_pairs` takes them, rather than photographs of one kind."""
-    named = any((folder / first).is_dir() and (folder / second).is_dir() for first, second in PAIR_FOLDERS)
-    return named or find_split(folder, split) is not None or find_layout(folder) is not None
+    return (
+        pair_folders(folder) is not None
+        or find_split(folder, split) is not None
+        or find_layout(folder) is not None
+    )
 
 
 def find_pairs(folder: Path, *, split: str = "test") -> list[Pair]:
     """List the pairs below `folder`, sorted by name.
 
     Args:
-        folder: has `low` and `high`, or `input` and `target`, with files of the same stems; or is the root or
-            a split's folder of a dataset of `datasets.LAYOUTS`.
+        folder: has `low` and `high`, or `input` and `target`, with files of the same stems, in sub-folders of
+            the same names where they hold no files themselves; or is the root or a split's folder of a
+            dataset of `datasets.LAYOUTS`.
         split: which part to take of a dataset's root.
 
     Raises:
@@ -42,11 +56,10 @@ def list_pairs(
         split: as for `find_pairs`.
         skip_bad: leave out images without a partner instead of raising `UsageError`.
     """
-    for first, second in PAIR_FOLDERS:
-        if (folder / first).is_dir() and (folder / second).is_dir():
-            degraded = {path.stem: (path.stem, path) for path in images_in(folder / first)}
-            clean = {path.stem: path for path in images_in(folder / second)}
-            return matched(folder, degraded, clean, skip_bad=skip_bad)
+    sides = pair_folders(folder)
+    if sides is not None:
+        degraded = {stem: (stem, path) for stem, path in by_stem(sides[0]).items()}
+        return matched(folder, degraded, by_stem(sides[1]), skip_bad=skip_bad)
     found = find_split(folder, split)
     if found is None:
         wanted = " or ".join(f"{a}/ and {b}/" for a, b in PAIR_FOLDERS)

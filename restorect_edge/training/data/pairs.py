@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from restorect_edge.errors import UsageError
-from restorect_edge.media.photos import SUFFIXES, open_rgb
+from restorect_edge.media.decoding import read_rgb, size_of
+from restorect_edge.media.folders import images_in as pictures_in
+from restorect_edge.media.formats import READABLE
 
-__all__ = ["Levels", "Pair", "images_in", "matched", "read_rgb", "without_faults"]
+__all__ = ["Levels", "Pair", "by_stem", "images_in", "matched", "read_rgb", "without_faults"]
 
 Levels = NDArray[np.uint8]
 """(H, W, 3) RGB."""
@@ -36,7 +37,7 @@ class Pair:
 
     def size(self) -> tuple[int, int]:
         """Return (width, height) from the files' headers; raise `UsageError` as `read` does."""
-        degraded, clean = _size(self.degraded), _size(self.clean)
+        degraded, clean = size_of(self.degraded), size_of(self.clean)
         self._check(degraded, clean)
         return degraded
 
@@ -48,25 +49,31 @@ class Pair:
             )
 
 
-def read_rgb(path: Path) -> Levels:
-    """Decode an image file as (H, W, 3) uint8 RGB."""
-    return np.asarray(open_rgb(path))
-
-
-def _size(path: Path) -> tuple[int, int]:
-    try:
-        with Image.open(path) as file:
-            width, height = file.size
-            return width, height
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read '{path}' as an image: {error}") from error
-
-
 def images_in(folder: Path, *, nested: bool = False) -> Iterator[Path]:
     """List the image files of a folder, sorted; with `nested` those of its sub-folders instead."""
-    if nested:
-        return (image for sub in sorted(folder.iterdir()) if sub.is_dir() for image in images_in(sub))
-    return (p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not nested:
+        return iter(pictures_in(folder))
+    return (path for path in pictures_in(folder, recursive=True) if path.parent.parent == folder)
+
+
+def by_stem(folder: Path) -> dict[str, Path]:
+    """Return the images of a folder by their names without suffix; where it has none, those of its sub-
+    folders.
+
+    Raises:
+        UsageError: two files of one stem, so that nobody knows which of them is meant.
+    """
+    found = pictures_in(folder) or pictures_in(folder, recursive=True)
+    stems: dict[str, Path] = {}
+    for path in found:
+        stem = path.relative_to(folder).with_suffix("").as_posix()
+        if stem in stems:
+            raise UsageError(
+                f"'{stems[stem]}' and '{path}' have one name but for the suffix, so the partner of either "
+                "is not known; rename or remove one"
+            )
+        stems[stem] = path
+    return stems
 
 
 def matched(
@@ -100,7 +107,7 @@ def matched(
         notes = (f"skipped: {words}",)
     pairs = [Pair(name, file, clean[key]) for name, (key, file) in degraded.items() if name not in lonely]
     if not pairs:
-        raise UsageError(f"no images in '{folder}'; readable: {', '.join(sorted(SUFFIXES))}")
+        raise UsageError(f"no images in '{folder}'; readable: {', '.join(sorted(READABLE))}")
     return sorted(pairs, key=lambda pair: pair.name), notes
 
 

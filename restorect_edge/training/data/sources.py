@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 from tqdm import tqdm
 
-from restorect_edge.errors import UsageError
-from restorect_edge.media.photos import SUFFIXES, open_rgb
+from restorect_edge.errors import RestorectError, UsageError
+from restorect_edge.media.decoding import size_of
+from restorect_edge.media.formats import READABLE
+from restorect_edge.media.photos import open_rgb
 from restorect_edge.training.data.degradations import DEGRADATIONS, Degradation, degradation
 from restorect_edge.training.data.folders import PAIR_FOLDERS, has_pairs, list_pairs
 from restorect_edge.training.data.pairs import Levels, Pair, images_in, without_faults
@@ -234,7 +236,7 @@ def _nothing(folder: Path) -> str:
     wanted = ", ".join(f"{a}/ and {b}/" for a, b in PAIR_FOLDERS)
     return (
         f"nothing to train on in '{folder}': it must hold pairs ({wanted}, or a known dataset), or clean "
-        f"photographs ({', '.join(sorted(SUFFIXES))}) for a task that has a degradation "
+        f"photographs ({', '.join(sorted(READABLE))}) for a task that has a degradation "
         f"({', '.join(sorted(DEGRADATIONS))})"
     )
 
@@ -266,9 +268,8 @@ def _bytes(paths: Iterable[Path], side: int | None = None) -> int:
     total = 0
     for path in paths:
         try:
-            with Image.open(path) as file:
-                width, height = file.size
-        except (OSError, ValueError):
+            width, height = size_of(path)
+        except RestorectError:
             continue
         scale = min(1.0, side / max(width, height)) if side else 1.0
         total += int(3 * width * height * scale**2)
@@ -286,6 +287,5 @@ def _check_side(path: Path, size: tuple[int, ...], least: int) -> None:
 def open_upright(path: Path, greatest_side: int = GREATEST_SIDE) -> Levels:
     """Decode a photograph, turned as its EXIF data says, and reduced to a long side of so many pixels."""
     image = open_rgb(path)
-    image = ImageOps.exif_transpose(image)
     image.thumbnail((greatest_side, greatest_side), Image.Resampling.LANCZOS)
     return np.array(image)

@@ -1,0 +1,276 @@
+"""Picture files decoded to pixels and everything to keep: the one reader of all commands."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from restorect_edge.errors import UsageError
+from restorect_edge.media import exif as _exif
+from restorect_edge.media import png, tiff
+from restorect_edge.media.formats import format_of
+from restorect_edge.media.opening import MAX_PIXELS, naming, opened
+from restorect_edge.media.photo import Levels, Photo
+from restorect_edge.media.pixels import decoded
+from restorect_edge.media.variants import is_tiff, read_variant
+
+__all__ = ["read", "read_rgb", "size_of", "upright"]
+
+JPEG_XMP, JPEG_XMP_MORE = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
+PHOTOSHOP = b"Photoshop 3.0\0"
+COMMENT, APP = 0xFE, 0xE0
+STRUCTURAL = ("APP0", "APP2", "APP11", "APP14")
+"""Segments that describe how this file stores its pixels, point into it, or sign them."""
+TURNS = {
+    1: (0, False),
+    2: (0, True),
+    3: (2, False),
+    4: (2, True),
+    5: (1, True),
+    6: (3, False),
+    7: (3, True),
+    8: (1, False),
+}
+"""By EXIF orientation: quarter turns against the clock, after a mirroring of columns where True."""
+
+
+def read(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Decode a photograph with everything that its file holds besides the pixels.
+
+    Args:
+        path: a file of `formats.FORMATS`; what it is is found out by its content.
+        max_pixels: width × height at most.
+
+    Raises:
+        UsageError: no such file, damaged, too large, or a kind that one picture cannot stand for (animations,
+            floating point beyond [0, 1]); the message says how to fix it.
+        MissingDependencyError: HEIC or a raw file without the extra ``photo``.
+    """
+    with naming(path):
+        known = format_of(path)
+        if known is not None and known.name in OWN_READERS:
+            return _dated(OWN_READERS[known.name](path, max_pixels), path)
+        try:
+            with path.open("rb") as stream:
+                return _dated(_read(stream, path, max_pixels), path)
+        except (UnidentifiedImageError, SyntaxError, ValueError):
+            if not is_tiff(path):
+                raise
+        return _dated(read_variant(path, max_pixels), path)
+
+
+def read_rgb(path: Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """Decode a picture for training, calibration and scoring, which take colors alone.
+
+    Returns:
+        (H, W, 3) uint8 RGB, turned upright; 16 bits are rounded to 8.
+
+    Raises:
+        UsageError: as `read`, and for a picture that is transparent anywhere.
+    """
+    photo = upright(read(path, max_pixels=max_pixels))
+    if photo.alpha is not None and photo.alpha.min() < np.iinfo(photo.alpha.dtype).max:
+        raise UsageError(
+            f"'{path}' is partly transparent, so what its hidden pixels look like is not known; flatten it "
+            "onto a background first"
+        )
+    return to_8_bits(photo.pixels)
+
+
+def to_8_bits(values: Levels) -> NDArray[np.uint8]:
+    """Round uint16 to uint8, 65535 to 255; uint8 stays as it is."""
+    if values.dtype == np.uint8:
+        return values
+    rounded: NDArray[np.uint8] = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return rounded
+
+
+def size_of(path: Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Return (width, height) of a picture as `read_rgb` gives it, from its header where that says it."""
+    known = format_of(path)
+    if known is not None and known.name in OWN_READERS:
+        height, width = read_rgb(path, max_pixels=max_pixels).shape[:2]
+        return width, height
+    with naming(path):
+        try:
+            return _size_in_header(path, max_pixels)
+        except (UnidentifiedImageError, SyntaxError):
+            if not is_tiff(path):
+                raise
+    height, width = read_rgb(path, max_pixels=max_pixels).shape[:2]
+    return width, height
+
+
+def _size_in_header(path: Path, max_pixels: int) -> tuple[int, int]:
+    with path.open("rb") as stream, opened(stream, path, max_pixels) as file:
+        turned = TURNS[_orientation_to_apply(file)][0] % 2
+        return (file.height, file.width) if turned else file.size
+
+
+def _orientation_to_apply(file: Any) -> int:
+    """Return the orientation that the size of an open file does not reflect yet: versions of Pillow
+    differ."""
+    if file.format != "TIFF":
+        return _exif.orientation(_exif_of(file))
+    swapped = file.size != (file.tag_v2.get(256), file.tag_v2.get(257))
+    return 1 if swapped else int(file.tag_v2.get(_exif.ORIENTATION, 1))
+
+
+def upright(photo: Photo) -> Photo:
+    """Turn a photograph as its EXIF orientation says, which becomes 1."""
+    turns, mirrored = TURNS[_exif.orientation(photo.exif)]
+    if not turns and not mirrored:
+        return photo
+
+    def turn(plane: Any) -> Any:
+        plane = plane[:, ::-1] if mirrored else plane
+        return np.ascontiguousarray(np.rot90(plane, turns))
+
+    dpi = photo.dpi[::-1] if photo.dpi and turns % 2 else photo.dpi
+    return replace(
+        photo,
+        pixels=turn(photo.pixels),
+        alpha=None if photo.alpha is None else turn(photo.alpha),
+        exif=_exif.without_orientation(photo.exif),
+        dpi=dpi,
+    )
+
+
+def _dated(photo: Photo, path: Path) -> Photo:
+    return replace(photo, modified=path.stat().st_mtime)
+
+
+def _read(stream: BinaryIO, path: Path, max_pixels: int) -> Photo:
+    with opened(stream, path, max_pixels) as file:
+        kind = file.format or ""
+        _refuse_animation(file, path)
+        if kind == "TIFF" and file.tag_v2.get(284) == 2 and 16 in file.tag_v2.get(258, ()):  # type: ignore[attr-defined]
+            raise SyntaxError("planes of 16 bits, of which Pillow keeps 8")
+        pixels = decoded(file, stream, path)
+        common = Photo(
+            pixels=pixels.rgb,
+            alpha=pixels.alpha,
+            gray=pixels.gray,
+            exif=_exif_of(file),
+            icc_profile=(file.info.get("icc_profile") or b"") if pixels.profile is None else pixels.profile,
+            dpi=_dpi(file),
+            notes=pixels.notes,
+        )
+        return METADATA.get(kind, _plain)(common, file, stream)
+
+
+def _refuse_animation(file: Image.Image, path: Path) -> None:
+    frames = getattr(file, "n_frames", 1)
+    if frames > 1 and file.format not in ("MPO", "AVIF"):
+        way = (
+            "restore it as a video: -o out.mp4"
+            if file.format in ("GIF", "PNG", "WEBP")
+            else ("save each as a file of its own")
+        )
+        raise UsageError(f"'{path}' has {frames} frames or pages, and a photograph has one; {way}")
+
+
+def _exif_of(file: Image.Image) -> bytes:
+    """Return the EXIF block byte by byte where the format has one, else what can be made of its tags."""
+    if file.format == "TIFF":
+        exif = file.getexif()
+        exif.pop(_exif.ORIENTATION, None)  # versions of Pillow leave the tag after turning the pixels
+        return _exif.described(exif)
+    if "Raw profile type exif" in file.info and "exif" not in file.info:
+        return file.getexif().tobytes().removeprefix(_exif.PREFIX)
+    block: bytes = file.info.get("exif") or b""
+    return block.removeprefix(_exif.PREFIX)
+
+
+def _dpi(file: Image.Image) -> tuple[float, float] | None:
+    x, y = (float(side) for side in file.info.get("dpi") or (0, 0))
+    return (x, y) if x > 1 and y > 1 else None  # Pillow gives (1, 1) for a TIFF file that does not say
+
+
+def _jpeg(photo: Photo, file: Image.Image, stream: BinaryIO) -> Photo:
+    segments: list[tuple[int, bytes]] = []
+    comments, iptc, xmp, notes = [], b"", b"", list(photo.notes)
+    for name, data in getattr(file, "applist", ()):
+        if name == "COM":
+            comments.append(data)
+        elif data.startswith(JPEG_XMP):
+            xmp = data[len(JPEG_XMP) :]
+        elif data.startswith(PHOTOSHOP):
+            iptc += data[len(PHOTOSHOP) :]
+        elif name not in STRUCTURAL and not data.startswith(_exif.PREFIX):
+            segments.append((APP + int(name[3:]), data))
+    if any(name == "APP11" for name, _ in getattr(file, "applist", ())):
+        notes.append("content credentials (C2PA) left out, since they vouch for the pixels before")
+    if getattr(file, "n_frames", 1) > 1:
+        notes.append(f"{file.n_frames - 1} further pictures inside (gain map or depth) left out")  # type: ignore[attr-defined]
+    if b"MotionPhoto" in xmp or b"MicroVideo" in xmp:
+        notes.append("the motion clip behind the picture is left out")
+    return replace(
+        photo, comments=tuple(comments), iptc=iptc, xmp=xmp, segments=tuple(segments), notes=tuple(notes)
+    )
+
+
+def _png(photo: Photo, file: Image.Image, stream: BinaryIO) -> Photo:
+    xmp, text, chunks = png.metadata(png.read_chunks(stream))
+    return replace(photo, xmp=xmp, text=text, chunks=chunks, lossless=True)
+
+
+def _tiff(photo: Photo, file: Any, stream: BinaryIO) -> Photo:
+    tags = file.tag_v2
+    resources = _bytes(tags.get(tiff.PHOTOSHOP)) or tiff.resources(_bytes(tags.get(tiff.IPTC)))
+    return replace(photo, xmp=_bytes(tags.get(tiff.XMP)), iptc=resources, lossless=True)
+
+
+def _bytes(value: object) -> bytes:
+    if isinstance(value, tuple):
+        return bytes(value) if all(isinstance(item, int) and 0 <= item < 256 for item in value) else b""
+    return value if isinstance(value, bytes) else b""
+
+
+def _modern(photo: Photo, file: Image.Image, stream: BinaryIO) -> Photo:
+    """Of WebP and AVIF."""
+    stream.seek(0)
+    head = stream.read(1 << 16)
+    notes = photo.notes
+    depth = head.find(b"pixi")
+    if file.format == "AVIF" and depth >= 0 and len(head) > depth + 9 and head[depth + 9] > 8:
+        notes = (*notes, f"{head[depth + 9]} bits per channel are read as 8")
+    lossless = file.format == "WEBP" and b"VP8L" in head
+    return replace(photo, xmp=file.info.get("xmp") or b"", lossless=lossless, notes=notes)
+
+
+def _gif(photo: Photo, file: Image.Image, stream: BinaryIO) -> Photo:
+    comment = file.info.get("comment")
+    return replace(photo, comments=(comment,) if comment else (), lossless=True)
+
+
+def _plain(photo: Photo, file: Image.Image, stream: BinaryIO) -> Photo:
+    return replace(photo, lossless=True)
+
+
+def _heif(path: Path, max_pixels: int) -> Photo:
+    from restorect_edge.media.heif import read_heif
+
+    return read_heif(path, max_pixels)
+
+
+def _raw(path: Path, max_pixels: int) -> Photo:
+    from restorect_edge.media.raw import read_raw
+
+    return read_raw(path, max_pixels)
+
+
+METADATA: dict[str, Callable[[Photo, Any, BinaryIO], Photo]] = {
+    "AVIF": _modern,
+    "GIF": _gif,
+    "JPEG": _jpeg,
+    "MPO": _jpeg,
+    "PNG": _png,
+    "TIFF": _tiff,
+    "WEBP": _modern,
+}
+OWN_READERS: dict[str, Callable[[Path, int], Photo]] = {"HEIF": _heif, "RAW": _raw}

@@ -1,0 +1,69 @@
+"""HEIC and HEIF files through pillow-heif, in the depth they have."""
+
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from restorect_edge.media import exif as _exif
+from restorect_edge.media.opening import check_pixels, needs_photo
+from restorect_edge.media.photo import Levels, Photo
+
+__all__ = ["read_heif", "write_heif"]
+
+
+def read_heif(path: Path, max_pixels: int) -> Photo:
+    """Decode the primary picture, turned upright; 10 and 12 bits become 16.
+
+    Raises:
+        MissingDependencyError: pillow-heif is not installed.
+    """
+    library = _library()
+    try:
+        file = library.open_heif(path, convert_hdr_to_8bit=False)
+    except (ValueError, RuntimeError, SyntaxError) as error:
+        raise OSError(str(error) or "not a HEIF file") from error
+    check_pixels(path, file.size, max_pixels)
+    image = file[file.primary_index]
+    info = dict(image.info)
+    library.set_orientation(info)  # the decoder has turned the pixels already
+    values = np.asarray(image)
+    notes = [f"{len(file) - 1} further pictures inside are left out"] if len(file) > 1 else []
+    if info.get("depth_images"):
+        notes.append("the depth map inside is left out")
+    return Photo(
+        pixels=_channels(values, slice(3)),
+        alpha=_channels(values, 3) if values.ndim == 3 and values.shape[2] == 4 else None,
+        exif=(info.get("exif") or b"").removeprefix(_exif.PREFIX),
+        icc_profile=info.get("icc_profile") or b"",
+        xmp=info.get("xmp") or b"",
+        notes=tuple(notes),
+    )
+
+
+def _channels(values: Any, which: Any) -> Levels:
+    if values.ndim == 2:
+        values = np.repeat(values[..., None], 3, axis=2)
+    chosen: Levels = np.ascontiguousarray(values[..., which])
+    return chosen
+
+
+def write_heif(stream: BinaryIO, pixels: Levels, like: Photo, exif: bytes, quality: int) -> None:
+    """Encode (H, W, 3 or 4) with HEVC: uint8 in 8 bits, uint16 in 10."""
+    library = _library()
+    deep = pixels.dtype != np.uint8
+    mode = ("RGB" if pixels.shape[2] == 3 else "RGBA") + (";16" if deep else "")
+    height, width = pixels.shape[:2]
+    file = library.from_bytes(mode=mode, size=(width, height), data=np.ascontiguousarray(pixels).tobytes())
+    kept = {"exif": _exif.PREFIX + exif if exif else None, "xmp": like.xmp or None}
+    if like.icc_profile:
+        file[0].info.update(icc_profile=like.icc_profile, icc_profile_type="prof")
+    file.save(stream, quality=quality, chroma=444, **{key: value for key, value in kept.items() if value})
+
+
+def _library() -> Any:
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise needs_photo("reading HEIC") from error
+    return pillow_heif

@@ -1,0 +1,61 @@
+"""Raw files of cameras through LibRaw (rawpy): developed in 16 bits, with the camera's white balance."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from restorect_edge.media import exif as _exif
+from restorect_edge.media.opening import check_pixels, needs_photo
+from restorect_edge.media.photo import Photo
+
+__all__ = ["read_raw"]
+
+
+def read_raw(path: Path, max_pixels: int) -> Photo:
+    """Develop a raw file as sRGB of 16 bits, upright, its brightness as exposed.
+
+    Raises:
+        MissingDependencyError: rawpy is not installed.
+    """
+    library = _library()
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    try:
+        with library.imread(str(path)) as raw:
+            check_pixels(path, (raw.sizes.width, raw.sizes.height), max_pixels)
+            pixels = raw.postprocess(use_camera_wb=True, no_auto_bright=True, output_bps=16)
+    except library.LibRawError as error:
+        raise OSError(_words(error)) from error
+    return Photo(
+        pixels=np.ascontiguousarray(pixels),
+        exif=_tags(path),
+        lossless=True,
+        notes=("developed with the camera's white balance, in sRGB",),
+    )
+
+
+def _words(error: Exception) -> str:
+    first = error.args[0] if error.args else error
+    return first.decode(errors="replace") if isinstance(first, bytes) else str(first)
+
+
+def _tags(path: Path) -> bytes:
+    """Return what describes the photograph, of the makers' formats that are built like TIFF."""
+    exif = Image.Exif()
+    try:
+        with path.open("rb") as stream:
+            exif.load_from_fp(stream)
+            exif.pop(_exif.ORIENTATION, None)
+            return _exif.described(exif)
+    except (OSError, ValueError, SyntaxError, KeyError, TypeError):
+        return b""
+
+
+def _library() -> Any:
+    try:
+        import rawpy
+    except ImportError as error:
+        raise needs_photo("developing raw files") from error
+    return rawpy

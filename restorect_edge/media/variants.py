@@ -1,0 +1,89 @@
+"""TIFF files that Pillow does not take (floating point, planes of 16 bits, rare compressions), through
+tifffile."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from restorect_edge.errors import UsageError
+from restorect_edge.media import exif as _exif
+from restorect_edge.media.opening import check_pixels, needs_photo
+from restorect_edge.media.photo import Levels, Photo
+
+__all__ = ["is_tiff", "read_variant"]
+
+MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+KINDS = ("RGB", "MINISBLACK", "MINISWHITE")
+
+
+def is_tiff(path: Path) -> bool:
+    """Whether a file begins as TIFF files do."""
+    with path.open("rb") as stream:
+        return stream.read(4) in MAGIC
+
+
+def read_variant(path: Path, max_pixels: int) -> Photo:
+    """Decode the first page; floating point in [0, 1] becomes 16 bits.
+
+    Raises:
+        MissingDependencyError: tifffile is not installed.
+        UsageError: other colors than gray and RGB, or values out of range.
+    """
+    library = _library()
+    try:
+        with library.TiffFile(path) as file:
+            page = file.pages[0]
+            check_pixels(path, (page.imagewidth, page.imagelength), max_pixels)
+            if page.photometric.name not in KINDS or (len(file.pages) > 1 and not page.is_reduced):
+                raise UsageError(
+                    f"'{path}' is a TIFF file of {len(file.pages)} pages in {page.photometric.name}; one "
+                    "page of gray or RGB is read"
+                )
+            values, planar = page.asarray(), int(page.planarconfig) == 2
+            inverted = page.photometric.name == "MINISWHITE"
+    except (library.TiffFileError, RuntimeError) as error:
+        raise OSError(str(error)) from error
+    if planar and values.ndim == 3:
+        values = np.moveaxis(values, 0, -1)
+    return _photo(_levels(values, path, inverted), path)
+
+
+def _levels(values: NDArray[Any], path: Path, inverted: bool) -> Levels:
+    if values.dtype not in (np.uint8, np.uint16):
+        low, high = float(values.min()), float(values.max())
+        if not np.issubdtype(values.dtype, np.floating) or not (low >= 0 and high <= 1):
+            raise UsageError(
+                f"'{path}' has {values.dtype} values from {low:.4g} to {high:.4g}; 8 and 16 bits are read, "
+                "and floating point from 0 to 1: scale it first"
+            )
+        values = np.rint(values.astype(np.float64) * 65535).astype(np.uint16)
+    levels: Levels = np.iinfo(values.dtype).max - values if inverted else values
+    return levels
+
+
+def _photo(values: Levels, path: Path) -> Photo:
+    gray = values.ndim == 2 or values.shape[2] < 3
+    stacked = values[..., None] if values.ndim == 2 else values
+    rgb = np.repeat(stacked[..., :1], 3, axis=2) if gray else stacked[..., :3]
+    exif = Image.Exif()
+    with path.open("rb") as stream:
+        exif.load_from_fp(stream)
+        block = _exif.described(exif)
+    return Photo(
+        pixels=np.ascontiguousarray(rgb),
+        alpha=np.ascontiguousarray(stacked[..., -1]) if stacked.shape[2] in (2, 4) else None,
+        gray=gray,
+        exif=block,
+        lossless=True,
+    )
+
+
+def _library() -> Any:
+    try:
+        import tifffile
+    except ImportError as error:
+        raise needs_photo("reading this kind of TIFF file") from error
+    return tifffile
