@@ -9,6 +9,7 @@ import pytest
 from restorect_edge.cli.run import main
 from restorect_edge.errors import BackendError
 from restorect_edge.media import video
+from restorect_edge.media.video import camera
 
 av = pytest.importorskip("av")
 
@@ -21,7 +22,7 @@ def frames(path):
 @pytest.fixture
 def synthetic(monkeypatch):
     """Let cameras be FFmpeg's own sources, which give frames as a device does."""
-    monkeypatch.setitem(video.CAMERAS, sys.platform, "lavfi")
+    monkeypatch.setitem(camera.FORMATS, sys.platform, "lavfi")
     return "testsrc=size=96x64:rate=1000:duration=0.2,setpts=PTS+9000/TB"
 
 
@@ -50,7 +51,7 @@ def test_interrupting_a_camera_completes_the_file(tmp_path, synthetic):
 
 
 def test_a_camera_that_is_lost_leaves_what_it_gave(tmp_path, synthetic, monkeypatch):
-    read = video._camera_frames
+    read = camera._frames
 
     def unplugged(container, stream):
         def decode(stream):
@@ -59,7 +60,7 @@ def test_a_camera_that_is_lost_leaves_what_it_gave(tmp_path, synthetic, monkeypa
 
         yield from read(SimpleNamespace(decode=decode), stream)
 
-    monkeypatch.setattr(video, "_camera_frames", unplugged)
+    monkeypatch.setattr(camera, "_frames", unplugged)
     with pytest.raises(BackendError, match=r"was lost \(.*No such device.*\); the 1 frame before is in"):
         video.restore_camera(synthetic, tmp_path / "out.mp4", lambda rgb: rgb)
     assert len(frames(tmp_path / "out.mp4")) == 1

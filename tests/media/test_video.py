@@ -12,6 +12,7 @@ from restorect_edge import load
 from restorect_edge.cli.run import main
 from restorect_edge.media import video
 from restorect_edge.media.photos import photos
+from restorect_edge.media.video.color import NUMBERS, Color, color_of, encoded, rgb_of
 
 av = pytest.importorskip("av")
 
@@ -27,11 +28,15 @@ def make(path, *, matrix="bt601", levels="limited", audio=False, size=SIZE):
         stream = container.add_stream("libx264", rate=25, options={"crf": "0"})
         stream.width, stream.height, stream.pix_fmt = size[1], size[0], "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
-        stream.codec_context.colorspace = video.NUMBERS[matrix]
+        stream.codec_context.colorspace = NUMBERS[matrix]
         stream.codec_context.color_range = 2 if levels == "full" else 1
         sound = container.add_stream("aac", rate=8000, layout="mono") if audio else None
         for index, time in enumerate(TIMES):
-            frame = video._frame(np.ascontiguousarray(scene[:, index : index + size[1]]), matrix, levels)
+            frame = encoded(
+                np.ascontiguousarray(scene[:, index : index + size[1]]),
+                Color(matrix=matrix, full=levels == "full"),
+                "yuv420p",
+            )
             frame.pts, frame.time_base = time, Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -46,6 +51,12 @@ def make(path, *, matrix="bt601", levels="limited", audio=False, size=SIZE):
 def frames(path):
     with av.open(str(path)) as container:
         return list(container.decode(video=0))
+
+
+def viewed(frame):
+    """The frame as the network is shown it, with the names of its matrix and range."""
+    color = color_of(frame)
+    return rgb_of(frame, color), color.matrix, "full" if color.full else "limited"
 
 
 def scaled(rgb, matrix, levels):
@@ -70,8 +81,8 @@ def test_times_and_colours_are_kept(tmp_path, colours, capsys):
     assert capsys.readouterr().out == f"{tmp_path / 'out.mp4'}\n"
     found = frames(tmp_path / "out.mp4")
     assert [round(1000 * frame.time) for frame in found] == TIMES
-    before = [video._rgb(frame) for frame in frames(source)]
-    after = [video._rgb(frame) for frame in found]
+    before = [viewed(frame) for frame in frames(source)]
+    after = [viewed(frame) for frame in found]
     assert {(m, r) for _, m, r in before} == {(m, r) for _, m, r in after} == {colours}
     assert np.mean(after[0][0]) > 1.5 * np.mean(before[0][0])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["dark.mp4", "out.mp4"]
@@ -83,9 +94,9 @@ def test_the_picture_is_the_runtimes(tmp_path):
         for levels in ("full", "limited"):
             source = make(tmp_path / f"{matrix}-{levels}.mp4", matrix=matrix, levels=levels)
             out = tmp_path / "same.mp4"
-            assert video.restore_video(source, out, lambda rgb: rgb) == len(TIMES)
+            assert video.restore_video(source, out, lambda rgb: rgb).frames == len(TIMES)
             for one, other in zip(frames(source), frames(out), strict=True):
-                off = video._rgb(one)[0].astype(int) - video._rgb(other)[0]
+                off = viewed(one)[0].astype(int) - viewed(other)[0]
                 assert abs(off.mean()) < 0.5
                 assert np.abs(off).mean() < 3
 
@@ -104,7 +115,7 @@ def test_audio_is_copied(tmp_path):
 def test_a_rotation_becomes_part_of_the_pictures(tmp_path):
     """The matrix that phones write for a picture held upright: a quarter turn clockwise."""
     source = make(tmp_path / "dark.mp4")
-    before = [video._rgb(frame)[0] for frame in frames(source)]
+    before = [viewed(frame)[0] for frame in frames(source)]
     content = bytearray(source.read_bytes())
     matrix = content.index(b"tkhd") + 44
     one = 1 << 16
@@ -143,8 +154,8 @@ def test_colours_that_ffmpeg_converts_are_those_of_the_formula(matrix, levels, h
     rgb = np.random.default_rng(3).integers(0, 256, (height, 32, 3), dtype=np.uint8)
     frame = av.VideoFrame.from_ndarray(scaled(rgb, matrix, levels), format="yuv444p")
     if named:
-        frame.colorspace, frame.color_range = video.NUMBERS[matrix], 2 if levels == "full" else 1
-    found, *colours = video._rgb(frame)
+        frame.colorspace, frame.color_range = NUMBERS[matrix], 2 if levels == "full" else 1
+    found, *colours = viewed(frame)
     assert colours == [matrix, levels]
     assert np.abs(found.astype(int) - rgb).max() <= 2
 
@@ -232,15 +243,15 @@ def test_sound_alone_is_no_video(tmp_path, capsys):
     assert "holds no video stream" in capsys.readouterr().err
 
 
-def test_odd_sides_are_named(tmp_path, capsys):
+def test_odd_sides_are_padded_and_said(tmp_path, capsys):
     with av.open(str(tmp_path / "odd.mkv"), "w") as container:
         stream = container.add_stream("ffv1", rate=25)
         stream.width, stream.height, stream.pix_fmt = 97, 63, "yuv444p"
         container.mux(stream.encode(av.VideoFrame(97, 63, "yuv444p")))
         container.mux(stream.encode(None))
-    assert run(tmp_path / "odd.mkv", tmp_path / "out.mp4") == 1
-    assert "H.264 takes even sides, and the video has 97×63" in capsys.readouterr().err
-    assert [p.name for p in tmp_path.iterdir()] == ["odd.mkv"]
+    assert run(tmp_path / "odd.mkv", tmp_path / "out.mp4") == 0
+    assert "97×63 is padded to 98×64: the encoder takes even sides" in capsys.readouterr().err
+    assert (frames(tmp_path / "out.mp4")[0].width, frames(tmp_path / "out.mp4")[0].height) == (98, 64)
 
 
 def test_what_exists_is_kept(tmp_path, capsys):
@@ -270,4 +281,4 @@ def test_options_of_videos_are_refused_for_images(tmp_path, capsys):
 
 def test_a_destination_that_is_no_video(tmp_path, capsys):
     assert run(make(tmp_path / "dark.mp4"), tmp_path / "out.gif") == 1
-    assert "possible: .m4v, .mkv, .mov, .mp4" in capsys.readouterr().err
+    assert "possible: .m4v, .mkv, .mov, .mp4, .webm" in capsys.readouterr().err
