@@ -3,43 +3,51 @@
 import argparse
 import os
 import sys
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
+from restorect_edge.batch.jobs import Job, beside, check_outputs, plan
+from restorect_edge.batch.journal import Row
+from restorect_edge.batch.pipeline import Settings, blended
+from restorect_edge.batch.session import Session
 from restorect_edge.cli.command import Parser, run
-from restorect_edge.errors import RestorectError, UsageError
+from restorect_edge.errors import MissingDependencyError, RestorectError, UsageError
 from restorect_edge.inference.base import Runtime
 from restorect_edge.inference.video.stream import FrameRestorer
-from restorect_edge.media import imagefiles, video
+from restorect_edge.media import video
+from restorect_edge.media.formats import READABLE, VIDEO_SUFFIXES
+from restorect_edge.media.opening import MAX_PIXELS
 from restorect_edge.targets.loading import load
 from restorect_edge.targets.registry import RUNTIMES
 
-EXAMPLES = """  python -m restorect_edge.run lowlight-small dark.jpg -o bright.jpg
-  python -m restorect_edge.run out/lowlight-small-openvino-fp32-400x600 photos -o restored
+EXAMPLES = """  python -m restorect_edge.run lowlight-small dark.jpg
+  python -m restorect_edge.run out/lowlight-small-openvino-fp32-400x600 photos -o restored --report report.csv
   python -m restorect_edge.run out/lowlight-small-onnx-fp32-split-dynamic big.png -o big-bright.png --tile 512
   python -m restorect_edge.run out/lowlight-small-onnx-fp32-split-dynamic dark.mp4 -o out.mp4 --prior-every 8
-  python -m restorect_edge.run lowlight-nano --camera /dev/video0 -o bright.mp4
+  python -m restorect_edge.run lowlight-nano --camera 0 -o bright.mp4
 
 OUT is a file for one input file and a folder for anything else; folders keep their structure and names.
-Videos are written with H.264 (.mp4, .m4v, .mov, .mkv), their audio copied; Ctrl-C ends a camera's recording,
-and leaves no file of a video. They need the extra 'video'.
+Without -o the result lies beside the input: dark-restored.jpg, photos-restored/.
 
-Reads and writes 8-bit JPEG, PNG, TIFF and WebP and 16-bit PNG. EXIF data with its orientation, colour
-profile and resolution are kept. A file that cannot be restored is reported, the others go on, and the
-exit code is 1.
+Photographs: JPEG, PNG, TIFF, WebP, AVIF, BMP, JPEG 2000, PPM, TGA and GIF, in gray, RGB, palette and CMYK,
+with alpha, in 8 and 16 bits; with the extra 'photo' HEIC, raw files (written as 16-bit TIFF) and rare TIFFs.
+EXIF (its preview is remade), XMP, IPTC, comments, PNG text, color profiles, resolution and date are kept;
+what a format cannot hold is said. Gray stays gray, 16 bits stay 16, and lossless files stay lossless.
+
+A file that cannot be restored is reported, the others go on, and the exit code is 1. A folder that was
+interrupted (Ctrl-C, SIGTERM, a crash) goes on where it stopped when the same command is given again.
+
+Videos: whatever FFmpeg opens (extra 'video'), written as .mp4, .m4v, .mov, .mkv or .webm with all sound and
+subtitle tracks, chapters and metadata that the container holds. Ctrl-C ends a camera's recording, and leaves
+no file of a video.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """An image to restore and where the result goes."""
-
-    source: Path
-    destination: Path
+WORKERS = 2
 
 
 def parser() -> Parser:
@@ -49,30 +57,90 @@ def parser() -> Parser:
         "artifact", metavar="ARTIFACT", help="directory that an export made; or weights, by name or file"
     )
     p.add_argument("inputs", metavar="INPUT", nargs="*", type=Path, help="images and folders, or a video")
-    p.add_argument("--camera", metavar="DEVICE", help="record from a camera, such as /dev/video0")
+    p.add_argument("-o", "--output", metavar="OUT", help="file or folder; default: beside the input")
+    p.add_argument("--overwrite", action="store_true", help="replace files that exist")
     p.add_argument(
-        "--prior-every", type=int, default=1, metavar="K", help="run the prior every K frames; default 1"
+        "--strength", type=float, default=1.0, metavar="S", help="0 (the input) to 1 (restored); default 1"
     )
-    p.add_argument(
-        "--smooth",
-        type=float,
-        default=0.0,
-        metavar="A",
-        help="share of latent and brightness kept from frame to frame, 0 to below 1; default 0",
-    )
-    p.add_argument("-o", "--output", metavar="OUT", required=True, help="file or folder")
     p.add_argument("--tile", type=int, metavar="N", help="side of what each tile contributes, in pixels")
     p.add_argument("--device", default="auto", metavar="D", help="such as cpu, gpu, cuda; default auto")
     p.add_argument(
         "--runtime", metavar="R", help=f"back end, if not the artifact's own: {', '.join(RUNTIMES)}"
     )
     p.add_argument("--threads", type=int, metavar="N", help="CPU threads; default: the back end decides")
-    p.add_argument("--overwrite", action="store_true", help="replace files that exist")
-    p.add_argument(
-        "--quality", type=int, default=95, metavar="Q", help="of JPEG and WebP, 1 to 100; default 95"
-    )
     p.add_argument("-v", "--verbose", action="store_true", help="show the timing of each image")
+    _add_photo_options(p)
+    _add_video_options(p)
     return p
+
+
+def _add_photo_options(p: Parser) -> None:
+    g = p.add_argument_group("photographs and folders")
+    g.add_argument(
+        "--quality", type=int, default=95, metavar="Q", help="of JPEG, WebP, AVIF, HEIC, 1 to 100; default 95"
+    )
+    g.add_argument("--skip-existing", action="store_true", help="restore only files that have no output yet")
+    g.add_argument(
+        "--recursive",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="look into sub-folders; default yes",
+    )
+    g.add_argument(
+        "--report", type=Path, metavar="FILE", help="write what became of each file, .csv or .json"
+    )
+    g.add_argument(
+        "--workers",
+        type=int,
+        default=WORKERS,
+        metavar="N",
+        help=f"threads that decode and encode beside the network; default {WORKERS}, 0: everything in turn",
+    )
+    g.add_argument(
+        "--max-megapixels",
+        type=float,
+        default=MAX_PIXELS / 1e6,
+        metavar="M",
+        help=f"largest photograph; default {MAX_PIXELS // 1_000_000}",
+    )
+
+
+def _add_video_options(p: Parser) -> None:
+    defaults = video.VideoOptions()
+    g = p.add_argument_group("videos and cameras")
+    g.add_argument("--camera", metavar="DEVICE", help="record: a number, /dev/video0, or rtsp://HOST/PATH")
+    g.add_argument(
+        "--prior-every", type=int, default=1, metavar="K", help="run the prior every K frames; default 1"
+    )
+    g.add_argument(
+        "--smooth",
+        type=float,
+        default=0.0,
+        metavar="A",
+        help="share of latent and brightness kept from frame to frame, 0 to below 1; default 0",
+    )
+    g.add_argument("--encoder", metavar="NAME", help="such as libx264 (default), libx265, libsvtav1, ffv1")
+    g.add_argument("--crf", type=int, metavar="N", help="quality, 0 (best) to 63; default 18 for libx264")
+    g.add_argument(
+        "--audio",
+        default=defaults.audio,
+        metavar="HOW",
+        help="copy (default), encode what the container cannot hold, or drop that",
+    )
+    g.add_argument("--tone-map", action="store_true", help="bring HDR (PQ, HLG) to SDR, which is restored")
+    g.add_argument(
+        "--deinterlace",
+        action=argparse.BooleanOptionalAction,
+        default=defaults.deinterlace,
+        help="make whole frames of two fields; default yes",
+    )
+    g.add_argument(
+        "--max-damaged",
+        type=float,
+        default=defaults.max_damaged,
+        metavar="S",
+        help=f"share of frames that may be damaged, 0 to 1; default {defaults.max_damaged:g}",
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,135 +149,160 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    if not 1 <= args.quality <= 100:
-        raise UsageError(f"--quality is 1 to 100, got {args.quality}")
-    if args.camera or any(path.suffix.lower() in video.READABLE for path in args.inputs):
+    settings = Settings(
+        tile=args.tile,
+        quality=args.quality,
+        strength=args.strength,
+        max_pixels=round(args.max_megapixels * 1e6),
+    )
+    if args.workers < 0:
+        raise UsageError(f"--workers is 0 or more, got {args.workers}")
+    if args.camera or _is_video(args.inputs, args.output):
         return _run_video(args)
     if not args.inputs:
         raise UsageError("give an INPUT to restore, or --camera DEVICE; see: restorect-edge run --help")
     if args.prior_every != 1 or args.smooth:
         raise UsageError("--prior-every and --smooth are for videos and cameras; leave them out for images")
-    jobs = plan(args.inputs, args.output)
-    check_outputs(jobs, overwrite=args.overwrite)
-    with load(args.artifact, device=args.device, threads=args.threads, runtime=args.runtime) as restore:
-        _say(f"{len(jobs)} image{'' if len(jobs) == 1 else 's'}, {restore.provider}")
-        failed = _restore_all(restore, jobs, args)
-    if failed:
-        raise UsageError(f"{failed} of {len(jobs)} images were not restored; the messages above say why")
-    print(args.output)
+    return _run_photos(args, settings)
+
+
+def _is_video(inputs: Sequence[Path], output: str | None) -> bool:
+    """Whether a video is meant: by an input's suffix, or, of files that can be both, by the output's."""
+    files = [path for path in inputs if not path.is_dir()]
+    if any(path.suffix.lower() in VIDEO_SUFFIXES for path in files):
+        return True
+    named = output is not None and Path(output).suffix.lower() in video.SUFFIXES and not Path(output).is_dir()
+    still = {suffix for suffix in READABLE if suffix not in (".gif", ".png", ".webp", ".avif")}
+    return named and len(files) == len(inputs) == 1 and files[0].suffix.lower() not in still
+
+
+def _load(args: argparse.Namespace) -> Runtime:
+    return load(args.artifact, device=args.device, threads=args.threads, runtime=args.runtime)
+
+
+def _run_photos(args: argparse.Namespace, settings: Settings) -> int:
+    """Restore pictures, whole folders of them too."""
+    found = plan(args.inputs, args.output, recursive=args.recursive)
+    session = Session(
+        found,
+        settings,
+        command={key: getattr(args, key) for key in ("artifact", "inputs", "runtime", "device")},
+        overwrite=args.overwrite,
+        skip_existing=args.skip_existing,
+        report=args.report,
+        say=_say,
+    )
+    try:
+        with _load(args) as restore:
+            _say(session.opening_words(restore.provider))
+            errors = _restore_all(session, restore, args, single=len(found.jobs) == 1)
+    except KeyboardInterrupt:
+        _say(session.interrupted_words())
+        raise
+    for line in session.closing_words():
+        _say(line)
+    session.check(errors)
+    for path in found.outputs:
+        print(path)
     return 0
+
+
+def _restore_all(
+    session: Session, restore: Runtime, args: argparse.Namespace, *, single: bool
+) -> list[RestorectError]:
+    """Restore every image and return the errors; a single one's own error is raised."""
+    errors: list[RestorectError] = []
+    extras: set[str] = set()
+    outcomes = session.run(restore, workers=args.workers)
+    for row, error in tqdm(outcomes, total=len(session.jobs), unit="image", file=sys.stderr, disable=None):
+        if error is None:
+            if args.verbose:
+                _say(timing_line(row))
+            continue
+        if single:
+            raise error
+        errors.append(error)
+        if isinstance(error, MissingDependencyError):
+            if error.extra in extras:  # of a folder of HEIC files one line is enough
+                continue
+            extras.add(error.extra)
+        _say(f"error: {_named(error, row.source)}")
+    return errors
+
+
+def _named(error: RestorectError, source: str) -> str:
+    """Return an error's words with the file in them, once."""
+    words = " ".join(str(error).splitlines())
+    return words if source in words else f"'{source}': {words}"
+
+
+def timing_line(row: Row) -> str:
+    """Return a line about the time that an image took."""
+    stages = {key.removesuffix("_ms"): value for key, value in asdict(row).items() if key.endswith("_ms")}
+    shown = ", ".join(f"{stage} {value:.1f} ms" for stage, value in stages.items() if value is not None)
+    return f"{row.source} {row.width}×{row.height}: {shown}"
 
 
 def _run_video(args: argparse.Namespace) -> int:
     """Restore one video or camera into one file."""
-    if len(args.inputs) + bool(args.camera) != 1:
-        raise UsageError("one video or one --camera at a time, and no images beside it")
-    if args.inputs and not args.inputs[0].is_file():
-        raise UsageError(f"no video at '{args.inputs[0]}'")
-    out = Path(args.output)
-    if args.inputs and out.exists() and out.samefile(args.inputs[0]):
-        raise UsageError(f"'{out}' is the input itself; choose another -o")
-    video.check_destination(out)
-    check_outputs([Job(out, out)], overwrite=args.overwrite)
-    with load(args.artifact, device=args.device, threads=args.threads, runtime=args.runtime) as runtime:
-        restore = FrameRestorer(runtime, prior_every=args.prior_every, smooth=args.smooth, tile=args.tile)
+    out = _video_output(args)
+    options = video.VideoOptions(
+        encoder=args.encoder,
+        crf=args.crf,
+        audio=args.audio,
+        tone_map=args.tone_map,
+        deinterlace=args.deinterlace,
+        max_damaged=args.max_damaged,
+    )
+    with _load(args) as runtime:
+        restore = _frames(runtime, args)
         if args.camera:
-            frames, dropped = video.restore_camera(args.camera, out, restore)
+            frames, dropped = video.restore_camera(args.camera, out, restore, options=options)
             _say(f"{frames} frames, {dropped} dropped, {runtime.provider}")
         else:
-            _say(f"{video.restore_video(args.inputs[0], out, restore)} frames, {runtime.provider}")
+            done = video.restore_video(args.inputs[0], out, restore, options=options, say=_say)
+            _say(f"{done.frames} frames, {runtime.provider}")
     print(out)
     return 0
 
 
-def plan(inputs: Sequence[Path], output: str) -> list[Job]:
-    """Pair every image of the inputs with its destination.
-
-    Args:
-        inputs: files and folders; folders are searched below, without hidden files.
-        output: a file if the only input is a file, else a folder. A name with a suffix is a file unless it
-            ends in a slash or such a folder exists.
+def _video_output(args: argparse.Namespace) -> Path:
+    """Return where a video goes.
 
     Raises:
-        UsageError: a missing input, no image in a folder, an output that is not one, or two inputs that
-            would get the same destination.
+        UsageError: more than one input, none, or an output that cannot be written.
     """
-    out = Path(output)
-    if len(inputs) == 1 and inputs[0].is_file() and out.suffix and not (output.endswith("/") or out.is_dir()):
-        imagefiles.check_suffix(out)
-        return [Job(inputs[0], out)]
-    if out.is_file():
-        raise UsageError(f"'{out}' is a file; for several images or a folder, -o names a folder")
-    jobs = [job for source in inputs for job in _jobs(source, out)]
-    taken: dict[Path, Path] = {}
-    for job in jobs:
-        first = taken.setdefault(job.destination, job.source)
-        if first != job.source:
-            raise UsageError(
-                f"'{first}' and '{job.source}' would both become '{job.destination}'; run them apart"
-            )
-    return list(dict.fromkeys(jobs))
+    if len(args.inputs) + bool(args.camera) != 1:
+        raise UsageError("one video or one --camera at a time, and no images beside it")
+    if args.inputs and not args.inputs[0].is_file():
+        raise UsageError(f"no video at '{args.inputs[0]}'")
+    if args.output is None and args.camera:
+        raise UsageError("a camera's recording needs a name: -o NAME.mp4")
+    if args.output is None:
+        source = args.inputs[0]
+        own = source.suffix if source.suffix.lower() in video.SUFFIXES else ".mp4"
+        out = beside(source, own)
+    else:
+        out = Path(args.output)
+        if args.inputs and (out.is_dir() or args.output.endswith(os.sep)):
+            out = out / args.inputs[0].name
+    if args.inputs and out.exists() and out.samefile(args.inputs[0]):
+        raise UsageError(f"'{out}' is the input itself; choose another -o")
+    video.check_destination(out)
+    check_outputs([Job(out, out)], overwrite=args.overwrite)
+    return out
 
 
-def _jobs(source: Path, out: Path) -> list[Job]:
-    if source.is_file():
-        return [Job(source, out / source.name)]
-    if not source.is_dir():
-        raise UsageError(f"no image or folder at '{source}'")
-    found = [path for path in sorted(source.rglob("*")) if _is_image(path, source)]
-    if out.resolve() != source.resolve():  # what an earlier run left in a folder inside is no input
-        found = [path for path in found if not path.resolve().is_relative_to(out.resolve())]
-    if not found:
-        raise UsageError(f"no images in '{source}'; readable: {', '.join(sorted(imagefiles.FORMATS))}")
-    return [Job(path, out / path.relative_to(source)) for path in found]
+def _frames(runtime: Runtime, args: argparse.Namespace) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """Return what restores frames, one call each."""
+    restore = FrameRestorer(runtime, prior_every=args.prior_every, smooth=args.smooth, tile=args.tile)
+    if args.strength == 1:
+        return restore
 
+    def mixed(frame: NDArray[np.uint8]) -> NDArray[Any]:
+        return blended(frame, restore(frame), args.strength)
 
-def _is_image(path: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not hidden and path.suffix.lower() in imagefiles.FORMATS and path.is_file()
-
-
-def check_outputs(jobs: Sequence[Job], *, overwrite: bool) -> None:
-    """Raise `UsageError` before any work if a destination exists unwanted or cannot be made."""
-    for folder in {job.destination.parent for job in jobs}:
-        existing = next(path for path in (folder, *folder.parents) if path.exists())
-        if not existing.is_dir() or not os.access(existing, os.W_OK):
-            raise UsageError(f"cannot write below '{existing}'; choose another folder with -o")
-    there = [] if overwrite else [job.destination for job in jobs if job.destination.exists()]
-    if there:
-        more = f" and {len(there) - 1} more" if len(there) > 1 else ""
-        raise UsageError(f"'{there[0]}'{more} exists; use --overwrite to replace, or another -o")
-
-
-def _restore_all(restore: Runtime, jobs: Sequence[Job], args: argparse.Namespace) -> int:
-    """Restore every image and return how many failed; a single one's own error is raised."""
-    failed = 0
-    for job in tqdm(jobs, unit="image", file=sys.stderr, disable=None):
-        try:
-            line = restore_file(restore, job, tile=args.tile, quality=args.quality)
-        except RestorectError as error:
-            if len(jobs) == 1:
-                raise
-            failed += 1
-            _say(f"error: {job.source}: {error}")
-        else:
-            if args.verbose:
-                _say(line)
-    return failed
-
-
-def restore_file(restore: Runtime, job: Job, *, tile: int | None = None, quality: int = 95) -> str:
-    """Restore one file, 16-bit ones in floating point, and return a line about the time it took."""
-    started = time.perf_counter()
-    photo = imagefiles.read(job.source)
-    decoded = time.perf_counter()
-    restored = restore(photo.image, tile=tile)
-    done = time.perf_counter()
-    imagefiles.write(job.destination, restored, like=photo, quality=quality)
-    height, width = photo.pixels.shape[:2]
-    stages = {"read": decoded - started, "write": time.perf_counter() - done}
-    shown = {**{k: 1e3 * v for k, v in stages.items()}, **restore.timings}
-    return f"{job.source} {width}×{height}: " + ", ".join(f"{k} {v:.1f} ms" for k, v in shown.items())
+    return mixed
 
 
 def _say(line: str) -> None:
