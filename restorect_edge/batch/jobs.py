@@ -10,7 +10,14 @@ from PIL import Image
 
 from restorect_edge.errors import UsageError
 from restorect_edge.media.folders import files_in
-from restorect_edge.media.formats import BY_SUFFIX, READABLE, VIDEO_SUFFIXES, WRITABLE, check_suffix
+from restorect_edge.media.formats import (
+    BY_SUFFIX,
+    READABLE,
+    READABLE_WORDS,
+    VIDEO_SUFFIXES,
+    WRITABLE,
+    check_suffix,
+)
 
 __all__ = ["RESTORED", "Job", "LeftOut", "Plan", "beside", "check_outputs", "plan"]
 
@@ -141,7 +148,7 @@ def _written_suffix(source: Path) -> str:
             own = f".{(file.format or '').lower()}"
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UsageError(
-            f"'{source}' is no picture or video that can be read; pictures: {', '.join(sorted(READABLE))}"
+            f"'{source}' is no picture or video that can be read; pictures: {READABLE_WORDS}"
         ) from error
     usual = {".jpeg": ".jpg", ".tiff": ".tif", ".mpo": ".jpg"}.get(own, own)
     return source.suffix + usual if usual in WRITABLE else source.suffix + ".png"
@@ -156,7 +163,7 @@ def _of_folder(folder: Path, out: Path, recursive: bool) -> tuple[list[Job], lis
     left_out = [LeftOut(path, _why(path)) for path in found if path.suffix.lower() not in READABLE]
     if not pictures:
         more = f"; there are {Plan((), tuple(left_out), ()).left_out_words()}" if left_out else ""
-        raise UsageError(f"no images in '{folder}'; readable: {', '.join(sorted(READABLE))}{more}")
+        raise UsageError(f"no images in '{folder}'; readable: {READABLE_WORDS}{more}")
     return _paired(folder, out, pictures), left_out
 
 

@@ -9,6 +9,7 @@ __all__ = [
     "BY_SUFFIX",
     "FORMATS",
     "READABLE",
+    "READABLE_WORDS",
     "VIDEO_SUFFIXES",
     "WRITABLE",
     "Format",
@@ -97,6 +98,8 @@ FORMATS = (
 BY_SUFFIX = {suffix: entry for entry in FORMATS for suffix in entry.suffixes}
 READABLE = frozenset(BY_SUFFIX)
 """Suffixes of pictures, in lower case."""
+READABLE_WORDS = "JPEG, PNG, TIFF, WebP, AVIF, HEIC, BMP, GIF, JPEG 2000, PPM, TGA and raw files"
+"""For messages."""
 WRITABLE = frozenset(suffix for suffix, entry in BY_SUFFIX.items() if not entry.written_as)
 VIDEO_SUFFIXES = frozenset(
     [

@@ -166,7 +166,7 @@ def error(capsys, code):
     [
         (["photos", "-o", "photos/a.png"], "is a file; for several images or a folder"),
         (["photos", "none.png", "-o", "out"], "no image or folder at 'none.png'"),
-        (["empty", "-o", "out"], "no images in 'empty'; readable: .3fr"),
+        (["empty", "-o", "out"], "no images in 'empty'; readable: JPEG, PNG"),
         (["photos/a.png", "-o", "out.dng"], "cannot write 'out.dng': choose one of"),
         (["photos", "photos/a.png", "other/a.png", "-o", "out"], "would both become 'out/a.png'"),
         (["photos", "-o", "photos/notes.txt/out"], "cannot write below 'photos/notes.txt'"),

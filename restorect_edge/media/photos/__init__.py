@@ -9,9 +9,9 @@ from PIL import Image, ImageOps
 from restorect_edge.errors import UsageError
 from restorect_edge.media.decoding import read_rgb
 from restorect_edge.media.folders import images_in
-from restorect_edge.media.formats import READABLE as SUFFIXES
+from restorect_edge.media.formats import READABLE_WORDS
 
-__all__ = ["SUFFIXES", "TASKS", "clean", "of_task", "open_rgb", "photo_paths", "photos"]
+__all__ = ["TASKS", "clean", "of_task", "open_rgb", "photo_paths", "photos"]
 
 TASKS = ("backlit", "lowlight", "underwater")
 """Tasks that photographs with clean targets are shipped for."""
@@ -25,7 +25,7 @@ def photo_paths(folder: Path = FOLDER) -> list[Path]:
         raise UsageError(f"no folder of images at '{folder}'")
     found = images_in(folder)
     if not found:
-        raise UsageError(f"no images in '{folder}'; readable: {', '.join(sorted(SUFFIXES))}")
+        raise UsageError(f"no images in '{folder}'; readable: {READABLE_WORDS}")
     return found
 
 

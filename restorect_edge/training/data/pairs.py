@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from restorect_edge.errors import UsageError
 from restorect_edge.media.decoding import read_rgb, size_of
 from restorect_edge.media.folders import images_in as pictures_in
-from restorect_edge.media.formats import READABLE
+from restorect_edge.media.formats import READABLE_WORDS
 
 __all__ = ["Levels", "Pair", "by_stem", "images_in", "matched", "read_rgb", "without_faults"]
 
@@ -107,7 +107,7 @@ def matched(
         notes = (f"skipped: {words}",)
     pairs = [Pair(name, file, clean[key]) for name, (key, file) in degraded.items() if name not in lonely]
     if not pairs:
-        raise UsageError(f"no images in '{folder}'; readable: {', '.join(sorted(READABLE))}")
+        raise UsageError(f"no images in '{folder}'; readable: {READABLE_WORDS}")
     return sorted(pairs, key=lambda pair: pair.name), notes
 
 

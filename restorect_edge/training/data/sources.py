@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from restorect_edge.errors import RestorectError, UsageError
 from restorect_edge.media.decoding import size_of
-from restorect_edge.media.formats import READABLE
+from restorect_edge.media.formats import READABLE_WORDS
 from restorect_edge.media.photos import open_rgb
 from restorect_edge.training.data.degradations import DEGRADATIONS, Degradation, degradation
 from restorect_edge.training.data.folders import PAIR_FOLDERS, has_pairs, list_pairs
@@ -236,7 +236,7 @@ def _nothing(folder: Path) -> str:
     wanted = ", ".join(f"{a}/ and {b}/" for a, b in PAIR_FOLDERS)
     return (
         f"nothing to train on in '{folder}': it must hold pairs ({wanted}, or a known dataset), or clean "
-        f"photographs ({', '.join(sorted(READABLE))}) for a task that has a degradation "
+        f"photographs ({READABLE_WORDS}) for a task that has a degradation "
         f"({', '.join(sorted(DEGRADATIONS))})"
     )
 
