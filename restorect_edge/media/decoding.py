@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from restorect_edge.errors import UsageError
-from restorect_edge.media import exif as _exif
-from restorect_edge.media import png, tiff
+from restorect_edge.media.codecs import exif as _exif
+from restorect_edge.media.codecs import png, tiff
+from restorect_edge.media.codecs.pixels import decoded
+from restorect_edge.media.codecs.variants import is_tiff, read_variant
 from restorect_edge.media.formats import format_of
 from restorect_edge.media.opening import MAX_PIXELS, naming, opened
 from restorect_edge.media.photo import Levels, Photo
-from restorect_edge.media.pixels import decoded
-from restorect_edge.media.variants import is_tiff, read_variant
 
 __all__ = ["read", "read_rgb", "size_of", "upright"]
 
@@ -253,13 +253,13 @@ def _plain(photo: Photo, file: Image.Image, stream: BinaryIO) -> Photo:
 
 
 def _heif(path: Path, max_pixels: int) -> Photo:
-    from restorect_edge.media.heif import read_heif
+    from restorect_edge.media.codecs.heif import read_heif
 
     return read_heif(path, max_pixels)
 
 
 def _raw(path: Path, max_pixels: int) -> Photo:
-    from restorect_edge.media.raw import read_raw
+    from restorect_edge.media.codecs.raw import read_raw
 
     return read_raw(path, max_pixels)
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from restorect_edge.errors import UsageError
-from restorect_edge.media import exif as _exif
-from restorect_edge.media import png, tiff
+from restorect_edge.media.codecs import exif as _exif
+from restorect_edge.media.codecs import png, tiff
 from restorect_edge.media.decoding import APP, COMMENT, JPEG_XMP, PHOTOSHOP, to_8_bits
 from restorect_edge.media.formats import Format, check_suffix, format_of
 from restorect_edge.media.photo import Levels, Photo
@@ -164,7 +164,7 @@ def _encode(stream: BinaryIO, kind: Format, pixels: Levels, like: Photo, quality
     if kind.name == "TIFF":
         tiff.write(stream, pixels, like, exif)
     elif kind.name == "HEIF":
-        from restorect_edge.media.heif import write_heif
+        from restorect_edge.media.codecs.heif import write_heif
 
         write_heif(stream, pixels, like, exif, quality)
     elif kind.name == "PNG" and pixels.dtype != np.uint8:

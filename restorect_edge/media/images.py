@@ -77,8 +77,8 @@ def _deep_words(name: str) -> str:
 
 
 def _from_pil(image: "Image.Image") -> tuple[NDArray[Any], Rewrap]:
+    from restorect_edge.media.codecs.pixels import from_image, is_16_bit
     from restorect_edge.media.decoding import upright
-    from restorect_edge.media.pixels import from_image, is_16_bit
 
     if is_16_bit(image):
         raise UsageError(_deep_words(str(getattr(image, "filename", "") or "image")))

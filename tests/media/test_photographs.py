@@ -14,10 +14,10 @@ import pytest
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from restorect_edge.errors import MissingDependencyError, UsageError
-from restorect_edge.media import tiff
+from restorect_edge.media.codecs import tiff
+from restorect_edge.media.codecs.exif import orientation
 from restorect_edge.media.decoding import read, read_rgb, size_of, upright
 from restorect_edge.media.encoding import write
-from restorect_edge.media.exif import orientation
 from restorect_edge.media.formats import FORMATS, check_suffix
 from restorect_edge.media.photo import Photo
 

@@ -10,7 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from restorect_edge.errors import BackendError
-from restorect_edge.inference.video.live import Latest
+from restorect_edge.media.live import Latest
 from restorect_edge.media.video.clock import Timeline
 from restorect_edge.media.video.color import color_of, rgb_of
 from restorect_edge.media.video.library import pyav

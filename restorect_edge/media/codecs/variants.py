@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from restorect_edge.errors import UsageError
-from restorect_edge.media import exif as _exif
+from restorect_edge.media.codecs import exif as _exif
 from restorect_edge.media.opening import check_pixels, needs_photo
 from restorect_edge.media.photo import Levels, Photo
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from restorect_edge.media import exif as _exif
+from restorect_edge.media.codecs import exif as _exif
 from restorect_edge.media.opening import check_pixels, needs_photo
 from restorect_edge.media.photo import Photo
 

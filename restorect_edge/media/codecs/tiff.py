@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from restorect_edge.media.exif import DESCRIPTIVE, EXPOSURE, ORIENTATION, POSITION, PREFIX
+from restorect_edge.media.codecs.exif import DESCRIPTIVE, EXPOSURE, ORIENTATION, POSITION, PREFIX
 from restorect_edge.media.photo import Levels, Photo
 
 __all__ = ["iim", "resources", "write"]
