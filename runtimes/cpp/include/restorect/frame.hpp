@@ -1,6 +1,6 @@
 // Camera and video frames: buffers of bytes in five layouts, and their conversion. The same formats, integers
-// and rounding as restorect_edge/media/frames.py, whose head has the formulas (ITU-R BT.601-7, BT.709-6, ITU-T
-// T.871).
+// and rounding as restorect_edge/media/frames.py, whose head has the formulas (ITU-R BT.601-7, BT.709-6,
+// ITU-T T.871).
 #pragma once
 
 #include <cstddef>
