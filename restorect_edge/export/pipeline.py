@@ -25,6 +25,7 @@ from restorect_edge.export.verify.check import Verification, check, run_referenc
 from restorect_edge.media.photos import of_task, photos
 from restorect_edge.models.graph import Graph, Shape
 from restorect_edge.targets.base import Target
+from restorect_edge.utils.foreign import foreign_errors
 
 __all__ = ["Traced", "artifact_path", "make", "make_one", "trace"]
 
@@ -115,10 +116,12 @@ def make_one(
     source, graphs, int8 = traced.source, traced.graphs, traced.int8
     with staged(path, overwrite=overwrite) as partial:
         progress(f"{target.name}: converting")
-        files = [target.convert(graph, partial, options) for graph in graphs]
-        if int8:
-            int8.write(partial)
-        notes = target.finish(partial, files, options)
+        # Each converter says what it knows; this is for what none of them foresaw.
+        with foreign_errors(f"{target.name} cannot be made of '{source.name}'"):
+            files = [target.convert(graph, partial, options) for graph in graphs]
+            if int8:
+                int8.write(partial)
+            notes = target.finish(partial, files, options)
         _write_golden(source, partial, graphs)
         if source.own:
             _write_reference(partial, graphs)

@@ -1,7 +1,6 @@
 """The graphs of a network, traced once with `torch.export` and shared by all targets."""
 
 import copy
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,7 +10,9 @@ from torch import nn
 
 from restorect_edge.errors import BackendError, UsageError
 from restorect_edge.models.student import SplitNetwork
+from restorect_edge.models.untraceable import why_untraceable
 from restorect_edge.spec import ImageSpec
+from restorect_edge.utils.foreign import hushed
 
 __all__ = ["Graph", "trace_split", "trace_whole"]
 
@@ -93,11 +94,11 @@ def _trace(
 ) -> torch.export.ExportedProgram:
     shapes = _dynamic_shapes(args, spec) if dynamic else None
     try:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*LeafSpec.*deprecated", FutureWarning)  # torch's own use
+        with torch.no_grad(), hushed():  # for torch prints the graph where a forward branches on values
             return torch.export.export(copy.deepcopy(module).eval(), args, dynamic_shapes=shapes)
     except Exception as error:  # torch.export raises its own family and more
-        raise BackendError(f"torch.export cannot trace {type(module).__name__}: {error}") from error
+        told = why_untraceable(error, dynamic=dynamic)
+        raise BackendError(f"torch.export cannot trace {type(module).__name__}: {told}") from error
 
 
 def _dynamic_shapes(args: tuple[torch.Tensor, ...], spec: ImageSpec) -> tuple[Any, ...]:

@@ -26,6 +26,7 @@ from restorect_edge.quantization.blocks import returned
 from restorect_edge.quantization.missing import require_nncf
 from restorect_edge.quantization.qdq import clean, store_weights
 from restorect_edge.quantization.scope import left_out
+from restorect_edge.utils.foreign import reason
 
 __all__ = ["QuantizedStudent", "one_thread", "planes", "quantize_student", "require_nncf", "trace_body"]
 
@@ -159,7 +160,7 @@ def _calibrated(
         except UsageError:
             raise
         except Exception as error:  # NNCF's exceptions share no base, and torch's come through
-            raise BackendError(f"NNCF cannot quantise this network: {error}") from error
+            raise BackendError(f"NNCF cannot quantise this network: {reason(error)}") from error
     return module
 
 

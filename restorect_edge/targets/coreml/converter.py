@@ -27,6 +27,7 @@ from restorect_edge.mil.library import library, quiet
 from restorect_edge.models.graph import Graph
 from restorect_edge.targets.coreml.ane import eligibility
 from restorect_edge.targets.options import PRECISIONS, ExportOptions
+from restorect_edge.utils.foreign import reason
 
 __all__ = ["LARGEST_SIDE", "OLDEST_TARGET", "convert", "deployment_targets", "finish"]
 
@@ -66,7 +67,8 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
             (path / "executorch_debug_handle_mapping.json").unlink(missing_ok=True)
         except Exception as error:  # the converter raises whatever comes to hand
             traceback.clear_frames(error.__traceback__)  # they hold a temporary folder of the converter
-            raise BackendError(f"coremltools cannot convert the {graph.role} graph: {error}") from error
+            told = reason(error)
+            raise BackendError(f"coremltools cannot convert the {graph.role} graph: {told}") from error
     return path
 
 

@@ -24,8 +24,12 @@ from restorect_edge.errors import BackendError, MissingDependencyError
 from restorect_edge.models.graph import Graph
 from restorect_edge.quantization.qdq import Q
 from restorect_edge.targets.options import ExportOptions
+from restorect_edge.utils.foreign import reason
 
 __all__ = ["convert", "finish"]
+
+SWITCHES = {"LITERT_TORCH_SHOW_PROGRESS": "n", "TF_CPP_MIN_LOG_LEVEL": "2"}
+"""Environment that keeps progress bars and what C++ code says of oneDNN off standard error."""
 
 
 def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
@@ -49,7 +53,8 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
             if options.precision == "fp16":
                 content = _with_half_weights(content)
         except Exception as error:  # torch, MLIR and the quantiser share no narrower base
-            raise BackendError(f"litert-torch cannot convert the {graph.role} graph: {error}") from error
+            told = reason(error)
+            raise BackendError(f"litert-torch cannot convert the {graph.role} graph: {told}") from error
         path.write_bytes(_described(content, dict(options.metadata)))
     return path
 
@@ -164,9 +169,9 @@ def _library() -> Any:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Hold back what litert-torch and the libraries it brings say and draw."""
-    before, switch = logging.root.manager.disable, "LITERT_TORCH_SHOW_PROGRESS"
-    shown = os.environ.get(switch)
-    os.environ[switch] = "n"
+    before = logging.root.manager.disable
+    found = {name: os.environ.get(name) for name in SWITCHES}
+    os.environ.update(SWITCHES)
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
@@ -175,7 +180,5 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
-        if shown is None:
-            del os.environ[switch]
-        else:
-            os.environ[switch] = shown
+        for name, value in found.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})

@@ -1,10 +1,6 @@
 """ONNX, opset 18, from `torch.export`."""
 
-import io
-import logging
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,13 +9,13 @@ import onnx
 import onnxscript.optimizer
 import torch
 
-from restorect_edge.errors import BackendError
 from restorect_edge.models.graph import Graph
 from restorect_edge.quantization.lint.rules import Finding, excluded_modules, lint
 from restorect_edge.quantization.plan import PLAN_FILE
 from restorect_edge.targets.onnx.half import store_half, to_half
 from restorect_edge.targets.onnx.unsigned import to_unsigned
 from restorect_edge.targets.options import ExportOptions
+from restorect_edge.utils.foreign import foreign_errors, hushed
 
 __all__ = ["OPSET", "convert", "finish", "lint_notes"]
 
@@ -30,18 +26,23 @@ LARGEST_FOLDED = 2**20
 
 
 def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
-    """Write ``<stem>.onnx``: float32 inputs and outputs, weights and arithmetic in `options.precision`."""
+    """Write ``<stem>.onnx``: float32 inputs and outputs, weights and arithmetic in `options.precision`.
+
+    Raises:
+        BackendError: torch or onnx cannot; the reason is one sentence.
+    """
     path = directory / f"{graph.stem}.onnx"
-    model = _to_onnx(graph)
-    if options.precision == "fp16":
-        model = to_half(model)
-    elif options.precision == "int8":
-        store_half(model)
-    for key, value in options.metadata.items():
-        entry = model.metadata_props.add()
-        entry.key, entry.value = key, value
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
+    with foreign_errors(f"torch cannot write graph '{graph.stem}' as ONNX"):
+        model = _to_onnx(graph)
+        if options.precision == "fp16":
+            model = to_half(model)
+        elif options.precision == "int8":
+            store_half(model)
+        for key, value in options.metadata.items():
+            entry = model.metadata_props.add()
+            entry.key, entry.value = key, value
+        onnx.checker.check_model(model)
+        onnx.save(model, path)
     return path
 
 
@@ -69,19 +70,16 @@ def lint_notes(findings: Mapping[str, Sequence[Finding]]) -> list[dict[str, str]
 
 def _to_onnx(graph: Graph) -> Any:
     axes = {name: {2: "height", 3: "width"} for name in graph.inputs if name == "image"}
-    try:
-        with _quiet():
-            program = torch.onnx.export(
-                graph.program,
-                input_names=list(graph.inputs),
-                output_names=[graph.output],
-                opset_version=OPSET,
-                dynamo=True,
-                external_data=False,
-                verbose=False,
-            )
-    except Exception as error:  # the exporter's failures share no narrower base
-        raise BackendError(f"torch cannot write graph '{graph.stem}' as ONNX: {error}") from error
+    with hushed():
+        program = torch.onnx.export(
+            graph.program,
+            input_names=list(graph.inputs),
+            output_names=[graph.output],
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
     assert program is not None
     onnxscript.optimizer.optimize_ir(program.model, input_size_limit=LARGEST_FOLDED)
     model = program.model_proto
@@ -98,18 +96,3 @@ def _name_free_axes(model: Any, axes: dict[str, dict[int, str]]) -> None:
             dimension = value.type.tensor_type.shape.dim[index]
             if not dimension.HasField("dim_value"):
                 dimension.dim_param = name
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's progress lines off standard output, where ours go."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            warnings.simplefilter("ignore", FutureWarning)
-            yield
-    finally:
-        logger.setLevel(level)

@@ -7,24 +7,26 @@ from typing import Any
 
 import openvino
 
-from restorect_edge.errors import BackendError
 from restorect_edge.models.graph import Graph
 from restorect_edge.targets.onnx import converter as onnx_target
 from restorect_edge.targets.openvino import ir
 from restorect_edge.targets.options import ExportOptions
+from restorect_edge.utils.foreign import foreign_errors
 
 __all__ = ["convert", "finish"]
 
 
 def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
-    """Write ``<stem>.xml`` and ``<stem>.bin``; `fp16` stores weights in half, devices choose arithmetic."""
+    """Write ``<stem>.xml`` and ``<stem>.bin``; `fp16` stores weights in half, devices choose arithmetic.
+
+    Raises:
+        BackendError: OpenVINO does not take the graph; the reason is one sentence.
+    """
     path = directory / f"{graph.stem}.xml"
     with TemporaryDirectory() as folder:
         source = onnx_target.convert(graph, Path(folder), ExportOptions(dynamic=options.dynamic))
-        try:
+        with foreign_errors(f"OpenVINO cannot read graph '{graph.stem}'"):
             model = openvino.convert_model(source)
-        except RuntimeError as error:
-            raise BackendError(f"OpenVINO cannot read graph '{graph.stem}': {error}") from error
         ir.pool_by_plane(model)
         for key, value in options.metadata.items():
             model.set_rt_info(value, ["restorect_edge", key])
