@@ -1,7 +1,6 @@
 """Command line: ``python -m restorect_edge.bench ARTIFACT...``."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from restorect_edge.cli.command import Parser, run
 from restorect_edge.errors import BackendError, RestorectError, UsageError
 from restorect_edge.export.recipe import parse_shapes
 from restorect_edge.targets.registry import RUNTIMES
+from restorect_edge.utils.destination import require_writable
 
 EXAMPLES = """  python -m restorect_edge.bench out/lowlight-small-onnx-fp32-400x600
   python -m restorect_edge.bench out/fp32 out/int8 --onnx theirs.onnx --threads 2 -o report
@@ -195,10 +195,7 @@ def _check_output(args: argparse.Namespace, names: Sequence[str]) -> None:
     there = next((file for file in files if file.exists()), None)
     if there is not None and not args.overwrite:
         raise UsageError(f"'{there}' exists; use --overwrite to replace, or another -o")
-    folder = args.output if names else args.output.parent
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise UsageError(f"cannot write below '{existing}'; choose another place with -o")
+    require_writable(args.output, folder=bool(names))
 
 
 def _hand_over(report: Report, args: argparse.Namespace) -> None:

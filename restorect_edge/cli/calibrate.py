@@ -13,6 +13,7 @@ from restorect_edge.quantization.data.dataset import CalibrationSet, calibration
 from restorect_edge.quantization.data.validation import validation_pairs
 from restorect_edge.quantization.missing import require_nncf
 from restorect_edge.quantization.options import MAX_PSNR_DROP, Calibration
+from restorect_edge.utils.destination import require_writable
 from restorect_edge.utils.files import replacing
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _calibrate(args: argparse.Namespace) -> int:
+    for path in filter(None, (args.output, args.recipe)):
+        require_writable(path)  # before minutes of calibration
     weights = student_weights(args.weights)
     path = _output(args, weights)
     recipe = _recipe_path(args, path)
@@ -109,22 +112,22 @@ def student_weights(source: str) -> "Weights":
 
 
 def _output(args: argparse.Namespace, weights: "Weights") -> Path | None:
-    """Return where the plan goes; what is wrong with it is said before minutes of calibration."""
+    """Return where the plan goes."""
     if args.output is None:
-        return None if args.json else Path("out") / f"{weights.name}-int8-plan.json"
-    return _writable(args.output)
+        return None if args.json else _writable(Path("out") / f"{weights.name}-int8-plan.json")
+    output: Path = args.output
+    return output
 
 
 def _recipe_path(args: argparse.Namespace, plan: Path | None) -> Path | None:
     if args.recipe is not None:
-        return _writable(args.recipe)
+        recipe: Path = args.recipe
+        return recipe
     return plan and plan.with_name(f"{plan.stem.removesuffix('-plan')}-recipe.json")
 
 
 def _writable(path: Path) -> Path:
-    there = next(folder for folder in path.absolute().parents if folder.exists())
-    if path.is_dir() or not there.is_dir():
-        raise UsageError(f"cannot write '{path}': '{path if path.is_dir() else there}' is in the way")
+    require_writable(path)
     return path
 
 

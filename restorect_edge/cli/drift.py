@@ -16,6 +16,7 @@ from restorect_edge.cli.calibrate import student_weights
 from restorect_edge.cli.command import Parser, run
 from restorect_edge.errors import MissingDependencyError, UsageError
 from restorect_edge.quantization.data.dataset import CalibrationSet, calibration_images
+from restorect_edge.utils.destination import require_writable
 from restorect_edge.utils.files import replacing
 
 if TYPE_CHECKING:
@@ -119,7 +120,10 @@ def _plots(args: argparse.Namespace) -> list[Path]:
     if paths and paths[0].suffix.lower() != ".png":
         raise UsageError(f"--plot writes a PNG image, got '{paths[0]}'; name it .png")
     if args.output:
+        require_writable(args.output, folder=True)
         paths.append(args.output / "drift.png")
+    for path in paths:
+        require_writable(path, option="--plot" if path == args.plot else "-o")
     if paths:
         from restorect_edge.quantization.drift.plot import require_matplotlib
 

@@ -29,6 +29,7 @@ from restorect_edge.media.photo import Photo
 from restorect_edge.targets.loading import load
 from restorect_edge.targets.registry import RUNTIMES
 from restorect_edge.training.data.folders import Pair, find_pairs, has_pairs
+from restorect_edge.utils.destination import require_writable
 
 EXAMPLES = """  python -m restorect_edge.evaluate lowlight-small --data pairs/val
   python -m restorect_edge.evaluate lowlight-small --data pairs/val --runtime openvino --json
@@ -105,6 +106,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _evaluate(args: argparse.Namespace) -> int:
     if args.sheet:
         check_suffix(args.sheet)
+    for option in ("csv", "markdown", "sheet"):
+        if (path := getattr(args, option)) is not None:
+            require_writable(path, option=f"--{option}")
     items = find(args.data)
     chosen = protocol(args.protocol, correction=args.correction)
     evaluator = Evaluator(chosen, choose(args.metrics, chosen, paired=items[0].clean is not None))

@@ -19,6 +19,7 @@ from restorect_edge.training.config import (
     merged,
     to_toml,
 )
+from restorect_edge.utils.destination import require_writable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -100,6 +101,7 @@ def _train(args: argparse.Namespace) -> int:
         return 0
     if not args.data or args.output_dir is None:
         raise UsageError("--data and --output-dir are needed: what to train on, and where the run is kept")
+    require_writable(args.output_dir, folder=True)
     for library in ("torch", "safetensors"):
         if importlib.util.find_spec(library) is None:
             raise MissingDependencyError("training", "train", detail=f"no module '{library}'")

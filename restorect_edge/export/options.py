@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from restorect_edge.errors import UsageError
+from restorect_edge.export.naming import check_name
 from restorect_edge.quantization.options import ALIASES, CPUS, MAX_PSNR_DROP, Calibration
 from restorect_edge.spec import ImageSpec
 from restorect_edge.targets.options import AUTO, PRECISIONS, ExportOptions
+from restorect_edge.utils.destination import require_writable
 
 __all__ = [
     "ALIASES",
@@ -53,6 +55,9 @@ class ExportRequest:
 
     def check(self) -> None:
         """Raise `UsageError` for what can be seen to be wrong without looking at the network."""
+        require_writable(Path(self.output_dir), folder=True)
+        if self.name is not None:
+            check_name(self.name)
         if self.form not in FORMS:
             raise UsageError(f"form must be whole or split, got '{self.form}'")
         if self.precision is not None and self.precision not in (*PRECISIONS, AUTO):

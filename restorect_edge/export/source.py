@@ -11,12 +11,14 @@ from torch import nn
 
 from restorect_edge.artifact import PriorSpec, file_hash
 from restorect_edge.errors import IncompatibleError, UsageError
+from restorect_edge.export.naming import check_name
 from restorect_edge.models.blocks import POOL
 from restorect_edge.models.graph import Graph, Shape, check_shapes, trace_split, trace_whole
 from restorect_edge.models.student import SplitNetwork, Student
 from restorect_edge.models.weights import load_weights
 from restorect_edge.quantization.qdq import store_weights
 from restorect_edge.spec import ImageSpec
+from restorect_edge.utils.foreign import reason
 
 __all__ = ["DEFAULT_SHAPES", "Source", "from_module", "from_program", "from_weights"]
 
@@ -37,6 +39,9 @@ class Source:
     weights: dict[str, Any] = field(default_factory=dict)
     only_shape: Shape | None = None
     """The one (H, W) that a saved program with fixed sides takes."""
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
 
     @property
     def own(self) -> bool:
@@ -126,7 +131,7 @@ def from_program(path: Path, spec: ImageSpec, *, name: str | None, form: str, st
         program = torch.export.load(path)
     except Exception as error:  # zip, JSON and torch errors share no base
         raise IncompatibleError(
-            f"'{path}' is not a program that torch.export.save wrote with this torch: {error}"
+            f"'{path}' is not a program that torch.export.save wrote with this torch: {reason(error)}"
         ) from error
     return Source(
         name=name or path.stem,

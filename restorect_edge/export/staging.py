@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from restorect_edge.errors import UsageError
+from restorect_edge.utils.destination import require_writable
 
 __all__ = ["check_free", "staged"]
 
@@ -16,7 +17,8 @@ OLD = "-old"
 
 
 def check_free(path: Path, overwrite: bool) -> None:
-    """Raise `UsageError` if `path` exists and must not be replaced, or is not ours to replace."""
+    """Raise `UsageError` if `path` cannot be made, must not be replaced, or is not ours to replace."""
+    require_writable(path, folder=True)
     if not path.exists():
         return
     if not overwrite:
@@ -61,6 +63,8 @@ _STORAGE_ERRORS = frozenset(
         errno.EDQUOT,
         errno.EEXIST,
         errno.EFBIG,
+        errno.EIO,
+        errno.ELOOP,
         errno.ENAMETOOLONG,
         errno.ENOSPC,
         errno.ENOTDIR,

@@ -14,6 +14,7 @@ from restorect_edge.models.flow import STEPS_ALLOWED
 from restorect_edge.models.reach import halo
 from restorect_edge.models.student import MULTIPLE, Student, build
 from restorect_edge.spec import ImageSpec, SizeRequirements
+from restorect_edge.utils.foreign import reason
 from restorect_edge.weights import card, locate
 
 __all__ = ["Weights", "load_weights"]
@@ -74,7 +75,7 @@ def load_weights(source: str | Path, *, steps: int | None = None) -> Weights:
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise IncompatibleError(f"'{path}' does not fit its preset: {error}") from error
+        raise IncompatibleError(f"'{path}' does not fit its preset: {reason(error)}") from error
     network = network.deploy()
     chosen = _set_steps(network, steps)
     return Weights(str(facts.get("name", path.stem)), network, facts, digest, chosen)
@@ -95,7 +96,10 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
 
 
 def _preset(path: Path, facts: dict[str, Any], metadata: dict[str, str]) -> str:
-    preset = facts.get("preset") or json.loads(metadata.get("config", "{}")).get("preset")
+    try:
+        preset = facts.get("preset") or json.loads(metadata.get("config", "{}")).get("preset")
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise IncompatibleError(f"the entry 'config' of '{path}' is damaged: {reason(error)}") from error
     if not preset:
         raise IncompatibleError(
             f"'{path}' does not say which preset it is for: keep its .json card beside it, "

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from restorect_edge.errors import IncompatibleError, UsageError, unknown_name
+from restorect_edge.weights.kinds import SUFFIXES, check_kind, there
 
 __all__ = ["card", "locate", "names"]
 
@@ -21,15 +22,17 @@ def locate(source: str | Path) -> Path:
 
     Raises:
         UsageError: no such name or file; the nearest name is suggested.
+        IncompatibleError: a file of another kind, such as a checkpoint or an ONNX model; how to bring the
+            network in it here is said.
     """
+    if str(source) in names():
+        return FOLDER / f"{source}.safetensors"
     path = Path(source)
-    if path.suffix == ".safetensors" or path.parent != Path():
-        if not path.is_file():
-            raise UsageError(f"no weights at '{path}'; shipped weights: {', '.join(names())}")
-        return path
-    if str(source) not in names():
-        raise unknown_name("weights", str(source), names())
-    return FOLDER / f"{source}.safetensors"
+    if there(path):
+        return check_kind(path)
+    if path.suffix in SUFFIXES or path.parent != Path():
+        raise UsageError(f"no weights at '{path}'; shipped weights: {', '.join(names())}")
+    raise unknown_name("weights", str(source), names())
 
 
 def card(path: Path) -> dict[str, Any]:
@@ -38,7 +41,9 @@ def card(path: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
         raise IncompatibleError(f"the card '{file}' is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise IncompatibleError(f"the card '{file}' is no JSON object")
     return content

@@ -131,7 +131,7 @@ def test_clocks_that_cannot_be_put_back_cost_no_measurement(artifact_onnx, tmp_p
         (["lowlight-small", "--threads", "0"], 1, "--threads is at least 1, got 0"),
         (["lowlight-small", "--shapes", "64"], 1, "'64' is not a shape"),
         (["lowlight-small", "--power-mode", "15W", "MAXN"], 1, "several are for --host"),
-        (["lowlight-small", "-o", "FILE/report"], 1, "cannot write below"),
+        (["lowlight-small", "-o", "FILE/report"], 1, "is no folder"),
         (["--onnx", "none.onnx"], 1, "got 'none.onnx', which does not exist"),
         (["lowlight-small", "--host", "user@jetson"], 1, "--host needs -o DIR"),
         (["lowlight-small", "--bundle", "jetson"], 1, "--bundle needs -o FILE"),

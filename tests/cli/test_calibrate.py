@@ -253,10 +253,13 @@ def test_over_the_budget_no_file_is_left(weights, pairs, tmp_path, capsys, monke
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("output", "blocked_by"), [("file/plan.json", "file"), ("folder", "folder")])
-def test_an_output_that_cannot_be_written(weights, tmp_path, capsys, output, blocked_by):
+@pytest.mark.parametrize(
+    ("output", "said"), [("file/plan.json", "'{}/file' is no folder"), ("folder", "it is a folder")]
+)
+def test_an_output_that_cannot_be_written(weights, tmp_path, capsys, output, said):
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
     code, err = refused(capsys, "-w", str(weights), "-o", str(tmp_path / output))
     assert code == 1
-    assert f"cannot write '{tmp_path / output}': '{tmp_path / blocked_by}' is in the way" in err
+    assert f"cannot write '{tmp_path / output}': " in err
+    assert said.format(tmp_path) in err

@@ -5,13 +5,13 @@ import sys
 import warnings
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restorect_edge.errors import BackendError, IncompatibleError, QualityError
 from restorect_edge.utils.foreign import LONGEST, foreign_errors, hushed, reason
 
-TORCH_ONNX = """Failed to convert the exported program to an ONNX model. \x1b[96mThis is step 3/3\x1b[0m of it.
+TORCH_ONNX = """Failed to convert the exported program to an ONNX model. \x1b[96mThis is step 3/3\x1b[0m.
 - If there is a missing ONNX function, implement it and register it to the registry.
 
 ## Exception summary
@@ -58,6 +58,7 @@ def test_the_sentence_that_helps_is_found(error, expected):
     assert reason(error) == expected
 
 
+@settings(max_examples=40)
 @given(st.text(max_size=600), st.sampled_from([RuntimeError, ValueError, KeyError, OSError, SystemExit]))
 def test_any_message_is_one_short_printable_line(text, kind):
     found = reason(kind(text))

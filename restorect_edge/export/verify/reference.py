@@ -11,6 +11,7 @@ from torch import nn
 from restorect_edge.artifact import Artifact
 from restorect_edge.errors import IncompatibleError, UsageError
 from restorect_edge.models.weights import Weights, load_weights
+from restorect_edge.utils.foreign import foreign_errors
 from restorect_edge.weights import names
 
 __all__ = ["file_name", "of_artifact", "of_network", "weights_of"]
@@ -71,7 +72,8 @@ def weights_of(artifact: Artifact, weights: str | Path | None = None) -> Weights
 
 def _of_programs(paths: dict[tuple[int, int] | None, Path]) -> Reference:
     """Run the program that was traced for the image's size, or the one for any size."""
-    runs = {shape: of_network(torch.export.load(path).module()) for shape, path in paths.items()}
+    with foreign_errors("the artifact's own copy of its network cannot be loaded", IncompatibleError):
+        runs = {shape: of_network(torch.export.load(path).module()) for shape, path in paths.items()}
 
     def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
         chosen = runs.get(None) or runs[image.shape[2], image.shape[3]]
