@@ -36,7 +36,10 @@ class Opened(Protocol):
     """What is ready to run, such as a `Runtime`."""
 
     device: str
-    timings: dict[str, float]
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Milliseconds of each stage of the last call."""
 
     @property
     def provider(self) -> str:

@@ -1,10 +1,10 @@
 """The runtime contract: any artifact, one call."""
 
-import time
+import threading
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, TypeVar
@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 
 from restorect_edge.artifact import GraphFile, Manifest
 from restorect_edge.errors import BackendError, IncompatibleError, SaturationWarning, UsageError
+from restorect_edge.inference.call import Call, Planes
+from restorect_edge.inference.lifetime import Lifetime
 from restorect_edge.inference.tiling import Size, Span, Window, best_window, cut, plan, thumbnail
 from restorect_edge.inference.video.stream import FrameRestorer, Light, Stream
 from restorect_edge.media.images import ImageLike, from_planes, to_planes, unwrap
 from restorect_edge.utils.cpu import cpu_name, has_vnni
+from restorect_edge.utils.pool import Pool, cores
 
 __all__ = ["Runtime"]
 
@@ -34,13 +37,18 @@ LARGEST_WINDOW = 2 << 20
 class Runtime(ABC):
     """A network ready to run: call it with an image and get the restored image, in kind.
 
-    Use it as a context manager, or `close` it. Not safe for several threads at once.
+    Use it as a context manager, or `close` it.
+
+    Any number of threads may call one runtime at once: each gets the result of its own image, equal to
+    the bit to what one thread alone gets. Calls run side by side as far as the back end and the CPU allow,
+    and otherwise wait for each other. `close` waits for the calls that run. A process that is forked after
+    loading is refused with a `BackendError`; it loads the artifact again.
 
     Args:
         manifest: what the network takes and gives.
         root: the artifact's directory.
         device: one of `devices()`, or ``auto`` for the first of them.
-        threads: CPU threads; None leaves it to the back end.
+        threads: CPU threads of one call; None leaves it to the back end.
     """
 
     name: ClassVar[str]
@@ -60,10 +68,11 @@ class Runtime(ABC):
                 SaturationWarning,
                 stacklevel=4,  # whoever called `load`
             )
-        self.timings: dict[str, float] = {}
-        """Milliseconds of each stage of the last call: prepare, prior, model, finish, total."""
-        self._planes = np.empty((1, 3, 0, 0), np.float32)
+        self._last = threading.local()
+        self._turns = threading.Semaphore(self._at_once)
+        self._buffers = Pool(Planes)
         self._sessions: dict[GraphFile, Any] = {}
+        self._lifetime = Lifetime(f"the {self.name} runtime of '{manifest.name}'", self._sessions)
         try:
             for graph in manifest.graphs:
                 self._sessions[graph] = self._open(root / graph.file)
@@ -75,6 +84,11 @@ class Runtime(ABC):
         """Whether this CPU computes the artifact's INT8 with 16-bit sums that it leaves no room for."""
         exact = self.info.precision != "int8" or self.info.options.get("cpu") in EXACT
         return self.fuses and self.device == "cpu" and not exact and has_vnni() is False
+
+    @property
+    def _at_once(self) -> int:
+        """How many calls fill the CPUs: more at once would only take them from each other."""
+        return max(1, cores() // (self.threads or cores()))
 
     @classmethod
     @abstractmethod
@@ -100,7 +114,15 @@ class Runtime(ABC):
 
     @abstractmethod
     def _run(self, session: Any, feeds: Feeds) -> NDArray[np.float32]:
-        """Run a session: NCHW float32 inputs by name, images in [0, 1]; return its one output."""
+        """Run a session: NCHW float32 inputs by name, images in [0, 1]; return its one output, a new array.
+
+        Several threads call it at once.
+        """
+
+    @contextmanager
+    def _output(self, session: Any, feeds: Feeds) -> Iterator[NDArray[np.float32]]:
+        """Run a session and hand over its output, which nothing else writes to until the context ends."""
+        yield self._run(session, feeds)
 
     @abstractmethod
     def _provider(self, session: Any) -> str:
@@ -109,7 +131,16 @@ class Runtime(ABC):
     @property
     def provider(self) -> str:
         """What really runs, with its version: library and execution provider, device or interpreter."""
+        self._lifetime.check()
         return self._provider(self._session(self.info.graphs[0]))
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Milliseconds of each stage of this thread's last call: prepare, prior, model, finish, total.
+
+        Empty before the first.
+        """
+        return getattr(self._last, "timings", {})
 
     def __call__(self, image: ImageLike, *, tile: int | None = None) -> Any:
         """Restore an image of any size that the artifact takes.
@@ -126,6 +157,7 @@ class Runtime(ABC):
         Raises:
             UsageError: not such an image, or a tile that does not fit.
             IncompatibleError: the artifact's fixed sides cannot take an image of this size.
+            BackendError: the back end failed, the runtime is closed, or this process was forked since.
         """
         return self._call(image, tile, self._look)
 
@@ -150,7 +182,8 @@ class Runtime(ABC):
             tile: as in `__call__`.
 
         Returns:
-            An iterator of restored frames in kind and in order, which says how many were `dropped`.
+            An iterator of restored frames in kind and in order, which says how many were `dropped`. One
+            thread at a time may ask it for a frame; other streams of the runtime may run beside it.
 
         Raises:
             UsageError: a number out of range, or one that needs an artifact made with ``--form split``.
@@ -159,44 +192,64 @@ class Runtime(ABC):
         return Stream(frames, restore, live=live)
 
     def _call(self, image: ImageLike, tile: int | None, look: Look) -> Any:
-        started = time.perf_counter()
-        self.timings = dict.fromkeys(("prepare", "prior", "model", "finish"), 0.0)
-        pixels, rewrap = unwrap(image)
-        result = rewrap(self._restore(pixels, tile, look))
-        self.timings["total"] = 1e3 * (time.perf_counter() - started)
+        with self._lifetime.call(), self._buffers.lend() as planes:
+            call = Call(planes)
+            pixels, rewrap = unwrap(image)
+            result = rewrap(self._restore(call, pixels, tile, look))
+            self._last.timings = call.finished()
         return result
 
-    def _restore(self, pixels: NDArray[Any], tile: int | None, look: Look) -> NDArray[Any]:
+    def _restore(self, call: Call, pixels: NDArray[Any], tile: int | None, look: Look) -> NDArray[Any]:
         scale = self.info.spec.scale
         height, width = pixels.shape[:2]
         padded = self.info.spec.size.padded(height, width)
         graph, window = self._fit(padded, tile)
-        light = look(pixels, padded)
+        light = self._light(call, pixels, padded, look)
         result = np.empty((height * scale, width * scale, 3), pixels.dtype)
         if graph.shape is not None:
             padded = max(padded[0], window[0]), max(padded[1], window[1])
         for part in plan(padded, window, self.info.spec.aligned_halo):
-            self._restore_window(graph, pixels, part, light, result)
+            self._restore_window(call, graph, pixels, part, light, result)
         return result
 
+    def _light(self, call: Call, pixels: NDArray[Any], padded: Size, look: Look) -> Light:
+        """Let `look` run the prior of a split artifact; nothing for a whole one."""
+        if self.info.prior is None:
+            return Light()
+        with call.stage("prior"):
+            return look(pixels, padded)
+
     def _restore_window(
-        self, graph: GraphFile, pixels: NDArray[Any], part: Window, light: Light, result: NDArray[Any]
+        self,
+        call: Call,
+        graph: GraphFile,
+        pixels: NDArray[Any],
+        part: Window,
+        light: Light,
+        result: NDArray[Any],
     ) -> None:
+        with call.stage("prepare"):
+            planes = call.planes.of(part.size)
+            to_planes(cut(pixels, part.rows, part.columns), planes)
+        with ExitStack() as until_kept:
+            with call.stage("model"):
+                output = self._output(self._session(graph), {"image": planes, **light.feeds})
+                restored = until_kept.enter_context(output)
+            _check_output(restored.shape, part.size, self.info.spec.scale)
+            with call.stage("finish"):
+                self._keep(pixels.shape[:2], part, restored, light, result)
+
+    def _keep(
+        self, shape: Size, part: Window, restored: NDArray[np.float32], light: Light, result: NDArray[Any]
+    ) -> None:
+        """Write the part of a window's output that counts into the result."""
         scale = self.info.spec.scale
-        with self._stage("prepare"):
-            if self._planes.shape[2:] != part.size:
-                self._planes = np.empty((1, 3, *part.size), np.float32)
-            to_planes(cut(pixels, part.rows, part.columns), self._planes)
-        with self._stage("model"):
-            restored = self._run(self._session(graph), {"image": self._planes, **light.feeds})
-        _check_output(restored.shape, part.size, scale)
-        with self._stage("finish"):
-            rows, from_rows = _kept(part.rows, pixels.shape[0], scale)
-            columns, from_columns = _kept(part.columns, pixels.shape[1], scale)
-            if rows.start < rows.stop and columns.start < columns.stop:
-                planes = restored[0, :, from_rows, from_columns]
-                whole = planes.shape[1:] == result.shape[:2]
-                from_planes(planes, result[rows, columns], light.gain(planes) if whole else 1.0)
+        rows, from_rows = _kept(part.rows, shape[0], scale)
+        columns, from_columns = _kept(part.columns, shape[1], scale)
+        if rows.start < rows.stop and columns.start < columns.stop:
+            planes = restored[0, :, from_rows, from_columns]
+            whole = planes.shape[1:] == result.shape[:2]
+            from_planes(planes, result[rows, columns], light.gain(planes) if whole else 1.0)
 
     def _fit(self, padded: Size, tile: int | None) -> tuple[GraphFile, Size]:
         """Choose the graph and the window that it is given."""
@@ -243,11 +296,8 @@ class Runtime(ABC):
         return min(height, padded[0]), min(width, padded[1])
 
     def _look(self, pixels: NDArray[Any], padded: Size) -> Light:
-        """Run the prior of a split artifact; nothing for a whole one."""
-        if self.info.prior is None:
-            return Light()
-        with self._stage("prior"):
-            return Light({"z": self._z(self._thumbnail(pixels, padded))})
+        """Run the prior on an image."""
+        return Light({"z": self._z(self._thumbnail(pixels, padded))})
 
     def _thumbnail(self, pixels: NDArray[Any], padded: Size) -> NDArray[np.float32]:
         prior = self.info.prior
@@ -256,20 +306,14 @@ class Runtime(ABC):
 
     def _z(self, seen: NDArray[np.float32]) -> NDArray[np.float32]:
         graph = next(g for g in self.info.graphs if g.role == "prior")
-        z: NDArray[np.float32] = self._run(self._session(graph), {"thumbnail": seen}).copy()
+        with self._output(self._session(graph), {"thumbnail": seen}) as output:
+            z: NDArray[np.float32] = output.copy()
         return z
 
     def _session(self, graph: GraphFile) -> Any:
-        session = self._sessions.get(graph)
-        if session is None:
-            raise BackendError(f"the {self.name} runtime of '{self.info.name}' is closed; load it again")
-        return session
-
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.timings[name] += 1e3 * (time.perf_counter() - started)
+        if graph not in self._sessions:
+            self._lifetime.check()
+        return self._sessions[graph]
 
     def _shapes(self) -> str:
         shapes = sorted((g.shape for g in self.info.graphs if g.shape), key=_area)
@@ -289,9 +333,16 @@ class Runtime(ABC):
         return device
 
     def close(self) -> None:
-        """Let go of the sessions; calling the runtime afterwards is an error."""
+        """Wait for the calls that run and let go of the sessions; calling the runtime afterwards is an error.
+
+        In a process that was forked after loading it does nothing.
+        """
+        self._lifetime.close(self._release)
+
+    def _release(self) -> None:
+        """Let go of all that the back end holds; no call runs any more."""
         self._sessions.clear()
-        self._planes = np.empty((1, 3, 0, 0), np.float32)
+        self._buffers.clear()
 
     def __enter__(self: R) -> R:
         return self

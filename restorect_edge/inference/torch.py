@@ -1,7 +1,5 @@
 """PyTorch: runs weights directly, and is what every artifact is compared with."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,8 +9,9 @@ from numpy.typing import NDArray
 from restorect_edge.artifact import GraphFile, Manifest, PriorSpec
 from restorect_edge.errors import BackendError, MissingDependencyError
 from restorect_edge.inference.base import Runtime
+from restorect_edge.inference.torch_threads import TorchThreads
 
-__all__ = ["TorchRuntime", "threads"]
+__all__ = ["TorchRuntime"]
 
 
 class TorchRuntime(Runtime):
@@ -31,8 +30,9 @@ class TorchRuntime(Runtime):
         _library()
         from restorect_edge.models.weights import load_weights
 
-        self._weights = load_weights(source, steps=steps)
-        super().__init__(_manifest(self._weights), Path(), device=device, threads=threads)
+        self._torch = TorchThreads(threads)
+        self._weights = self._torch(load_weights, source, steps=steps)
+        super().__init__(self._torch(_manifest, self._weights), Path(), device=device, threads=threads)
 
     @classmethod
     def devices(cls) -> tuple[str, ...]:
@@ -44,17 +44,24 @@ class TorchRuntime(Runtime):
     def _open(self, path: Path) -> Any:
         network = self._weights.network
         part = network if path.name == "whole" else getattr(network, path.name)
-        return part.to(self.device)
+        return self._torch(part.to, self.device)
 
     def _run(self, session: Any, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        torch = _library()
         try:
-            with threads(self.threads), torch.inference_mode():
-                result = session(*(torch.from_numpy(array).to(self.device) for array in feeds.values()))
-                array: NDArray[np.float32] = result.cpu().numpy()
+            return self._torch(self._infer, session, feeds)
         except RuntimeError as error:  # its out-of-memory error is one
             raise BackendError(f"PyTorch failed on {self.device}: {error}") from error
+
+    def _infer(self, session: Any, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        torch = _library()
+        with torch.inference_mode():
+            result = session(*(torch.from_numpy(array).to(self.device) for array in feeds.values()))
+            array: NDArray[np.float32] = result.cpu().numpy()
         return array
+
+    def _release(self) -> None:
+        super()._release()
+        self._torch.close()
 
     def _provider(self, session: Any) -> str:
         return f"PyTorch {_library().__version__} {self.device.upper()}"
@@ -79,21 +86,6 @@ def _manifest(weights: Any) -> Manifest:
         steps=weights.steps,
         weights={"name": weights.name, "sha256": weights.sha256},
     )
-
-
-@contextmanager
-def threads(count: int | None) -> Iterator[None]:
-    """Let PyTorch use `count` threads here, and what it used before everywhere else."""
-    torch = _library()
-    before = torch.get_num_threads()
-    if count in (None, before):
-        yield
-        return
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _library() -> Any:

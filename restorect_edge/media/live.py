@@ -1,10 +1,13 @@
 """A queue between a camera and a network that is slower than it: the oldest frame is dropped."""
 
+import os
 import threading
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
+
+from restorect_edge.errors import BackendError
 
 __all__ = ["QUEUE", "Latest"]
 
@@ -24,6 +27,12 @@ class _Queue(Generic[T]):
         self.error: BaseException | None = None
         self.ended = self.stopped = False
         self.changed = threading.Condition()
+        self.process = os.getpid()
+
+    @property
+    def forked(self) -> bool:
+        """Whether this process is a fork, which has no reading thread and may have its lock, locked."""
+        return os.getpid() != self.process
 
     def put(self, item: T) -> None:
         with self.changed:
@@ -36,20 +45,23 @@ class _Queue(Generic[T]):
     def end(self, error: BaseException | None) -> None:
         with self.changed:
             self.ended, self.error = True, error
-            self.changed.notify()
+            self.changed.notify_all()
 
     def stop(self) -> None:
+        if self.forked:
+            return
         with self.changed:
             self.stopped = True
             self.items.clear()
-            self.changed.notify()
+            self.changed.notify_all()
 
 
 class Latest(Generic[T], Iterator[T]):
     """Iterate over `items` from a thread of their own, in order, skipping what comes too fast.
 
     Use it as a context manager, or `close` it; it closes itself at the end of the items and on errors. An
-    exception of the items is raised here, after the items before it.
+    exception of the items is raised here, after the items before it. A process that is forked afterwards
+    cannot go on with it: that is a `BackendError`.
 
     Args:
         items: such as the frames of a camera. They are asked for in the other thread.
@@ -71,6 +83,11 @@ class Latest(Generic[T], Iterator[T]):
 
     def __next__(self) -> T:
         queue = self._queue
+        if queue.forked:
+            raise BackendError(
+                f"process {queue.process} reads these frames, and a forked process such as this one, "
+                f"{os.getpid()}, has none of its threads; open the source here"
+            )
         with queue.changed:
             queue.changed.wait_for(lambda: queue.items or queue.ended or queue.stopped)
             if queue.items:
@@ -84,7 +101,9 @@ class Latest(Generic[T], Iterator[T]):
     def close(self) -> None:
         """Stop the thread and wait for it: until the source gives its next item, at the longest."""
         self._queue.stop()
-        self._thread.join()
+        # the source itself may close it, in that thread
+        if not self._queue.forked and self._thread is not threading.current_thread():
+            self._thread.join()
 
     def __enter__(self) -> "Latest[T]":
         return self

@@ -3,10 +3,11 @@
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from restorect_edge.errors import MissingDependencyError
+from restorect_edge.utils.locks import ForkLock
 
 __all__ = ["library", "quiet"]
 
@@ -40,16 +41,46 @@ def library(what: str) -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hold back coremltools' log messages below ERROR and its own deprecations, then restore both."""
+    """Hold back coremltools' log messages below ERROR and its own deprecations, then restore both.
+
+    Levels and filters are the whole process's: where several threads ask, the last one restores them.
+    """
+    global _asking
+    with _lock:
+        if _asking == 0:
+            _held.enter_context(_levels())
+            _held.enter_context(_filters())
+        _asking += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _asking -= 1
+            if _asking == 0:
+                _held.close()
+
+
+_lock = ForkLock()
+_held = ExitStack()
+_asking = 0
+
+
+@contextmanager
+def _levels() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            for message, category in WARNINGS:
-                warnings.filterwarnings("ignore", message, category)
-            yield
+        yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+@contextmanager
+def _filters() -> Iterator[None]:
+    with warnings.catch_warnings():
+        for message, category in WARNINGS:
+            warnings.filterwarnings("ignore", message, category)
+        yield

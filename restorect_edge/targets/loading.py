@@ -27,7 +27,7 @@ def load(
         device: where to run, such as ``cpu``, ``gpu``, ``cuda``; ``auto`` is what `require` asks for, or
             the back end's first choice.
         require: a device that must be what really runs, or loading fails.
-        threads: CPU threads; by default the back end decides.
+        threads: CPU threads of one call; by default the back end decides.
         runtime: the back end, if not the artifact's own (``mil`` stands in for Core ML off macOS).
 
     Raises:

@@ -1,8 +1,13 @@
 """What every back end must do alike, for each pair of back end and target in the table of runtimes."""
 
+import multiprocessing
+import os
 import re
 import shutil
 import sys
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +28,31 @@ WEIGHTS = "lowlight-small"
 PAIRS = [(name, target) for name, backend in RUNTIMES.items() for target in backend.targets or (None,)]
 GATES = {"fp32": 80.0, "fp16": 50.0}
 SHAPE = (64, 96)
+
+
+SIZES = [(64, 96), (40, 64), (57, 91), (1, 1)]
+THREADS, ROUNDS = 4, 8
+PATIENCE = 60
+"""Seconds after which what should end is taken to hang."""
+
+
+def in_threads(work, arguments):
+    """Call `work` with each argument, each in a thread of its own, all at once."""
+    with ThreadPoolExecutor(len(arguments)) as pool:
+        return list(pool.map(work, arguments, timeout=PATIENCE))
+
+
+def in_a_fork(work):
+    """Call `work` in a forked process, which must end well and in time."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of what is tested here
+        process = multiprocessing.get_context("fork").Process(target=work)
+        process.start()
+    process.join(PATIENCE)
+    hung = process.is_alive()
+    process.kill()
+    process.join()
+    assert (hung, process.exitcode) == (False, 0)
 
 
 def lacking(name: str) -> str | None:
@@ -184,6 +214,70 @@ class TestConformance:
         runtime(levels)
         assert runtime.timings is not before
 
+    def test_each_of_many_threads_gets_what_it_would_get_alone(self, runtime, levels):
+        pictures = [levels[:height, :width] for height, width in SIZES]
+        alone = [runtime(picture) for picture in pictures]
+
+        def work(first):
+            for turn in range(first, first + ROUNDS):
+                if not np.array_equal(runtime(pictures[turn % len(SIZES)]), alone[turn % len(SIZES)]):
+                    return False
+                if not 0 < runtime.timings["model"] <= runtime.timings["total"]:
+                    return False
+            return True
+
+        assert in_threads(work, range(THREADS)) == [True] * THREADS
+
+    def test_many_threads_may_load_it_at_once(self, case, runtime, levels):
+        expected = runtime(levels)
+
+        def work(_):
+            with case.load() as loaded:
+                return np.array_equal(loaded(levels), expected)
+
+        assert in_threads(work, range(3)) == [True] * 3
+
+    def test_times_are_those_of_the_threads_own_call(self, runtime, levels):
+        runtime(levels)
+        assert in_threads(lambda _: runtime.timings, [0]) == [{}]
+        assert runtime.timings
+
+    def test_closing_waits_for_the_calls_that_run(self, case, levels):
+        loaded = case.load()
+        expected = loaded(levels)
+        begun = threading.Barrier(THREADS + 1)
+
+        def work(_):
+            begun.wait(PATIENCE)
+            while True:
+                try:
+                    if not np.array_equal(loaded(levels), expected):
+                        return "another picture"
+                except BackendError as error:
+                    return str(error)
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            found = [pool.submit(work, index) for index in range(THREADS)]
+            begun.wait(PATIENCE)
+            loaded.close()
+            assert all("closed; load it again" in each.result(PATIENCE) for each in found)
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+    def test_a_forked_process_is_refused_and_may_load_it_again(self, case, runtime, levels):
+        expected = runtime(levels)
+
+        def child():
+            with pytest.raises(BackendError, match=r"forked process.*load it again here, or.*'spawn'"):
+                runtime(levels)
+            with pytest.raises(BackendError, match="forked process"):
+                _ = runtime.provider
+            runtime.close()
+            with case.load() as again:
+                assert np.array_equal(again(levels), expected)
+
+        in_a_fork(child)
+        assert np.array_equal(runtime(levels), expected)
+
     def test_an_absent_device_is_an_error_that_lists_those_here(self, case, runtime):
         with pytest.raises(BackendError, match=f"device 'warp' is not available.*here: {runtime.device}"):
             case.load(device="warp")
@@ -250,3 +344,4 @@ def test_threads_of_torch_elsewhere_are_left_alone(levels):
     with load(WEIGHTS, threads=before + 1) as loaded:
         loaded(levels)
         assert torch.get_num_threads() == before
+        assert in_threads(lambda _: torch.get_num_threads(), [0]) == [before]

@@ -1,10 +1,14 @@
 """The queue between a camera and a slower network."""
 
 import gc
+import multiprocessing
+import os
 import threading
+import warnings
 
 import pytest
 
+from restorect_edge.errors import BackendError
 from restorect_edge.media.live import QUEUE, Latest
 
 PATIENCE = 10
@@ -80,3 +84,45 @@ def test_one_that_is_forgotten_stops_too():
     gc.collect()
     thread.join(PATIENCE)
     assert not thread.is_alive()
+
+
+def test_the_source_may_close_it():
+    opened = []
+
+    def source():
+        yield 1
+        opened[0].close()
+        yield 2
+
+    turn = threading.Event()
+
+    def later():
+        assert turn.wait(PATIENCE)
+        yield from source()
+
+    opened.append(Latest(later()))
+    turn.set()
+    opened[0]._thread.join(PATIENCE)
+    assert not threads()
+    assert list(opened[0]) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_has_no_reading_thread_and_says_so():
+    latest = Latest(endless([]))
+    next(latest)
+
+    def child():
+        with pytest.raises(BackendError, match=r"forked process.*open the source here"):
+            next(latest)
+        latest.close()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        process = multiprocessing.get_context("fork").Process(target=child)
+        process.start()
+    process.join(PATIENCE)
+    process.kill()
+    process.join()
+    latest.close()
+    assert process.exitcode == 0

@@ -6,6 +6,7 @@ from typing import Any
 
 from restorect_edge.inference.profiling.base import Profiler, Timed
 from restorect_edge.inference.torch import TorchRuntime
+from restorect_edge.inference.torch_threads import TorchThreads
 
 __all__ = ["ProfiledTorchRuntime"]
 
@@ -23,11 +24,20 @@ class ProfiledTorchRuntime(TorchRuntime, Profiler):
             _mark(module, "" if graph.role == "whole" else graph.role)
 
     def start(self) -> None:
+        import torch
+
+        # the profiler records the thread that starts it, so the network runs in that one
+        self._before = torch.get_num_threads()
+        torch.set_num_threads(self.threads or self._before)
+        self._torch = TorchThreads(self.threads)
         self._profiler = _library_profiler(self.device)
         self._profiler.__enter__()
 
     def finish(self) -> list[Timed]:
+        import torch
+
         self._profiler.__exit__(None, None, None)
+        torch.set_num_threads(self._before)
         for event in self._profiler.events():
             took = event.self_device_time_total if self.device == "cuda" else event.self_cpu_time_total
             if took > 0 and not event.name.startswith(MARK):

@@ -1,7 +1,8 @@
 """Video: the prior now and then, its latent smoothed in time, the body on every frame."""
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -41,8 +42,6 @@ class Restorer(Protocol):
     def _call(
         self, image: ImageLike, tile: int | None, look: Callable[[NDArray[Any], Size], Light], /
     ) -> Any: ...
-
-    def _stage(self, name: str, /) -> AbstractContextManager[None]: ...
 
     def _thumbnail(self, pixels: NDArray[Any], padded: Size, /) -> Array: ...
 
@@ -123,6 +122,9 @@ class LatentTrack:
 class FrameRestorer:
     """Restore the frames of one video, one call each, in order.
 
+    What it remembers of the frames before makes it one thread's at a time; several videos need one each,
+    and may share the runtime.
+
     Args:
         runtime: what restores them; of a whole artifact every frame is restored by itself.
         prior_every: see `LatentTrack`.
@@ -144,34 +146,53 @@ class FrameRestorer:
             )
         self._runtime, self._tile = runtime, tile
         self._padded: Size | None = None
+        self._lock = threading.Lock()
 
     def __call__(self, image: ImageLike) -> Any:
-        """Restore the next frame; takes, gives and raises what `Runtime.__call__` does."""
-        return self._runtime._call(image, self._tile, self._look)
+        """Restore the next frame; takes, gives and raises what `Runtime.__call__` does.
+
+        Raises:
+            UsageError: another thread's frame is being restored.
+        """
+        with _alone(self._lock):
+            return self._runtime._call(image, self._tile, self._look)
 
     def _look(self, pixels: NDArray[Any], padded: Size) -> Light:
         runtime = self._runtime
-        if runtime.info.prior is None:
-            return Light()
         if padded != self._padded:
             self.track.reset()
             self._padded = padded
-        with runtime._stage("prior"):
-            z = self.track.step(lambda: runtime._thumbnail(pixels, padded), runtime._z)
+        z = self.track.step(lambda: runtime._thumbnail(pixels, padded), runtime._z)
         return Light({"z": z}, self.track.brightness.step)
+
+
+@contextmanager
+def _alone(lock: threading.Lock) -> Iterator[None]:
+    """Refuse a second thread, rather than let it wait: in which order would frames come that two ask for?"""
+    if not lock.acquire(blocking=False):
+        raise UsageError(
+            "this stream is in use by another thread: a video's frames are restored one after the other; "
+            "open a stream for each thread, all of one runtime if need be"
+        )
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class Stream(Iterator[Any]):
     """The restored frames of a video, in order; see `Runtime.stream`.
 
     Use it as a context manager, or `close` it, where it may not be iterated to its end. An exception of the
-    source or of a frame closes it.
+    source or of a frame closes it. One thread at a time may ask for a frame, another gets a `UsageError`;
+    any thread may close it.
     """
 
     def __init__(self, frames: Iterable[ImageLike], restore: FrameRestorer, *, live: bool) -> None:
         self._restore = restore
         self._latest = Latest(frames) if live else None
         self._frames: Iterator[ImageLike] = self._latest or iter(frames)
+        self._lock = threading.Lock()
 
     @property
     def dropped(self) -> int:
@@ -184,11 +205,12 @@ class Stream(Iterator[Any]):
         return self._restore.track.cuts
 
     def __next__(self) -> Any:
-        try:
-            return self._restore(next(self._frames))
-        except BaseException:
-            self.close()
-            raise
+        with _alone(self._lock):
+            try:
+                return self._restore(next(self._frames))
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
         """End the stream; of a live one, once its source gives its next frame."""

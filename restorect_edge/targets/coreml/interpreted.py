@@ -6,9 +6,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from restorect_edge.artifact import Manifest
 from restorect_edge.errors import IncompatibleError
 from restorect_edge.inference.base import Runtime
-from restorect_edge.inference.torch import threads
+from restorect_edge.inference.torch_threads import TorchThreads
 from restorect_edge.mil.interpreter import MilProgram, libraries
 from restorect_edge.mil.library import library
 
@@ -26,8 +27,15 @@ class MilRuntime(Runtime):
         libraries()
         return ("cpu",)
 
+    def __init__(
+        self, manifest: Manifest, root: Path, *, device: str = "auto", threads: int | None = None
+    ) -> None:
+        libraries()
+        self._torch = TorchThreads(threads)
+        super().__init__(manifest, root, device=device, threads=threads)
+
     def _open(self, path: Path) -> MilProgram:
-        program = MilProgram(path)
+        program = self._torch(MilProgram, path)
         if len(program.outputs) != 1:
             raise IncompatibleError(f"'{path}' has {len(program.outputs)} outputs, expected one")
         return program
@@ -35,10 +43,13 @@ class MilRuntime(Runtime):
     def _run(self, session: MilProgram, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         images = {f.name for f in session.inputs if f.is_image}
         native = {n: np.rint(v * np.float32(255)) if n in images else v for n, v in feeds.items()}
-        with threads(self.threads):
-            (result,) = session(native).values()
-        levels: NDArray[np.float32] = result
+        levels: NDArray[np.float32]
+        (levels,) = self._torch(session, native).values()
         return levels / np.float32(255) if session.outputs[0].is_image else levels
+
+    def _release(self) -> None:
+        super()._release()
+        self._torch.close()
 
     def _provider(self, session: MilProgram) -> str:
         version = library("the MIL interpreter").__version__

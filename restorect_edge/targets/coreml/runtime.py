@@ -1,7 +1,8 @@
 """Core ML itself, on macOS: CPU, GPU and Neural Engine."""
 
 import sys
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +25,8 @@ class _Session:
     model: Any
     images: frozenset[str]
     """Names of the inputs that are images."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Core ML wants one thread at a time for a model."""
 
 
 class CoreMLRuntime(Runtime):
@@ -56,7 +59,8 @@ class CoreMLRuntime(Runtime):
     def _run(self, session: _Session, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         native = {name: _to_image(v) if name in session.images else v for name, v in feeds.items()}
         try:
-            results = session.model.predict(native)
+            with session.lock:
+                results = session.model.predict(native)
         except Exception as error:
             raise BackendError(f"Core ML failed on {self.device}: {error}") from error
         (result,) = results.values()

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from restorect_edge.errors import BackendError, MissingDependencyError
 from restorect_edge.inference.base import Runtime
+from restorect_edge.utils.pool import Pool, cores
 
 __all__ = ["LiteRTRuntime"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Session:
-    run: Any
-    """The file's one signature, called with inputs by name."""
+    runners: Pool[Any]
+    """The file's one signature, called with inputs by name: an interpreter for each call that runs."""
     shapes: dict[str, tuple[int, ...]]
     """Of its inputs."""
 
@@ -35,20 +36,27 @@ class LiteRTRuntime(Runtime):
 
     def _open(self, path: Path) -> _Session:
         try:
-            interpreter = _library().Interpreter(model_content=path.read_bytes(), num_threads=self.threads)
-            interpreter.allocate_tensors()
-            run = interpreter.get_signature_runner()
-            details = run.get_input_details()
+            content = path.read_bytes()
+            # as many interpreters as fill the CPUs, made once they are needed: each has its own memory
+            runners = Pool(lambda: self._runner(content), most=self._at_once if self.threads else cores())
+            with runners.lend() as run:
+                details = run.get_input_details()
         except (OSError, RuntimeError, ValueError) as error:
             raise BackendError(f"LiteRT cannot load '{path}': {error}") from error
-        return _Session(run, {name: tuple(map(int, d["shape"])) for name, d in details.items()})
+        return _Session(runners, {name: tuple(map(int, d["shape"])) for name, d in details.items()})
+
+    def _runner(self, content: bytes) -> Any:
+        interpreter = _library().Interpreter(model_content=content, num_threads=self.threads)
+        interpreter.allocate_tensors()
+        return interpreter.get_signature_runner()
 
     def _run(self, session: _Session, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         given = {name: value.shape for name, value in feeds.items()}
         if given != session.shapes:  # LiteRT would resize the graph, and not always fail
             raise BackendError(f"LiteRT: the file takes {session.shapes}, got {given}")
         try:
-            (result,) = session.run(**feeds).values()
+            with session.runners.lend() as run:
+                (result,) = run(**feeds).values()
         except (RuntimeError, ValueError) as error:
             raise BackendError(f"LiteRT failed: {error}") from error
         restored: NDArray[np.float32] = result

@@ -63,7 +63,9 @@ class ONNXRuntime(Runtime):
 
     def _run(self, session: Any, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         try:
-            result: NDArray[np.float32] = session.run(None, feeds)[0]
+            # a run spins while it waits for the session's threads: more runs than fill the CPUs crawl
+            with self._turns:
+                result: NDArray[np.float32] = session.run(None, feeds)[0]
         except Exception as error:
             raise BackendError(f"ONNX Runtime failed: {error}") from error
         return result

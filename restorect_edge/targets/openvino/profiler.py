@@ -26,11 +26,11 @@ class ProfiledOpenVINORuntime(OpenVINORuntime, Profiler):
     def _config(self) -> dict[str, Any]:
         return {**super()._config(), "PERF_COUNT": True}
 
-    def _run(self, session: Any, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        result = super()._run(session, feeds)
-        for counter in session.get_profiling_info():
+    def _infer(self, session: Any, request: Any, feeds: dict[str, NDArray[np.float32]]) -> Any:
+        output = super()._infer(session, request, feeds)
+        for counter in request.get_profiling_info():
             self._ms[id(session)][counter.node_name] += counter.real_time.total_seconds() * 1e3
-        return result
+        return output
 
     def start(self) -> None:
         self._ms.clear()
@@ -40,7 +40,7 @@ class ProfiledOpenVINORuntime(OpenVINORuntime, Profiler):
 
         found: list[Timed] = []
         for graph, session in self._sessions.items():
-            executed = openvino_operations(session.get_compiled_model().get_runtime_model())
+            executed = openvino_operations(session.model.get_runtime_model())
             written = openvino.Core().read_model(self._root / graph.file)
             source = source_of(openvino_operations(written), graph.role, planned_names(self._root))
             found += timed(executed, source, self._ms[id(session)])

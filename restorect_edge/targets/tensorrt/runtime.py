@@ -7,6 +7,7 @@ or in the user's cache where the artifact cannot be written to.
 
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from restorect_edge.targets.tensorrt.build_engine import (
     why_stale,
 )
 from restorect_edge.targets.tensorrt.cuda import Buffer, Cuda
+from restorect_edge.utils.locks import ForkLock
 
 __all__ = ["TensorRTRuntime", "engine_errors", "engine_for"]
 
@@ -47,6 +49,8 @@ class _Session:
     output: str
     provider: str
     buffers: dict[str, Buffer] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """The context, the stream and the buffers are for one call at a time."""
 
     def address(self, tensor: str, size: int) -> int:
         return self.buffers.setdefault(tensor, Buffer(self.cuda)).reserve(size)
@@ -61,7 +65,10 @@ class _Session:
 
 
 class TensorRTRuntime(Runtime):
-    """Runs ``.onnx`` files through a TensorRT engine on an NVIDIA GPU, one image at a time."""
+    """Runs ``.onnx`` files through a TensorRT engine on an NVIDIA GPU, one image at a time.
+
+    Calls of several threads wait for each other on the GPU, and overlap before and after.
+    """
 
     name: ClassVar[str] = "tensorrt"
 
@@ -84,7 +91,7 @@ class TensorRTRuntime(Runtime):
         return ("cuda",)
 
     def _open(self, path: Path) -> _Session:
-        with engine_errors("the TensorRT back end"):
+        with engine_errors("the TensorRT back end"), _building:  # once for all threads that load this file
             trt = load_tensorrt()
             plan = engine_for(trt, path).read_bytes()
             gpu = read_gpu()
@@ -103,6 +110,10 @@ class TensorRTRuntime(Runtime):
             raise
 
     def _run(self, session: _Session, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        with session.lock:
+            return self._infer(session, feeds)
+
+    def _infer(self, session: _Session, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         cuda, context = session.cuda, session.context
         cuda.use()
         arrays = {name: np.ascontiguousarray(value, np.float32) for name, value in feeds.items()}
@@ -123,11 +134,14 @@ class TensorRTRuntime(Runtime):
     def _provider(self, session: _Session) -> str:
         return session.provider
 
-    def close(self) -> None:
-        """Free the engines and their GPU memory; calling the runtime afterwards is an error."""
+    def _release(self) -> None:
+        """Free the engines and their GPU memory."""
         for session in self._sessions.values():
             session.close()
-        super().close()
+        super()._release()
+
+
+_building = ForkLock()
 
 
 def engine_for(trt: Any, onnx: Path) -> Path:

@@ -1,6 +1,7 @@
 """Video: the prior every K frames, its latent smoothed, cuts, order, dropping and shutdown."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from restorect_edge.inference.video.stream import CUT, FrameRestorer, LatentTrac
 from restorect_edge.media.photos import photos
 
 SIZE = (64, 96)
+PATIENCE = 60
 WHOLE = ["onnx", "openvino", "coreml"]
 
 
@@ -196,3 +198,56 @@ def test_closing_ends_it(runtime, scenes):
     next(stream)
     stream.close()
     assert list(stream) == []
+
+
+def test_two_threads_that_share_a_stream_are_told(runtime, scenes):
+    """The second is refused, the first goes on."""
+    asked, refused = threading.Event(), threading.Event()
+
+    def camera():
+        asked.set()
+        assert refused.wait(PATIENCE)
+        yield scenes[0]
+
+    with runtime.stream(camera()) as stream, ThreadPoolExecutor(1) as pool:
+        first = pool.submit(next, stream)
+        assert asked.wait(PATIENCE)
+        with pytest.raises(UsageError, match=r"in use by another thread: .*open a stream for each thread"):
+            next(stream)
+        refused.set()
+        assert np.array_equal(first.result(PATIENCE), runtime(scenes[0]))
+
+
+def test_two_threads_that_share_a_frame_restorer_are_told(runtime, scenes):
+    restore, inside, refused = FrameRestorer(runtime), threading.Event(), threading.Event()
+
+    def slow(planes):
+        inside.set()
+        assert refused.wait(PATIENCE)
+        return 1.0
+
+    restore.track.brightness.step = slow
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(restore, scenes[0])
+        assert inside.wait(PATIENCE)
+        with pytest.raises(UsageError, match="in use by another thread"):
+            restore(scenes[1])
+        refused.set()
+        assert np.array_equal(first.result(PATIENCE), runtime(scenes[0]))
+
+
+def test_streams_of_one_runtime_run_side_by_side(runtime, scenes):
+    videos = [noisy(scene, 6, seed) for seed, scene in enumerate(scenes)]
+
+    def restored(video):
+        return list(runtime.stream(video, prior_every=2, smooth=0.5))
+
+    alone = [restored(video) for video in videos]
+    with ThreadPoolExecutor(len(videos)) as pool:
+        assert np.array_equal(list(pool.map(restored, videos)), alone)
+
+
+def test_a_stream_goes_from_one_thread_to_another(runtime, scenes):
+    with runtime.stream(scenes) as stream, ThreadPoolExecutor(1) as pool:
+        for scene in scenes:
+            assert np.array_equal(pool.submit(next, stream).result(PATIENCE), runtime(scene))
