@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <cctype>
 #include <openvino/openvino.hpp>
+#include <thread>
 
 #include "backend.hpp"
 
 namespace restorect {
 namespace {
+
+/// Kernels that a graph with free sides keeps, one for each layer and size.
+constexpr int kCachedKernels = 128;
 
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
@@ -55,7 +59,14 @@ class OpenVINOBackend : public Backend {
   explicit OpenVINOBackend(const Options& options) : device_(chosen_device(options.device, devices())) {
     config_.emplace(ov::hint::performance_mode(ov::hint::PerformanceMode::LATENCY));
     if (device_ != "npu") config_.emplace(ov::hint::inference_precision(ov::element::f32));
-    if (options.threads > 0 && device_ == "cpu") config_.emplace(ov::inference_num_threads(options.threads));
+    if (device_ != "cpu") return;
+    // as in Python: more kernels than this grow the memory with every new size, and no speed
+    config_.emplace("CPU_RUNTIME_CACHE_CAPACITY", kCachedKernels);
+    if (options.threads == 0) return;
+    config_.emplace(ov::inference_num_threads(options.threads));
+    // every graph would be pinned to the first CPUs, and two runtimes would share those
+    const bool all = static_cast<unsigned>(options.threads) >= std::thread::hardware_concurrency();
+    config_.emplace(ov::hint::enable_cpu_pinning(all));
   }
 
   const std::string& device() const override { return device_; }

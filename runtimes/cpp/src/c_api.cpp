@@ -7,7 +7,6 @@
 
 struct restorect_runtime {
   restorect::Runtime runtime;
-  std::string text;
 };
 
 struct restorect_stream {
@@ -19,6 +18,7 @@ namespace {
 using restorect::UsageError;
 
 thread_local std::string last_error;
+thread_local std::string last_text;
 
 /// Call `work` and turn what it throws into a code and a text: no exception crosses the C interface.
 template <typename Work>
@@ -69,8 +69,8 @@ restorect::FrameBuffer buffer_of(const restorect_buffer* buffer) {
 
 const char* told(restorect_runtime* runtime, std::string (restorect::Runtime::*tell)() const) {
   if (runtime == nullptr) return "";
-  const int code = guarded([&] { runtime->text = (runtime->runtime.*tell)(); });
-  return code == RESTORECT_OK ? runtime->text.c_str() : "";
+  const int code = guarded([&] { last_text = (runtime->runtime.*tell)(); });
+  return code == RESTORECT_OK ? last_text.c_str() : "";
 }
 
 }  // namespace
@@ -83,7 +83,7 @@ int restorect_open(const char* artifact, const char* device, int threads, restor
   return guarded([&] {
     required(runtime, "runtime") = nullptr;
     const restorect::Options options{device == nullptr ? "auto" : device, threads};
-    *runtime = new restorect_runtime{restorect::Runtime(&required(artifact, "artifact"), options), {}};
+    *runtime = new restorect_runtime{restorect::Runtime(&required(artifact, "artifact"), options)};
   });
 }
 

@@ -1,6 +1,7 @@
 // The latent of a video, as LatentTrack of restorect_edge/inference/video/stream.py.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <vector>
 
@@ -32,7 +33,8 @@ class LatentTrack {
  private:
   int prior_every_;
   float smooth_;
-  int since_ = 0, priors_ = 0, cuts_ = 0;
+  int since_ = 0;
+  std::atomic<int> priors_{0}, cuts_{0};  // read while another thread restores a frame
   std::vector<float> seen_, target_, z_;
   BrightnessTrack brightness_;
 };

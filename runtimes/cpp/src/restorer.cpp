@@ -65,9 +65,24 @@ std::string Restorer::warning() const {
 
 void Restorer::restore(const Frame& from, const FrameBuffer& to, int tile, const Latent& latent,
                        BrightnessTrack* brightness) {
-  timings_ = {};
-  const Stopwatch total(timings_.total);
   check_pair(from, to, manifest_.scale);
+  const auto alone = turn();
+  timings_ = {};
+  {
+    const Stopwatch total(timings_.total);
+    restore_frame(from, to, tile, latent, brightness);
+  }
+  const std::lock_guard<std::mutex> lock(last_lock_);
+  last_ = timings_;
+}
+
+Timings Restorer::timings() const {
+  const std::lock_guard<std::mutex> lock(last_lock_);
+  return last_;
+}
+
+void Restorer::restore_frame(const Frame& from, const FrameBuffer& to, int tile, const Latent& latent,
+                             BrightnessTrack* brightness) {
   Pixels image{};
   PixelBuffer result{};
   {

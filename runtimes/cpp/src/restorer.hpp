@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ class Restorer {
   void restore(const Frame& from, const FrameBuffer& to, int tile, const Latent& latent,
                BrightnessTrack* brightness = nullptr);
 
+  /// Wait for the call that runs, and hold up others: `restore` does so itself, the next three do not.
+  std::unique_lock<std::mutex> turn() { return std::unique_lock<std::mutex>(turn_); }
+
   /// The prior's thumbnail, and what the prior makes of it.
   std::vector<float> seen(const Pixels& image, Size padded) const;
   std::vector<float> prior(const std::vector<float>& thumbnail);
@@ -33,7 +37,7 @@ class Restorer {
   bool has_prior() const { return manifest_.prior.has_value(); }
   Size padded(Size size) const { return manifest_.padded(size); }
   const Info& info() const { return info_; }
-  const Timings& timings() const { return timings_; }
+  Timings timings() const;
   std::string provider() const { return sessions_.front()->provider(); }
   std::string warning() const;
 
@@ -46,6 +50,8 @@ class Restorer {
   Fit fit(Size padded, int tile) const;
   Size free_window(Size padded, int tile) const;
   std::string shapes() const;
+  void restore_frame(const Frame& from, const FrameBuffer& to, int tile, const Latent& latent,
+                     BrightnessTrack* brightness);
   void restore_pixels(const Pixels& image, const PixelBuffer& result, int tile, const Latent& latent,
                       BrightnessTrack* brightness);
   void restore_window(std::size_t graph, const Pixels& image, const Window& window,
@@ -54,11 +60,16 @@ class Restorer {
   Manifest manifest_;
   Info info_;
   std::unique_ptr<Backend> backend_;
+
+  std::mutex turn_;                                 // guards what follows: sessions have buffers of their own
   std::vector<std::unique_ptr<Session>> sessions_;  // one for each graph of the manifest
   Shape latent_shape_;
   std::vector<float> planes_;
   std::vector<std::uint8_t> source_, result_;
   Timings timings_;
+
+  mutable std::mutex last_lock_;
+  Timings last_;
 };
 
 }  // namespace restorect

@@ -1,3 +1,5 @@
+#include <mutex>
+
 #include "convert.hpp"
 #include "latent_track.hpp"
 #include "restorect/restorect.hpp"
@@ -30,11 +32,12 @@ std::vector<float> Runtime::latent(const Frame& frame) {
   check_buffer(frame.format, frame.data, frame.size);
   std::vector<std::uint8_t> memory;
   const Pixels image = rgb_pixels(frame, memory);
+  const auto turn = restorer_->turn();
   return restorer_->latent(image, restorer_->padded(image.size));
 }
 
 const Info& Runtime::info() const { return restorer_->info(); }
-const Timings& Runtime::timings() const { return restorer_->timings(); }
+Timings Runtime::timings() const { return restorer_->timings(); }
 std::string Runtime::provider() const { return restorer_->provider(); }
 std::string Runtime::warning() const { return restorer_->warning(); }
 
@@ -43,6 +46,7 @@ struct Stream::State {
   int tile;
   LatentTrack track;
   Size padded{};
+  std::mutex busy{};
 
   std::vector<float> latent(const Pixels& image, Size size) {
     if (!restorer->has_prior()) return {};
@@ -56,7 +60,8 @@ struct Stream::State {
 };
 
 Stream::Stream(const Runtime& runtime, const StreamOptions& options)
-    : state_(new State{runtime.restorer_, options.tile, LatentTrack(options.prior_every, options.smooth)}) {
+    : state_(new State{
+          runtime.restorer_, options.tile, LatentTrack(options.prior_every, options.smooth), {}, {}}) {
   if (!runtime.restorer_->has_prior() && (options.prior_every > 1 || options.smooth > 0)) {
     throw UsageError("prior_every and smooth need a prior of its own, and '" + runtime.info().name +
                      "' is one graph here; export it with --form split");
@@ -68,6 +73,12 @@ Stream& Stream::operator=(Stream&&) noexcept = default;
 Stream::~Stream() = default;
 
 void Stream::operator()(const Frame& from, const FrameBuffer& to) {
+  const std::unique_lock<std::mutex> alone(state_->busy, std::try_to_lock);
+  if (!alone) {
+    throw UsageError(
+        "this stream is in use by another thread: a video's frames are restored one after the other; open a "
+        "stream for each thread, all of one runtime if need be");
+  }
   const auto latent = [this](const Pixels& image, Size padded) { return state_->latent(image, padded); };
   state_->restorer->restore(from, to, state_->tile, latent, &state_->track.brightness());
 }

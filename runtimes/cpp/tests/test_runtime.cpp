@@ -1,4 +1,6 @@
+#include <atomic>
 #include <cmath>
+#include <thread>
 
 #include "brightness_track.hpp"
 #include "latent_track.hpp"
@@ -52,10 +54,56 @@ TEST_CASE("every size is restored, one pixel too, and the stages add up") {
         restored(split(), noise(static_cast<std::size_t>(3 * width * height)), width, height);
     CHECK(result != Bytes(result.size(), 0));
   }
-  const Timings& t = split().timings();
+  const Timings t = split().timings();
   CHECK(t.prior > 0);
   CHECK(t.model > 0);
   CHECK(t.prepare + t.prior + t.model + t.finish <= t.total);
+}
+
+TEST_CASE("threads that share a runtime get what each would get alone") {
+  constexpr int kThreads = 4, kCalls = 6;
+  const std::vector<std::pair<int, int>> sizes = {{96, 64}, {61, 45}, {7, 3}};
+  std::vector<Bytes> pictures, alone;
+  for (const auto& [width, height] : sizes) {
+    pictures.push_back(noise(static_cast<std::size_t>(3 * width * height), static_cast<unsigned>(width)));
+    alone.push_back(restored(split(), pictures.back(), width, height));
+  }
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int first = 0; first < kThreads; ++first) {
+    threads.emplace_back([&, first] {
+      for (int call = first; call < first + kCalls; ++call) {
+        const auto which = static_cast<std::size_t>(call) % sizes.size();
+        const auto [width, height] = sizes[which];
+        if (restored(split(), pictures[which], width, height) != alone[which]) ++wrong;
+        if (split().timings().model <= 0 || split().provider().empty()) ++wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("a stream that two threads share refuses one of them, and restores every frame of the other") {
+  const Bytes rgb = noise(3 * 96 * 64);
+  const Bytes alone = restored(split(), rgb, 96, 64);
+  Stream stream(split(), {});
+  std::atomic<int> given{0}, refused{0}, wrong{0};
+  const auto work = [&] {
+    while (refused == 0 || given == 0) {
+      try {
+        if (restored(stream, rgb, 96, 64) != alone) ++wrong;
+        ++given;
+      } catch (const UsageError& error) {
+        refused += std::string(error.what()).find("in use by another thread") != std::string::npos;
+      }
+      if (stream.priors() < 0 || stream.cuts() > 0) ++wrong;
+    }
+  };
+  std::thread other(work);
+  work();
+  other.join();
+  CHECK(wrong == 0);
 }
 
 TEST_CASE("tiles give what the whole gives") {

@@ -1,7 +1,9 @@
 /* C interface of the library, for other languages.
  *
  * Every function returns a code; `restorect_last_error` has the text of this thread's last failure. Handles
- * are opaque, and closing NULL does nothing. A runtime and its streams are for one thread at a time.
+ * are opaque, and closing NULL does nothing. Any number of threads may use one runtime: their calls wait for
+ * each other. A stream is for one thread at a time, and another gets RESTORECT_USAGE. Close a handle after
+ * its last call has returned.
  */
 #ifndef RESTORECT_H
 #define RESTORECT_H
@@ -71,8 +73,8 @@ RESTORECT_API int restorect_restore(restorect_runtime* runtime, const restorect_
 
 /* Output side over input side; 0 for NULL. */
 RESTORECT_API int restorect_scale(const restorect_runtime* runtime);
-/* What really runs, and why results may be poor here (empty: no reason). Valid until the runtime's next call
- * of either; "" for NULL. */
+/* What really runs, and why results may be poor here (empty: no reason). Valid until this thread's next
+ * call of either; "" for NULL. */
 RESTORECT_API const char* restorect_provider(restorect_runtime* runtime);
 RESTORECT_API const char* restorect_warning(restorect_runtime* runtime);
 

@@ -33,14 +33,16 @@ struct Info {
   bool tileable = false;
 };
 
-/// Milliseconds of each stage of the last call.
+/// Milliseconds of each stage of a call.
 struct Timings {
   double prepare = 0, prior = 0, model = 0, finish = 0, total = 0;
 };
 
 class Restorer;
 
-/// A network ready to run. Not safe for several threads at once.
+/// A network ready to run. Any number of threads may call one at once: each gets the result of its own frame,
+/// and they wait for each other, since one call uses all of the runtime's threads. Load it again, with fewer
+/// threads, for calls that run side by side. Destroy it after the last call has returned.
 class RESTORECT_API Runtime {
  public:
   /// Read and check an artifact directory: manifest, schema version and the sha256 of every file.
@@ -63,7 +65,8 @@ class RESTORECT_API Runtime {
   std::vector<float> latent(const Frame& frame);
 
   const Info& info() const;
-  const Timings& timings() const;
+  /// Of the last call that returned, whichever thread's it was.
+  Timings timings() const;
   /// What really runs: library, version and device.
   std::string provider() const;
   /// Why results may be poor here, such as INT8 that can saturate on this CPU; empty where there is no
@@ -85,7 +88,7 @@ struct StreamOptions {
 };
 
 /// The frames of one video, restored in order: the prior now and then, its latent smoothed in time, the body
-/// on every frame. It keeps the runtime alive and shares it, so is not safe for several threads either.
+/// on every frame. It keeps the runtime alive and shares it. One thread at a time may restore a frame.
 class RESTORECT_API Stream {
  public:
   /// Throws UsageError: a number out of range, or one that needs an artifact made with --form split.
@@ -94,7 +97,8 @@ class RESTORECT_API Stream {
   Stream& operator=(Stream&&) noexcept;
   ~Stream();
 
-  /// Restore the next frame; takes and throws what Runtime does.
+  /// Restore the next frame; takes and throws what Runtime does, and UsageError where another thread's frame
+  /// is being restored.
   void operator()(const Frame& from, const FrameBuffer& to);
 
   /// How often the prior ran, and how many cuts between scenes were seen.
