@@ -91,6 +91,27 @@ test("a camera's NV12 and I420 frames are read exactly, of odd sides too", async
   assert.deepEqual(worst, [0, 0, 0]);
 });
 
+test("calls that overlap give what each gives alone, in a stream beside them too", async () => {
+  const found = await page.evaluate(async () => {
+    const images = [dark(64, 48), dark(301, 187), dark(33, 70), new ImageData(64, 48)];
+    const alone = [];
+    for (const image of images) alone.push((await nano.restore(image)).image);
+    const stream = await nano.stream({ priorEvery: 2, smooth: 0.5 });
+    const frames = [];
+    for (let frame = 0; frame < 3; frame++) frames.push((await stream.restore(images[0])).image);
+    await stream.reset();
+    const calls = images.flatMap((image, at) => [0, 48].map((tile) => nano.restore(image, tile ? { tile } : {}).then((got) => [at, tile, got])));
+    const again = [0, 1, 2].map(() => stream.restore(images[0]));
+    const together = await Promise.all(calls);
+    const apartMost = (tiled) => Math.max(...together.filter(([, tile]) => (tile > 0) === tiled).map(([at, , got]) => apart(got.image, alone[at])));
+    const video = (await Promise.all(again)).map(({ image }, at) => apart(image, frames[at]));
+    const timed = together.every(([, , { timings }]) => timings.model > 0 && timings.model <= timings.total);
+    await stream.close();
+    return { whole: apartMost(false), tiled: apartMost(true) <= 1, video, timed };
+  });
+  assert.deepEqual(found, { whole: 0, tiled: true, video: [0, 0, 0], timed: true });
+});
+
 test("tiles of any side give the whole picture", async () => {
   const worst = await page.evaluate(async () => {
     const image = dark(301, 187);
