@@ -18,6 +18,7 @@ from restorect_edge.media.formats import (
     WRITABLE,
     check_suffix,
 )
+from restorect_edge.utils.destination import require_writable
 
 __all__ = ["RESTORED", "Job", "LeftOut", "Plan", "beside", "check_outputs", "plan"]
 
@@ -198,9 +199,7 @@ def _check_distinct(jobs: Iterable[Job]) -> None:
 def check_outputs(jobs: Sequence[Job], *, overwrite: bool = False) -> None:
     """Raise `UsageError` before any work if a destination exists unwanted or cannot be made."""
     for folder in {job.destination.parent for job in jobs}:
-        existing = next(path for path in (folder, *folder.parents) if path.exists())
-        if not existing.is_dir() or not os.access(existing, os.W_OK):
-            raise UsageError(f"cannot write below '{existing}'; choose another folder with -o")
+        require_writable(folder, folder=True)
     there = [] if overwrite else [job.destination for job in jobs if job.destination.exists()]
     if there:
         more = f" and {len(there) - 1} more exist" if len(there) > 1 else " exists"

@@ -298,10 +298,14 @@ def _manifest(onnx: str) -> _Manifest:
         with open(path, encoding="utf-8") as stream:
             manifest = json.load(stream)
         size = manifest["spec"]["size"]
-        return _Manifest(dict(manifest["files"]), int(size["minimum"]), max(1, int(size["multiple_of"])))
+        hashes = {str(name): str(digest) for name, digest in manifest["files"].items()}
+        sides = [int(size[key]) for key in ("minimum", "multiple_of")]
+        if not all(1 <= side <= 4096 for side in sides):  # the bounds of spec/manifest.schema.json
+            raise ValueError(f"sides of {sides}")
+        return _Manifest(hashes, sides[0], sides[1])
     except FileNotFoundError:
         return _Manifest({}, 1, 8)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise EngineError(f"'{path}' is damaged: {error!r}; copy the artifact again", INCOMPATIBLE) from None
 
 

@@ -303,7 +303,24 @@ def test_hash_is_checked_against_the_manifest(tiny):
     assert caught.value.exit_code == 4
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"files": {}}'])
+SIDES = '{"files": {}, "spec": {"size": {"minimum": 8, "multiple_of": %s}}}'
+NO_FILES = '{"files": [], "spec": {"size": {"minimum": 8, "multiple_of": 8}}}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        '{"files": {}}',
+        "\ufeff{}",
+        "[" * 100_000,
+        SIDES % 0,
+        SIDES % "1e30",
+        SIDES % '"x"',
+        NO_FILES,
+    ],
+)
 def test_damaged_manifest(tiny, content):
     (tiny.parent / "manifest.json").write_text(content)
     with pytest.raises(EngineError, match=r"manifest\.json' is damaged") as caught:
