@@ -18,6 +18,7 @@ from restorect_edge.bench.measure.record import Subject
 from restorect_edge.errors import BackendError, IncompatibleError, MissingDependencyError, UsageError
 from restorect_edge.targets.onnx import ONNXTarget
 from restorect_edge.targets.onnx.runtime import PROVIDERS, session_options
+from restorect_edge.utils.foreign import reason
 
 __all__ = ["BACKEND", "PeerModel", "Signature", "peer_subject"]
 
@@ -116,7 +117,7 @@ class PeerModel:
         try:
             self._session = ort.InferenceSession(path, options, providers=[PROVIDERS[device]])
         except Exception as error:  # ONNX Runtime's own exception classes have no common base
-            raise BackendError(f"ONNX Runtime cannot load '{path}': {error}") from error
+            raise BackendError(f"ONNX Runtime cannot load '{path}': {reason(error)}") from error
         self.signature = Signature.of(self._session.get_inputs(), path)
         self.device = device
         self.timings: dict[str, float] = {}
@@ -135,7 +136,7 @@ class PeerModel:
         try:
             output = self._session.run(None, {self.signature.name: feed})[0]
         except Exception as error:
-            raise BackendError(f"ONNX Runtime failed: {error}") from error
+            raise BackendError(f"ONNX Runtime failed: {reason(error)}") from error
         done = time.perf_counter()
         result = self._levels(np.asarray(output))
         moments = (started, ready, done, time.perf_counter())

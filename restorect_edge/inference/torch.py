@@ -10,6 +10,7 @@ from restorect_edge.artifact import GraphFile, Manifest, PriorSpec
 from restorect_edge.errors import BackendError, MissingDependencyError
 from restorect_edge.inference.base import Runtime
 from restorect_edge.inference.torch_threads import TorchThreads
+from restorect_edge.utils.foreign import reason
 
 __all__ = ["TorchRuntime"]
 
@@ -50,7 +51,7 @@ class TorchRuntime(Runtime):
         try:
             return self._torch(self._infer, session, feeds)
         except RuntimeError as error:  # its out-of-memory error is one
-            raise BackendError(f"PyTorch failed on {self.device}: {error}") from error
+            raise BackendError(f"PyTorch failed on {self.device}: {reason(error)}") from error
 
     def _infer(self, session: Any, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         torch = _library()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from restorect_edge.errors import BackendError, IncompatibleError, MissingDependencyError
 from restorect_edge.mil.library import library, quiet
+from restorect_edge.utils.foreign import reason
 
 __all__ = ["Feature", "MilProgram", "libraries"]
 
@@ -192,7 +193,7 @@ class MilProgram:
         except self._table.UnhandledError as error:
             raise IncompatibleError(f"{label}: {error}; the MIL interpreter does not handle that") from error
         except (RuntimeError, ValueError, LookupError, TypeError) as error:
-            raise BackendError(f"{label} failed: {error}") from error
+            raise BackendError(f"{label} failed: {reason(error)}") from error
 
     def _find_last_uses(self) -> None:
         """Let each step drop what it is the last to read, and constants that are bound already."""
@@ -233,7 +234,7 @@ def _load(ct: Any, path: Path, known: Mapping[str, Any]) -> tuple[Any, Any]:
     except IncompatibleError:
         raise
     except Exception as error:  # coremltools raises anything, down to bare Exception and RuntimeError
-        raise IncompatibleError(f"'{path}' cannot be read as a Core ML package: {error}") from error
+        raise IncompatibleError(f"'{path}' cannot be read as a Core ML package: {reason(error)}") from error
 
 
 def _check_operations(path: Path, spec: Any, known: Mapping[str, Any]) -> None:

@@ -28,7 +28,7 @@ _NOISE = re.compile(
         (
             # where in a library
             r'File "|Traceback |Original traceback|Caused by:|While executing|frame #|#\d|at 0x|def forward',
-            r"Exception raised from|Check '.* failed at|FrontEnd API failed|Model wasn't fully converted",
+            r"Exception (raised )?from|Check '.* failed at|FrontEnd API failed|Model wasn't fully converted",
             r"The (error above|following call)|consider using data-dep|Summary:",
             # how to debug it
             r"(For|If you|You can|To) .*(TORCH|debug|http|suspect)|Use tlparse|Next steps|Hint: run with",

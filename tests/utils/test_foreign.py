@@ -40,6 +40,10 @@ def caused(error, cause):
     ("error", "expected"),
     [
         (RuntimeError("\x1b[31mno\x1b[0m kernel.\n"), "no kernel"),
+        (
+            RuntimeError("Exception from src/core.cpp:133:\nException from src/a.cpp:7:\nCannot read model"),
+            "Cannot read model",
+        ),
         (RuntimeError(OPENVINO), "Conv-18 with a message: [ONNX Frontend] Conversion failed for Conv-18"),
         (RuntimeError(LITERT), "Lowering not found: aten.bessel_j0.default"),
         (caused(RuntimeError(TORCH_ONNX), TypeError("No ONNX function found")), "No ONNX function found"),

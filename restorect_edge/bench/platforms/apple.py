@@ -14,6 +14,7 @@ from typing import Any
 from restorect_edge.errors import BackendError
 from restorect_edge.mil.library import library, quiet
 from restorect_edge.targets.coreml.runtime import COMPUTE_UNITS as DEVICE_UNITS
+from restorect_edge.utils.foreign import reason
 
 __all__ = [
     "COMPUTE_UNITS",
@@ -114,7 +115,7 @@ def plan_of(package: Path, unit: str) -> Any:
             model = ct.models.MLModel(str(package), compute_units=units)
             return MLComputePlan.load_from_path(model.get_compiled_model_path(), compute_units=units)
     except Exception as error:  # Core ML's errors come as RuntimeError, ValueError and Exception
-        raise BackendError(f"Core ML cannot plan '{package}' for {unit}: {error}") from error
+        raise BackendError(f"Core ML cannot plan '{package}' for {unit}: {reason(error)}") from error
 
 
 def placement(plan: Any) -> Placement:

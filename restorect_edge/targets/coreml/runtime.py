@@ -13,6 +13,7 @@ from PIL import Image
 from restorect_edge.errors import BackendError
 from restorect_edge.inference.base import Runtime
 from restorect_edge.mil.library import library, quiet
+from restorect_edge.utils.foreign import reason
 
 __all__ = ["CoreMLRuntime"]
 
@@ -52,7 +53,7 @@ class CoreMLRuntime(Runtime):
             with quiet():
                 model = ct.models.MLModel(str(path), compute_units=units)
         except Exception as error:  # coremltools wraps Core ML's errors in RuntimeError and Exception
-            raise BackendError(f"Core ML cannot load '{path}' on {self.device}: {error}") from error
+            raise BackendError(f"Core ML cannot load '{path}' on {self.device}: {reason(error)}") from error
         inputs = model.get_spec().description.input
         return _Session(model, frozenset(i.name for i in inputs if i.type.WhichOneof("Type") == "imageType"))
 
@@ -62,7 +63,7 @@ class CoreMLRuntime(Runtime):
             with session.lock:
                 results = session.model.predict(native)
         except Exception as error:
-            raise BackendError(f"Core ML failed on {self.device}: {error}") from error
+            raise BackendError(f"Core ML failed on {self.device}: {reason(error)}") from error
         (result,) = results.values()
         return _from_image(result) if isinstance(result, Image.Image) else np.asarray(result, np.float32)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from restorect_edge.errors import BackendError, MissingDependencyError
 from restorect_edge.inference.base import Runtime
+from restorect_edge.utils.foreign import foreign_errors
 from restorect_edge.utils.pool import Pool, cores
 
 __all__ = ["LiteRTRuntime"]
@@ -35,14 +36,12 @@ class LiteRTRuntime(Runtime):
         return ("cpu",)
 
     def _open(self, path: Path) -> _Session:
-        try:
+        with foreign_errors(f"LiteRT cannot load '{path}'"):
             content = path.read_bytes()
             # as many interpreters as fill the CPUs, made once they are needed: each has its own memory
             runners = Pool(lambda: self._runner(content), most=self._at_once if self.threads else cores())
             with runners.lend() as run:
                 details = run.get_input_details()
-        except (OSError, RuntimeError, ValueError) as error:
-            raise BackendError(f"LiteRT cannot load '{path}': {error}") from error
         return _Session(runners, {name: tuple(map(int, d["shape"])) for name, d in details.items()})
 
     def _runner(self, content: bytes) -> Any:
@@ -54,11 +53,8 @@ class LiteRTRuntime(Runtime):
         given = {name: value.shape for name, value in feeds.items()}
         if given != session.shapes:  # LiteRT would resize the graph, and not always fail
             raise BackendError(f"LiteRT: the file takes {session.shapes}, got {given}")
-        try:
-            with session.runners.lend() as run:
-                (result,) = run(**feeds).values()
-        except (RuntimeError, ValueError) as error:
-            raise BackendError(f"LiteRT failed: {error}") from error
+        with foreign_errors("LiteRT failed"), session.runners.lend() as run:
+            (result,) = run(**feeds).values()
         restored: NDArray[np.float32] = result
         return restored
 

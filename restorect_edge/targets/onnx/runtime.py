@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from restorect_edge.errors import BackendError, MissingDependencyError
 from restorect_edge.inference.base import Runtime
+from restorect_edge.utils.foreign import reason
 
 __all__ = ["ONNXRuntime", "session_options"]
 
@@ -53,7 +54,7 @@ class ONNXRuntime(Runtime):
         try:
             session = _library().InferenceSession(path, self._options(), providers=[wanted])
         except Exception as error:  # ONNX Runtime's own exception classes have no common base
-            raise BackendError(f"ONNX Runtime cannot load '{path}': {error}") from error
+            raise BackendError(f"ONNX Runtime cannot load '{path}': {reason(error)}") from error
         if wanted not in session.get_providers():
             raise BackendError(
                 f"ONNX Runtime fell back to {', '.join(session.get_providers())} instead of {wanted}: "
@@ -67,7 +68,7 @@ class ONNXRuntime(Runtime):
             with self._turns:
                 result: NDArray[np.float32] = session.run(None, feeds)[0]
         except Exception as error:
-            raise BackendError(f"ONNX Runtime failed: {error}") from error
+            raise BackendError(f"ONNX Runtime failed: {reason(error)}") from error
         return result
 
     def _provider(self, session: Any) -> str:

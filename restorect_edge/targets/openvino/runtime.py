@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from restorect_edge.errors import BackendError, MissingDependencyError
+from restorect_edge.errors import MissingDependencyError
 from restorect_edge.inference.base import Runtime
 from restorect_edge.targets.openvino.requests import Requests
+from restorect_edge.utils.foreign import foreign_errors
 
 __all__ = ["OpenVINORuntime"]
 
@@ -57,12 +58,10 @@ class OpenVINORuntime(Runtime):
 
     def _open(self, path: Path) -> Requests:
         core, device = _library().Core(), self.device.upper()
-        try:
+        with foreign_errors(f"OpenVINO cannot load '{path}' on {self.device}"):
             model = core.read_model(path)
             most = self._at_once if self.device == "cpu" else 1
             return Requests(lambda: core.compile_model(model, device, self._config()), most)
-        except RuntimeError as error:
-            raise BackendError(f"OpenVINO cannot load '{path}' on {self.device}: {error}") from error
 
     def _run(self, session: Requests, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         with self._output(session, feeds) as output:
@@ -72,11 +71,9 @@ class OpenVINORuntime(Runtime):
     @contextmanager
     def _output(self, session: Requests, feeds: dict[str, NDArray[np.float32]]) -> Iterator[Any]:
         with ExitStack() as lent:
-            try:
+            with foreign_errors("OpenVINO failed"):
                 request = lent.enter_context(session.lend())
                 output = self._infer(session, request, feeds)
-            except (RuntimeError, ValueError) as error:
-                raise BackendError(f"OpenVINO failed: {error}") from error
             yield output
 
     def _infer(self, session: Requests, request: Any, feeds: dict[str, NDArray[np.float32]]) -> Any:
