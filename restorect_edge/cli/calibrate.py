@@ -142,7 +142,7 @@ def _made(weights: "Weights", wanted: Calibration) -> "Calibrated":
 def _write(path: Path, text: str) -> Path:
     try:
         with replacing(path) as stream:
-            stream.write(text.encode())
+            stream.write(text.encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise UsageError(f"cannot write '{path}': {error.strerror}") from error
     return path

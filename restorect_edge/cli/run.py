@@ -172,7 +172,7 @@ def _is_video(inputs: Sequence[Path], output: str | None) -> bool:
     if any(path.suffix.lower() in VIDEO_SUFFIXES for path in files):
         return True
     named = output is not None and Path(output).suffix.lower() in video.SUFFIXES and not Path(output).is_dir()
-    still = {suffix for suffix in READABLE if suffix not in (".gif", ".png", ".webp", ".avif")}
+    still = {suffix for suffix in READABLE if suffix not in (".gif", ".png", ".avif")}
     return named and len(files) == len(inputs) == 1 and files[0].suffix.lower() not in still
 
 

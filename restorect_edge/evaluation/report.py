@@ -141,7 +141,10 @@ def write_markdown(path: Path, found: Report) -> None:
 
 def _write(path: Path, content: Callable[[TextIO], Any]) -> None:
     try:
-        with replacing(path) as stream, io.TextIOWrapper(stream, "utf-8", newline="") as text:
+        with (
+            replacing(path) as stream,
+            io.TextIOWrapper(stream, "utf-8", errors="surrogateescape", newline="") as text,
+        ):
             content(text)
     except OSError as error:
         raise UsageError(f"cannot write '{path}': {error.strerror}") from error

@@ -1,5 +1,6 @@
 """Picture files decoded to pixels and everything to keep: the one reader of all commands."""
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ __all__ = ["read", "read_rgb", "size_of", "upright"]
 JPEG_XMP, JPEG_XMP_MORE = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 PHOTOSHOP = b"Photoshop 3.0\0"
 COMMENT, APP = 0xFE, 0xE0
+END_OF_JPEG, TAIL = b"\xff\xd9", 1 << 16
 STRUCTURAL = ("APP0", "APP2", "APP11", "APP14")
 """Segments that describe how this file stores its pixels, point into it, or sign them."""
 TURNS = {
@@ -166,11 +168,9 @@ def _read(stream: BinaryIO, path: Path, max_pixels: int) -> Photo:
 def _refuse_animation(file: Image.Image, path: Path) -> None:
     frames = getattr(file, "n_frames", 1)
     if frames > 1 and file.format not in ("MPO", "AVIF"):
-        way = (
-            "restore it as a video: -o out.mp4"
-            if file.format in ("GIF", "PNG", "WEBP")
-            else ("save each as a file of its own")
-        )
+        way = "save each as a file of its own"
+        if file.format in ("GIF", "PNG"):  # what FFmpeg plays
+            way = "restore it as a video: -o out.mp4"
         raise UsageError(f"'{path}' has {frames} frames or pages, and a photograph has one; {way}")
 
 
@@ -207,11 +207,19 @@ def _jpeg(photo: Photo, file: Image.Image, stream: BinaryIO) -> Photo:
         notes.append("content credentials (C2PA) left out, since they vouch for the pixels before")
     if getattr(file, "n_frames", 1) > 1:
         notes.append(f"{file.n_frames - 1} further pictures inside (gain map or depth) left out")  # type: ignore[attr-defined]
-    if b"MotionPhoto" in xmp or b"MicroVideo" in xmp:
-        notes.append("the motion clip behind the picture is left out")
+    if b"MotionPhoto" in xmp or b"MicroVideo" in xmp or (file.format == "JPEG" and _goes_on(stream)):
+        notes.append("what lies behind the picture (such as a motion clip) is left out")
     return replace(
         photo, comments=tuple(comments), iptc=iptc, xmp=xmp, segments=tuple(segments), notes=tuple(notes)
     )
+
+
+def _goes_on(stream: BinaryIO) -> bool:
+    """Whether a JPEG file does not end where its picture does; padding of zeros does not count."""
+    end = stream.seek(0, io.SEEK_END)
+    stream.seek(max(0, end - TAIL))
+    tail = stream.read().rstrip(b"\0")
+    return len(tail) > 1 and not tail.endswith(END_OF_JPEG)
 
 
 def _png(photo: Photo, file: Image.Image, stream: BinaryIO) -> Photo:

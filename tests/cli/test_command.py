@@ -1,7 +1,10 @@
 """The frame of every command: exit codes and what is shown."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -89,6 +92,7 @@ def test_a_defect_is_not_swallowed(parser):
 
 CHATTY = """
 import sys
+import time
 from restorect_edge.cli.command import Parser, run
 
 def main(args):
@@ -108,3 +112,60 @@ def test_a_reader_that_goes_away_is_no_traceback():
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(timeout=60) == PIPE_CLOSED
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("--overwite", "--overwrite"),
+        ("--overwrite-all", "--overwrite"),
+        ("-y", "--overwrite"),
+        ("--fp16", "--precision fp16"),
+        ("--imgsz=640", "--shapes"),
+    ],
+)
+def test_an_unknown_option_names_the_one_that_may_be_meant(capsys, given, meant):
+    parser = Parser("test", "", "")
+    for option in ("--overwrite", "--precision", "--shapes"):
+        parser.add_argument(option)
+    assert run(lambda args: 0, parser, [given]) == 1
+    assert f"(did you mean {meant}?); see: restorect-edge test --help" in capsys.readouterr().err
+
+
+def test_an_option_like_no_other_has_no_hint(parser, capsys):
+    assert run(lambda args: 0, parser, ["1", "--zzz"]) == 1
+    assert "did you mean" not in capsys.readouterr().err
+
+
+NAMING = r"""
+import os, sys
+from restorect_edge.cli.command import Parser, run
+
+def main(args):
+    print(os.fsdecode(b"caf\xe9.jpg"), "gr\u00fcn")
+    return 0
+
+sys.exit(run(main, Parser("test", "", ""), []))
+"""
+
+
+@pytest.mark.parametrize(
+    ("encoding", "printed"),
+    [("utf-8:strict", b"caf\xe9.jpg gr\xc3\xbcn\n"), ("ascii", b"caf\xe9.jpg gr\\xfcn\n")],
+)
+def test_any_file_name_is_printed(encoding, printed):
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    shown = subprocess.run([sys.executable, "-c", NAMING], env=environment, capture_output=True, check=True)
+    assert shown.stdout == printed
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_stopped_command_ends_as_by_ctrl_c(parser, capsys, number):
+    def main(args):
+        os.kill(os.getpid(), number)
+        time.sleep(10)
+        return 0
+
+    assert run(main, parser, ["1"]) == INTERRUPTED
+    assert capsys.readouterr().err == "interrupted\n"

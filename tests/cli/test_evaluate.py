@@ -2,13 +2,15 @@
 
 import csv
 import json
+import os
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import restorect_edge
-from restorect_edge.cli.evaluate import main
+from restorect_edge.cli.evaluate import find, main
+from restorect_edge.errors import UsageError
 from restorect_edge.evaluation.metrics import gt_mean, psnr, ssim
 
 NAMES = ["a", "b", "c"]
@@ -163,3 +165,39 @@ def test_pairs_that_cannot_be_scored(artifact_onnx, tmp_path, capsys):
     Image.new("RGB", (8, 8)).save(tmp_path / "large" / "low" / "c.png")
     assert main([artifact, "--data", str(large)]) == 1
     assert "both must have the same size" in capsys.readouterr().err
+
+
+def test_scores_of_files_whose_names_are_not_utf_8_are_written(artifact_onnx, tmp_path, photo):
+    """Old archives have names in Latin-1, and they come out as they went in."""
+    name = os.fsdecode(b"caf\xe9.png")
+    (tmp_path / "pairs/low").mkdir(parents=True)
+    (tmp_path / "pairs/high").mkdir()
+    for side in ("low", "high"):
+        Image.fromarray(photo).save(tmp_path / "pairs" / side / name)
+    table, sheet = tmp_path / "scores.csv", tmp_path / "sheet.png"
+    command = [str(artifact_onnx.path), "--data", str(tmp_path / "pairs"), "--csv", str(table)]
+    assert main([*command, "--sheet", str(sheet)]) == 0
+    assert b"caf\xe9" in table.read_bytes()
+    assert sheet.is_file()
+
+
+def test_nested_scenes_and_folders_beside_photographs_are_found(tmp_path, photo):
+    for path in (
+        "nested/Low/s1/0.png",
+        "nested/High/s1/0.png",
+        "photos/a.png",
+        "photos/sub/b.png",
+        "photos/._a.png",
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(photo).save(tmp_path / path)
+    assert [item.name for item in find(tmp_path / "nested")] == ["s1/0"]
+    assert [item.name for item in find(tmp_path / "photos")] == ["a.png", "sub/b.png"]
+
+
+def test_two_files_of_one_name_are_named(tmp_path, photo):
+    for path in ("low/0.png", "low/0.jpg", "high/0.png", "high/0.jpg"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        Image.fromarray(photo).save(tmp_path / path)
+    with pytest.raises(UsageError, match=r"0\.jpg' and '.*0\.png' have one name but for the suffix"):
+        find(tmp_path)

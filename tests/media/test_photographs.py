@@ -169,7 +169,7 @@ def test_animations_are_refused(tmp_path, photo):
     image.save(
         tmp_path / "a.webp", save_all=True, append_images=[image.transpose(Image.Transpose.ROTATE_180)]
     )
-    with pytest.raises(UsageError, match=r"has 2 frames or pages.*-o out\.mp4"):
+    with pytest.raises(UsageError, match=r"has 2 frames or pages.*save each as a file of its own"):
         read(tmp_path / "a.webp")
 
 
@@ -625,3 +625,14 @@ def test_training_and_scoring_take_no_hidden_colors(tmp_path):
     np.testing.assert_array_equal(read_rgb(tmp_path / "b.png"), COLORS)
     MODES["I;16"].save(tmp_path / "c.png")
     np.testing.assert_array_equal(read_rgb(tmp_path / "c.png")[..., 0], GRAY)
+
+
+def test_what_lies_behind_a_jpeg_is_said_to_be_left_out(tmp_path, photo):
+    Image.fromarray(photo).save(tmp_path / "a.jpg")
+    assert read(tmp_path / "a.jpg").notes == ()
+    with (tmp_path / "a.jpg").open("ab") as stream:
+        stream.write(bytes(5000))
+    assert read(tmp_path / "a.jpg").notes == (), "padding"
+    with (tmp_path / "a.jpg").open("ab") as stream:
+        stream.write(b"MotionPhoto_Data" * 9)
+    assert "behind the picture (such as a motion clip) is left out" in read(tmp_path / "a.jpg").notes[0]

@@ -49,7 +49,7 @@ def write(report: Report, folder: Path, *, beside: Sequence[Report] = ()) -> lis
         path = folder / name
         try:
             with replacing(path) as stream:
-                stream.write(text.encode("utf-8"))
+                stream.write(text.encode("utf-8", "surrogateescape"))
         except OSError as error:
             raise UsageError(f"cannot write '{path}': {error.strerror}") from error
         paths.append(path)
