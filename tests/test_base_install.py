@@ -13,9 +13,10 @@ import pytest
 from packaging.requirements import Requirement
 
 from restorect_edge.cli.verbs import VERBS
-from restorect_edge.targets.registry import RUNTIMES
+from restorect_edge.targets.registry import RUNTIMES, TARGETS
 
 BACK_ENDS = {
+    *(need.module for target in TARGETS.values() for need in target.needs),
     "torch",
     "safetensors",
     "onnx",
@@ -35,13 +36,11 @@ LIBRARIES = {
     "restorect_edge.targets.onnx.half": {"onnx_ir"},
     "restorect_edge.targets.onnx.unsigned": {"onnx"},
     "restorect_edge.targets.openvino.ir": {"openvino"},
-    "restorect_edge.targets.onnx.converter": {"onnx", "torch"},
     "restorect_edge.targets.openvino.converter": {"openvino", "torch"},
-    "restorect_edge.targets.tensorrt.converter": {"onnx", "torch"},
     "restorect_edge.models": {"torch"},
     "restorect_edge.inference": {"torch"},
     "restorect_edge.mil": {"torch"},
-    "restorect_edge.targets": {"torch"},
+    "restorect_edge.targets": {"onnx", "torch"},
     "restorect_edge.training": {"torch"},
 }
 """What a module may lack when it is imported, by the longest matching name."""
@@ -144,13 +143,9 @@ def test_the_doctor_says_what_each_back_end_needs(python):
     assert [row["available"] for row in found["runtimes"]] == [False] * len(RUNTIMES)
     for row in found["runtimes"]:
         assert "pip install 'restorect-edge[" in row["needs"] or "macOS" in row["needs"]
-    assert [row["needs"] for row in found["targets"]] == [
-        "pip install 'restorect-edge[export,coreml]'",
-        "pip install 'restorect-edge[export,litert]'",
-        "pip install 'restorect-edge[export,onnxruntime]'",
-        "pip install 'restorect-edge[export,openvino]'",
-        "pip install 'restorect-edge[export,tensorrt]'",
-    ]
+    for row, target in zip(found["targets"], TARGETS.values(), strict=True):
+        extras = dict.fromkeys(["export", *(need.extra for need in target.needs)])
+        assert row["needs"] == f"pip install 'restorect-edge[{','.join(extras)}]'"
     assert found["weights"]
 
 
