@@ -9,12 +9,12 @@ from restorect_edge.errors import UsageError
 from restorect_edge.targets.registry import RUNTIMES, TARGETS, labels, runtime_for, table
 
 PACKAGE = Path(__file__).parents[2] / "restorect_edge"
-ONE_VENDOR = ("bench/platforms/", "bench/peer.py", "mil/")
-"""Machines and a language of one vendor, and other people's ONNX files: of one target by their nature."""
+BY_NATURE = ("bench/platforms/", "bench/peer.py", "mil/", "weights/kinds.py")
+"""Machines and a language of one vendor, and other people's files, whose formats have these names too."""
 OUTSIDE = [
     path
     for path in sorted(PACKAGE.rglob("*.py"))
-    if not path.relative_to(PACKAGE).as_posix().startswith(("targets/", *ONE_VENDOR))
+    if not path.relative_to(PACKAGE).as_posix().startswith(("targets/", *BY_NATURE))
 ]
 
 
