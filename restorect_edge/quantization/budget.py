@@ -1,4 +1,4 @@
-"""INT8 within a budget of decibels: measure the cost, and return the worst blocks to float until it fits.
+"""INT8 within its budgets: measure the cost, and return the worst blocks to float until it fits.
 
 The cost is measured on literal execution of the quantised graph: PSNR of the float32 student's 8-bit output
 against the clean image, less that of the quantised student's, mean over the validation images.
@@ -22,9 +22,19 @@ from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.models.student import Student
 from restorect_edge.quantization.blocks import block_names, returned
 from restorect_edge.quantization.data.validation import Validation
+from restorect_edge.quantization.flat import FlatMeter
 from restorect_edge.quantization.quantize import QuantizedStudent, one_thread, planes
 
-__all__ = ["BlockDrop", "Decision", "Meter", "bring_within", "rank"]
+__all__ = [
+    "BlockDrop",
+    "BlockShift",
+    "Decision",
+    "FlatDecision",
+    "Meter",
+    "bring_within",
+    "keep_flat",
+    "rank",
+]
 
 DIGITS = 4
 """Of decibels: finer differences are noise, and must not decide an order."""
@@ -91,6 +101,27 @@ class Decision:
     """In the order of their return, each with the drop after it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockShift:
+    """How far flat frames shift with a block in float and those before it, in levels of 255."""
+
+    block: str
+    shift: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlatDecision:
+    """A network that keeps flat frames where they are, and how it came to be."""
+
+    network: QuantizedStudent
+    before: float
+    """Greatest shift of a channel's mean in levels of 255, with what the budget left in int8."""
+    shift: float
+    """That of the network."""
+    returned: tuple[BlockShift, ...] = ()
+    """In the order of their return."""
+
+
 def rank(network: QuantizedStudent, student: Student, meter: Meter) -> list[BlockDrop]:
     """Measure each block alone in float; the one whose return leaves least comes first.
 
@@ -150,6 +181,53 @@ def bring_within(
         f"{done[-1].psnr_drop:.3f} dB with all {len(done)} in float. Try --qat MINUTES, a larger "
         "--max-psnr-drop, or photographs to calibrate on that are more like these"
     )
+
+
+def keep_flat(
+    network: QuantizedStudent,
+    student: Student,
+    meter: FlatMeter,
+    max_shift: float,
+    progress: Callable[[str], None] = lambda message: None,
+) -> FlatDecision:
+    """Return blocks to float until flat frames shift by no more than they may.
+
+    Args:
+        network: a quantised form.
+        student: what it was quantised from.
+        meter: what measures, against the student that INT8 stands for.
+        max_shift: in levels of 255.
+        progress: is given a line when blocks must be ranked.
+
+    Raises:
+        QualityError: they shift further unless nothing is in int8; the message has the numbers.
+    """
+    with one_thread():
+        before = meter.shift(network.body)
+        if before <= max_shift:
+            return FlatDecision(network=network, before=before, shift=before)
+        progress(f"INT8 shifts flat frames by {before:.1f} levels of {max_shift:.1f} allowed: ranking blocks")
+        smaller, done = network, list[BlockShift]()
+        while len(block_names(smaller.body)) > 1:
+            name = _best_return(smaller, student, meter)
+            smaller = smaller.with_float(student, [name], why="flat")
+            done.append(BlockShift(block=name, shift=meter.shift(smaller.body)))
+            if done[-1].shift <= max_shift:
+                return FlatDecision(
+                    network=smaller, before=before, shift=done[-1].shift, returned=tuple(done)
+                )
+    least = min((row.shift for row in done), default=before)
+    raise QualityError(
+        f"INT8 shifts flat frames by {before:.1f} levels of 255, and {max_shift:.1f} are allowed. Returning "
+        f"blocks to float does not mend it: {least:.1f} levels at best. Export fp16 or fp32 instead"
+    )
+
+
+def _best_return(network: QuantizedStudent, student: Student, meter: FlatMeter) -> str:
+    """Return the block whose return to float leaves the frames that shift most nearest to where they were."""
+    few = meter.worst(network.body)
+    names = block_names(network.body)
+    return min(names, key=lambda name: few.shift(returned(network.body, student.body, [name])[0]))
 
 
 def _sample(student: Student, prior: nn.Module, degraded: Levels, clean: Levels) -> _Sample:

@@ -1,11 +1,12 @@
 """The whole way from a student to its INT8 form: fine-tune, calibrate, keep the budget, write it all down."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from restorect_edge.models.student import Student
-from restorect_edge.quantization.budget import Decision, Meter, bring_within
+from restorect_edge.quantization.budget import Meter, bring_within, keep_flat
+from restorect_edge.quantization.flat import MAX_SHIFT, FlatMeter
 from restorect_edge.quantization.options import Calibration
 from restorect_edge.quantization.plan import QuantPlan
 from restorect_edge.quantization.qat.finetune import finetune
@@ -58,9 +59,13 @@ def calibrate(
     photographs, safe = calibration.photographs, calibration.cpu == "portable"
     tuned, steps = _tuned(student, calibration, safe, progress)
     network = quantize_student(tuned, photographs.images, saturation_safe=safe)
-    decision = _decision(student, tuned, network, calibration, progress)
-    if decision is not None:
-        network = decision.network
+    meter = None if calibration.validation is None else Meter(student, network.prior, calibration.validation)
+    decision = bring_within(network, tuned, meter, calibration.max_psnr_drop, progress) if meter else None
+    network = decision.network if decision else network
+    flat = keep_flat(network, tuned, FlatMeter(student, network.prior), MAX_SHIFT, progress)
+    network = flat.network
+    if meter and decision and flat.returned:
+        decision = replace(decision, drop=meter.drop(network.body))
     plan = QuantPlan.of(
         network,
         weights=weights,
@@ -70,7 +75,9 @@ def calibrate(
         source=photographs.source,
         seed=calibration.seed,
     )
-    recipe = QuantRecipe.of(calibration, decision, steps, weights=weights, weights_sha256=weights_sha256)
+    recipe = QuantRecipe.of(
+        calibration, decision, flat, steps, weights=weights, weights_sha256=weights_sha256
+    )
     return Calibrated(network, plan, recipe)
 
 
@@ -80,17 +87,3 @@ def _tuned(student: Student, calibration: Calibration, safe: bool, progress: Pro
     progress(f"fine-tuning under quantisation for {calibration.qat:g} minutes")
     images = calibration.photographs.images
     return finetune(student, images, minutes=calibration.qat, seed=calibration.seed, saturation_safe=safe)
-
-
-def _decision(
-    student: Student,
-    tuned: Student,
-    network: QuantizedStudent,
-    calibration: Calibration,
-    progress: Progress,
-) -> Decision | None:
-    """Keep the budget, or return None where there are no clean images to measure against."""
-    if calibration.validation is None:
-        return None
-    meter = Meter(student, network.prior, calibration.validation)
-    return bring_within(network, tuned, meter, calibration.max_psnr_drop, progress)

@@ -17,7 +17,9 @@ __all__ = [
     "Q",
     "StoredConv2d",
     "clean",
+    "merge_equal",
     "module_path",
+    "representable",
     "store_weights",
 ]
 
@@ -31,7 +33,7 @@ SMALLEST_SCALE = 2.0**-14
 del _decomposed  # imported to register the operations
 
 
-def _half(scale: Tensor) -> Tensor:
+def representable(scale: Tensor) -> Tensor:
     """Return scales that float16 holds: Core ML stores them so, and all targets have the same."""
     return scale.clamp(min=SMALLEST_SCALE).half().float()
 
@@ -46,7 +48,7 @@ class StoredConv2d(nn.Module):
     def __init__(self, layer: nn.Conv2d) -> None:
         super().__init__()
         value = layer.weight.detach()
-        scale = _half(value.abs().amax((1, 2, 3)) / WEIGHT_MAX)
+        scale = representable(value.abs().amax((1, 2, 3)) / WEIGHT_MAX)
         levels = torch.round(value / scale[:, None, None, None]).clamp(-WEIGHT_MAX, WEIGHT_MAX)
         self.register_buffer("weight", levels.to(torch.int8))
         self.register_buffer("scale", scale)
@@ -94,7 +96,7 @@ def clean(module: fx.GraphModule, source: nn.Module) -> fx.GraphModule:
             _make_signed(node)
         elif node.target is Q.quantize_per_channel.default:
             _fold_weight(module, node, source)
-    _merge_equal(module.graph)
+    merge_equal(module.graph)
     for node in list(module.graph.nodes):
         if is_convolution(node):
             _name_constants(module, node)
@@ -126,7 +128,7 @@ def _make_signed(quantise: fx.Node) -> None:
         raise BackendError(f"NNCF gave '{quantise.name}' the zero point {zero_point}, expected 0")
     if low == 0:
         scale = scale * high / QMAX
-    scale = float(_half(torch.tensor(scale)))
+    scale = float(representable(torch.tensor(scale)))
     for node in (quantise, *quantise.users):
         node.args = (node.args[0], scale, 0, QMIN, QMAX, torch.int8)
 
@@ -139,7 +141,7 @@ def _fold_weight(module: fx.GraphModule, quantise: fx.Node, source: nn.Module) -
     if zeros.any() or dtype is not torch.int8 or axis != 0:
         raise BackendError(f"NNCF did not quantise '{weight}' symmetrically per output channel")
     scales, zeros = scales.reshape(-1).float(), zeros.reshape(-1).long()
-    scales = _half(scales)
+    scales = representable(scales)
     (dequantise,) = quantise.users
     (consumer,) = dequantise.users
     name = f"{module_path(consumer)}.weight"
@@ -168,7 +170,7 @@ def _constant(module: fx.GraphModule, node: Any) -> Tensor:
     return tensor
 
 
-def _merge_equal(graph: fx.Graph) -> None:
+def merge_equal(graph: fx.Graph) -> None:
     """Let equal quantisers of one value be one, and equal dequantisers of that."""
     seen: dict[Any, fx.Node] = {}
     for node in list(graph.nodes):

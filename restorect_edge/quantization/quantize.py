@@ -23,6 +23,7 @@ from torch import Tensor, fx
 from restorect_edge.errors import BackendError, UsageError
 from restorect_edge.models.student import MULTIPLE, SplitNetwork, Student
 from restorect_edge.quantization.blocks import returned
+from restorect_edge.quantization.flat import cover
 from restorect_edge.quantization.missing import require_nncf
 from restorect_edge.quantization.qdq import clean, store_weights
 from restorect_edge.quantization.scope import left_out
@@ -51,18 +52,21 @@ class QuantizedStudent(SplitNetwork):
         self.excluded = excluded
         self.eval()
 
-    def with_float(self, student: Student, names: Collection[str]) -> "QuantizedStudent":
+    def with_float(
+        self, student: Student, names: Collection[str], *, why: str = "budget"
+    ) -> "QuantizedStudent":
         """Return a copy in which some blocks compute in float; all other scales stay as they are.
 
         Args:
             student: what this was quantised from.
             names: of `restorect_edge.quantization.blocks.block_names`.
+            why: key in `restorect_edge.quantization.scope.EXCLUDED`.
 
         Raises:
             UsageError: there is no block of that name.
         """
         body, operations = returned(self.body, student.body, names)
-        return QuantizedStudent(student, body, dict.fromkeys(operations, "budget") | self.excluded)
+        return QuantizedStudent(student, body, dict.fromkeys(operations, why) | self.excluded)
 
 
 def quantize_student(
@@ -72,7 +76,7 @@ def quantize_student(
     keep_float: Collection[str] = (),
     saturation_safe: bool = False,
 ) -> QuantizedStudent:
-    """Calibrate on photographs and return the quantised student.
+    """Calibrate on photographs and return the quantised student, with ranges that hold flat frames as well.
 
     Deterministic: the same student and images, in the same order, give the same graph. It runs on one
     thread, because the order of sums depends on the number of threads.
@@ -95,8 +99,9 @@ def quantize_student(
     with one_thread(), torch.no_grad():
         graph = trace_body(student)
         excluded = left_out(graph.graph)
-        calibrated = _calibrated(graph, student, images, list(excluded), saturation_safe)
-        network = QuantizedStudent(student, clean(calibrated, student.body), excluded)
+        body = clean(_calibrated(graph, student, images, list(excluded), saturation_safe), student.body)
+        cover(body, student)
+        network = QuantizedStudent(student, body, excluded)
         return network.with_float(student, keep_float) if keep_float else network
 
 

@@ -58,8 +58,10 @@ def _with_biases(student: Student, plan: QuantPlan) -> Student:
 
 def _returned(graph: fx.Graph, plan: QuantPlan) -> dict[str, str]:
     """Say which operations the plan returned to float, which no structure tells."""
-    names = {row["name"] for row in plan.excluded if row["why"] == EXCLUDED["budget"]}
-    return {n.name: "budget" for n in graph.nodes if n.op == "call_function" and source_name(n) in names}
+    keys = {EXCLUDED[key]: key for key in ("budget", "flat")}
+    names = {row["name"]: keys[row["why"]] for row in plan.excluded if row["why"] in keys}
+    called = [(node, source_name(node)) for node in graph.nodes if node.op == "call_function"]
+    return {node.name: names[name] for node, name in called if name in names}
 
 
 def _quantise(graph: fx.GraphModule, plan: QuantPlan) -> None:

@@ -4,7 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from restorect_edge.quantization.budget import BlockDrop, Decision
+from restorect_edge.quantization.budget import BlockDrop, BlockShift, Decision, FlatDecision
+from restorect_edge.quantization.flat import MAX_SHIFT
 from restorect_edge.quantization.options import Calibration
 
 __all__ = ["RECIPE_FILE", "QuantRecipe"]
@@ -43,13 +44,22 @@ class QuantRecipe:
     """Blocks in float, in the order of their return."""
     psnr_drop: float | None
     """Of the result."""
-    schema_version: int = 1
+    max_flat_shift: float
+    """Most levels of 255 by which INT8 may shift a channel's mean in a flat frame."""
+    flat_shift_before: float
+    """With the blocks in int8 that the decibels left there."""
+    returned_for_flat: tuple[BlockShift, ...]
+    """Blocks in float for it, in the order of their return."""
+    flat_shift: float
+    """Of the result."""
+    schema_version: int = 2
 
     @classmethod
     def of(
         cls,
         calibration: Calibration,
         decision: Decision | None,
+        flat: FlatDecision,
         steps: int,
         *,
         weights: str,
@@ -60,6 +70,7 @@ class QuantRecipe:
         Args:
             calibration: what was asked for.
             decision: None where the drop could not be measured.
+            flat: on the shift of flat frames.
             steps: of fine-tuning that were taken.
             weights: their name.
             weights_sha256: of their file, if they came from one.
@@ -82,6 +93,10 @@ class QuantRecipe:
             ranking=decision.ranking if decision else (),
             returned=decision.returned if decision else (),
             psnr_drop=decision.drop if decision else None,
+            max_flat_shift=MAX_SHIFT,
+            flat_shift_before=flat.before,
+            returned_for_flat=flat.returned,
+            flat_shift=flat.shift,
         )
 
     def to_json(self) -> str:
@@ -96,6 +111,11 @@ class QuantRecipe:
 
     def summary(self) -> str:
         """Return the decision as one line."""
+        names = ", ".join(row.block for row in self.returned_for_flat)
+        kept = f"; {names} returned to float, {self.flat_shift_before:.1f} before" if names else ""
+        return f"{self._drop()}; flat frames within {self.flat_shift:.1f} levels{kept}"
+
+    def _drop(self) -> str:
         if self.psnr_drop is None:
             return "quality drop not measured: there are no clean images; give pairs with --validation"
         names = ", ".join(row.block for row in self.returned)
