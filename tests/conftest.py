@@ -1,5 +1,6 @@
 """One small artifact per target, each exported once a session and only if a test asks for it."""
 
+import importlib.util
 import json
 import os
 import random
@@ -127,6 +128,18 @@ def photo() -> np.ndarray:
 def repository() -> Path:
     """The folder that holds pyproject.toml."""
     return Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def pictures(repository):
+    """The module that makes the pictures of `spec/vectors`."""
+    path = repository / "spec" / "vectors" / "pictures.py"
+    found = importlib.util.spec_from_file_location("spec_pictures", path)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

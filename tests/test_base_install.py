@@ -64,6 +64,7 @@ ALWAYS = {
     "restorect_edge.inference",
     "restorect_edge.inference.base",
     "restorect_edge.media.images",
+    "restorect_edge.inference.thumbnail",
     "restorect_edge.inference.tiling",
     "restorect_edge.training",
     "restorect_edge.training.config",

@@ -16,7 +16,8 @@ from restorect_edge.artifact import GraphFile, Manifest
 from restorect_edge.errors import BackendError, IncompatibleError, SaturationWarning, UsageError
 from restorect_edge.inference.call import Call, Planes
 from restorect_edge.inference.lifetime import Lifetime
-from restorect_edge.inference.tiling import Size, Span, Window, best_window, cut, plan, thumbnail
+from restorect_edge.inference.thumbnail import thumbnail
+from restorect_edge.inference.tiling import Size, Span, Window, best_window, cut, plan
 from restorect_edge.inference.video.stream import FrameRestorer, Light, Stream
 from restorect_edge.media.images import ImageLike, from_planes, to_planes, unwrap
 from restorect_edge.utils.cpu import cpu_name, has_vnni

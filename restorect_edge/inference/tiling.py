@@ -1,4 +1,4 @@
-"""Exact tiling: windows with enough context around what each contributes, and the global thumbnail.
+"""Exact tiling: windows with enough context around what each contributes.
 
 An image is thought of as padded at the bottom and right, by reflection, to the size that the network
 takes. Windows never leave that padded image, and touch its border exactly where it has one, so that a
@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 
 from restorect_edge.errors import UsageError
 
-__all__ = ["Span", "Window", "best_window", "cut", "plan", "thumbnail"]
+__all__ = ["Span", "Window", "best_window", "cut", "plan"]
 
 Size = tuple[int, int]
-STRIP = 64
-"""Rows averaged at a time for the thumbnail."""
 MOST_WINDOWS = 256
 """Windows along an axis that are considered."""
 
@@ -136,92 +134,3 @@ def _reflected(start: int, stop: int, length: int) -> NDArray[np.int64]:
     period = 2 * (length - 1)
     index = np.arange(start, stop) % period
     return np.where(index < length, index, period - index)
-
-
-def thumbnail(
-    image: NDArray[Any], padded: Size, size: int, pool: int, *, deviation: bool = False
-) -> NDArray[np.float32]:
-    """Return what the prior looks at, in [0, 1], reading the image by strips.
-
-    The same as `restorect_edge.models.blocks.area_thumbnail` of the padded image: means of blocks of
-    `pool` pixels, then exact area resampling.
-
-    Args:
-        image: (H, W, 3), uint8 or floating point in [0, 1].
-        padded: the size that it is padded to, multiples of `pool`.
-        size: side of the result.
-        pool: side of the blocks, in pixels.
-        deviation: append the standard deviation inside each block, resampled in the same way.
-
-    Returns:
-        (1, 3, size, size), or (1, 6, size, size) with `deviation`: the means, then the deviations.
-    """
-    height, width = padded
-    cells = np.empty((6 if deviation else 3, height // pool, width // pool), np.float32)
-    step = max(1, STRIP // pool) * pool
-    for top in range(0, height, step):
-        rows = Span(top, min(top + step, height), 0, 0)
-        strip = cut(image, rows, Span(0, width, 0, 0))
-        _block_moments(strip, pool, cells[:, top // pool : rows.stop // pool])
-    cells *= np.float32(1 / (pool * pool * (255 if image.dtype == np.uint8 else 1)))
-    turned = np.ascontiguousarray(_resample(cells, size).transpose(0, 2, 1))
-    return np.ascontiguousarray(_resample(turned, size).transpose(0, 2, 1))[None]
-
-
-def _block_moments(strip: NDArray[Any], pool: int, out: NDArray[np.float32]) -> None:
-    """Write sums of blocks of a strip (H, W, 3) into `out` (3 or 6, H/pool, W/pool).
-
-    The last three planes, where there are any, are the standard deviations, times the pixels of a block as
-    sums are. Of bytes they are exact: with blocks of 16 pixels n·Σx² and (Σx)² stay below 2²⁴.
-    """
-    _block_sums(strip, pool, out[:3])
-    if len(out) == 3:
-        return
-    if strip.dtype == np.uint8:
-        _block_sums(np.multiply(strip, strip, dtype=np.uint16), pool, out[3:])
-        out[3:] *= np.float32(pool * pool)
-        out[3:] -= out[:3] * out[:3]
-    else:  # E[x²] − E[x]² would cancel, so the mean is subtracted first
-        count = pool * pool
-        mean = (out[:3] * np.float32(1 / count)).transpose(1, 2, 0).repeat(pool, 0).repeat(pool, 1)
-        centered = strip.astype(np.float32) - mean
-        _block_sums(centered * centered, pool, out[3:])
-        out[3:] *= np.float32(count)
-    np.sqrt(np.maximum(out[3:], 0, out=out[3:]), out=out[3:])
-
-
-def _block_sums(strip: NDArray[Any], pool: int, out: NDArray[np.float32]) -> None:
-    """Write the sums of blocks of a strip (H, W, 3) into `out` (3, H/pool, W/pool), whole rows first."""
-    small = strip.dtype == np.uint8 and pool <= 16
-    wide = np.uint16 if small else np.uint32 if strip.dtype.kind == "u" else np.float32
-    sums: NDArray[Any] = strip[::pool].astype(wide)
-    for row in range(1, pool):
-        sums += strip[row::pool]
-    blocks = sums.reshape(len(sums), -1, pool, 3)
-    for channel in range(3):
-        np.copyto(out[channel], blocks[:, :, 0, channel], casting="unsafe")
-        for column in range(1, pool):
-            out[channel] += blocks[:, :, column, channel]
-
-
-def _resample(cells: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Area-average the middle axis of (C, n, m) to `size`.
-
-    Slices rather than a matrix product: the weights are mostly zero, and the threads of a BLAS library
-    would wait for each other longer than this takes.
-    """
-    out = np.empty((len(cells), size, cells.shape[2]), np.float32)
-    for index, weights in enumerate(area_matrix(cells.shape[1], size)):
-        (seen,) = np.nonzero(weights)
-        part = slice(seen[0], seen[-1] + 1)
-        np.einsum("k,ckm->cm", weights[part], cells[:, part], out=out[:, index])
-    return out
-
-
-def area_matrix(cells: int, size: int) -> NDArray[np.float32]:
-    """Weights (size, cells): the share of each input cell in each output cell, rows summing to 1."""
-    edges = np.arange(size + 1, dtype=np.float32)[:, None] * np.float32(cells / size)
-    left = np.arange(cells, dtype=np.float32)[None, :]
-    overlap = np.minimum(left + 1, edges[1:]) - np.maximum(left, edges[:-1])
-    weights: NDArray[np.float32] = np.maximum(overlap, 0) * np.float32(size / cells)
-    return weights

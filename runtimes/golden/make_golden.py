@@ -105,9 +105,11 @@ def make(restore: restorect_edge.Runtime, folder: Path) -> dict[str, Any]:
     """
     rows = [row for number, case in enumerate(CASES) for row in _restored(restore, case, number, folder)]
     rows += [row for number, case in enumerate(EXTREMES) for row in _converted(case, number, folder)]
+    prior = restore.info.prior
     return {
         "schema_version": SCHEMA_VERSION,
         "weights": {**restore.info.weights, "steps": restore.info.steps},
+        "prior": None if prior is None else asdict(prior),
         "tolerance": {**TOLERANCE, "z": Z_TOLERANCE},
         "conversion": {
             "shift": SHIFT,

@@ -18,9 +18,8 @@ from restorect_edge import ImageSpec, SizeRequirements, UsageError, load
 from restorect_edge.artifact import GraphFile, Manifest
 from restorect_edge.errors import BackendError, IncompatibleError
 from restorect_edge.inference.base import Runtime
-from restorect_edge.inference.tiling import Span, best_window, cut, plan, thumbnail
+from restorect_edge.inference.tiling import Span, best_window, cut, plan
 from restorect_edge.models import build
-from restorect_edge.models.blocks import POOL, area_thumbnail
 
 quick = settings(max_examples=60, deadline=None)
 slow = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -96,33 +95,6 @@ def test_cutting_is_reflecting_and_slicing(size, rows, columns):
     assert np.array_equal(window, expected)
     inside = rows[1] <= size[0] and columns[1] <= size[1]
     assert np.shares_memory(window, image) == inside
-
-
-@quick
-@given(
-    st.tuples(st.integers(1, 200), st.integers(1, 200)),
-    st.sampled_from([np.uint8, np.float32]),
-    st.sampled_from([16, 64]),
-    st.booleans(),
-)
-def test_the_thumbnail_is_that_of_the_network(size, dtype, side, deviation):
-    noise = np.random.default_rng(size[0])
-    levels = noise.integers(0, 256, (*size, 3), dtype=np.uint8)
-    image = levels if dtype == np.uint8 else levels.astype(np.float32) / 255
-    padded = tuple(-(-n // 8) * 8 for n in size)
-    margins = [(0, p - n) for p, n in zip(padded, size, strict=True)]
-    whole = np.pad(levels.astype(np.float32) / 255, (*margins, (0, 0)), mode="reflect")
-    expected = area_thumbnail(torch.from_numpy(whole).permute(2, 0, 1)[None], side, deviation=deviation)
-    seen = thumbnail(image, padded, side, POOL, deviation=deviation)
-    assert seen.shape == (1, 6 if deviation else 3, side, side)
-    assert np.abs(seen - expected.numpy()).max() <= 1e-6
-
-
-@pytest.mark.parametrize("pool", [1, 3, 16, 100])
-def test_blocks_of_any_side_are_averaged(pool):
-    image = np.random.default_rng(1).integers(0, 256, (2 * pool, 3 * pool, 3), dtype=np.uint8)
-    seen = thumbnail(image, (2 * pool, 3 * pool), 1, pool)
-    assert np.allclose(seen[0, :, 0, 0], image.mean((0, 1)) / 255, atol=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -294,9 +266,3 @@ def test_memory_is_bounded(artifact_split, repository):
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         peaks[size] = json.loads(done.stdout.splitlines()[-1])["peak_mb"]
     assert peaks["2000x3000"] - peaks["400x500"] < 400
-
-
-@pytest.mark.parametrize("level", [0, 1, 128, 255])
-def test_a_flat_picture_deviates_nowhere(level):
-    flat = np.full((24, 32, 3), level, np.uint8)
-    assert not thumbnail(flat, (24, 32), 4, POOL, deviation=True)[0, 3:].any()

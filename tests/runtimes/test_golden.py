@@ -4,6 +4,7 @@ import importlib
 import json
 import shutil
 import sys
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -38,6 +39,11 @@ def golden(modules):
 def test_they_are_pinned_to_the_shipped_weights(golden):
     weights = golden[0]["weights"]
     assert weights["sha256"] == file_hash(locate(weights["name"])), "python runtimes/golden/make_golden.py"
+
+
+def test_they_say_what_the_prior_looks_at(golden):
+    with load(golden[0]["weights"]["name"], device="cpu") as restore:
+        assert golden[0]["prior"] == asdict(restore.info.prior)
 
 
 def test_they_hold_every_layout_form_and_colour(golden):

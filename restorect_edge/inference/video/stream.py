@@ -51,8 +51,14 @@ class Restorer(Protocol):
 def changed(before: Array, after: Array) -> float:
     """Return how different two thumbnails are: mean absolute difference over mean level, 0 to 2.
 
-    Relative, since a cut between dark scenes moves few levels.
+    Relative, since a cut between dark scenes moves few levels. Of the means alone: deviations, where there
+    are any, are noise and texture, which change with a camera's gain.
+
+    Args:
+        before: a thumbnail, (1, 3 or 6, S, S).
+        after: another.
     """
+    before, after = before[:, :3], after[:, :3]
     level = float(before.mean() + after.mean()) / 2
     return float(np.abs(after - before).mean()) / max(level, 1 / 255)
 
@@ -109,11 +115,11 @@ class LatentTrack:
         self.brightness.reset()
 
     def _update(self, seen: Array, prior: Callable[[Array], Array]) -> Array:
+        target = prior(seen)  # first, so that where it fails the next frame finds everything as it was
         if self._seen is not None and changed(self._seen, seen) >= CUT:
             self.cuts += 1
             self._z = None
             self.brightness.reset()
-        target = prior(seen)
         self._seen, self._target, self._since = seen, target, 0
         self.priors += 1
         return target

@@ -13,13 +13,14 @@ constexpr double kCut = 0.5;  // `changed` from which a thumbnail shows another 
 
 }  // namespace
 
-double changed(const std::vector<float>& before, const std::vector<float>& after) {
+double changed(const Thumbnail& before, const Thumbnail& after) {
+  const std::size_t means = 3 * before.side * before.side;
   double sum = 0, difference = 0;
-  for (std::size_t i = 0; i < before.size(); ++i) {
-    sum += before[i] + after[i];
-    difference += std::abs(after[i] - before[i]);
+  for (std::size_t i = 0; i < means; ++i) {
+    sum += before.values[i] + after.values[i];
+    difference += std::abs(after.values[i] - before.values[i]);
   }
-  const auto count = static_cast<double>(before.size());
+  const auto count = static_cast<double>(means);
   return difference / count / std::max(sum / count / 2, 1.0 / 255);
 }
 
@@ -35,17 +36,17 @@ LatentTrack::LatentTrack(int prior_every, double smooth)
 }
 
 const std::vector<float>& LatentTrack::step(
-    const std::function<std::vector<float>()>& thumbnail,
-    const std::function<std::vector<float>(const std::vector<float>&)>& prior) {
+    const std::function<Thumbnail()>& thumbnail,
+    const std::function<std::vector<float>(const Thumbnail&)>& prior) {
   if (target_.empty() || since_ == prior_every_) {
-    std::vector<float> seen = thumbnail();
-    std::vector<float> target = prior(seen);
-    if (!seen_.empty() && changed(seen_, seen) >= kCut) {
+    Thumbnail current = thumbnail();
+    std::vector<float> target = prior(current);
+    if (thumbnail_ && changed(*thumbnail_, current) >= kCut) {
       ++cuts_;
       z_.clear();
       brightness_.reset();
     }
-    seen_ = std::move(seen);
+    thumbnail_ = std::move(current);
     target_ = std::move(target);
     since_ = 0;
     ++priors_;
@@ -60,7 +61,7 @@ const std::vector<float>& LatentTrack::step(
 }
 
 void LatentTrack::reset() {
-  seen_.clear();
+  thumbnail_.reset();
   target_.clear();
   z_.clear();
   brightness_.reset();

@@ -3,9 +3,11 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "brightness_track.hpp"
+#include "thumbnail.hpp"
 
 namespace restorect {
 
@@ -18,8 +20,8 @@ class LatentTrack {
 
   /// Return the next frame's latent. `thumbnail` is called when it is the prior's turn only, `prior` on what
   /// it gives. Where either throws, the next frame tries again.
-  const std::vector<float>& step(const std::function<std::vector<float>()>& thumbnail,
-                                 const std::function<std::vector<float>(const std::vector<float>&)>& prior);
+  const std::vector<float>& step(const std::function<Thumbnail()>& thumbnail,
+                                 const std::function<std::vector<float>(const Thumbnail&)>& prior);
 
   /// Forget the scene, so that the next frame's own latent counts.
   void reset();
@@ -35,11 +37,15 @@ class LatentTrack {
   float smooth_;
   int since_ = 0;
   std::atomic<int> priors_{0}, cuts_{0};  // read while another thread restores a frame
-  std::vector<float> seen_, target_, z_;
+  std::optional<Thumbnail> thumbnail_;    // of the last run of the prior
+  std::vector<float> target_, z_;
   BrightnessTrack brightness_;
 };
 
 /// How different two thumbnails are: mean absolute difference over mean level, 0 to 2.
-double changed(const std::vector<float>& before, const std::vector<float>& after);
+///
+/// Of the means alone: deviations, where there are any, are noise and texture, which change with the gain of
+/// a camera and say nothing of the scene.
+double changed(const Thumbnail& before, const Thumbnail& after);
 
 }  // namespace restorect

@@ -21,7 +21,7 @@ struct GraphFile {
 /// How the split form computes what the prior looks at.
 struct PriorSpec {
   int thumbnail, pool;
-  bool deviation;  ///< Whether it also takes the standard deviations of 4x4 blocks.
+  bool deviation;  ///< Whether it also takes the standard deviations inside the blocks.
 };
 
 struct Manifest {

@@ -35,8 +35,4 @@ void to_planes(const Pixels& image, const Window& window, float* planes);
 void from_planes(const float* planes, const Window& window, int scale, const PixelBuffer& out,
                  float gain = 1);
 
-/// Return what the prior looks at, (3, side, side) in [0, 1]: means of blocks of `pool` pixels of the padded
-/// image, then exact area resampling.
-std::vector<float> thumbnail(const Pixels& image, Size padded, int side, int pool);
-
 }  // namespace restorect

@@ -39,19 +39,11 @@ void check_target(const Manifest& manifest) {
                           manifest.name + "' was exported with --target " + manifest.target);
 }
 
-void check_prior(const Manifest& manifest) {
-  if (!manifest.prior || !manifest.prior->deviation) return;
-  throw IncompatibleError("the prior of '" + manifest.name +
-                          "' takes standard deviations of blocks, which this library does not compute: "
-                          "build a newer one, or export other weights");
-}
-
 }  // namespace
 
 Restorer::Restorer(const std::filesystem::path& artifact, const Options& options)
     : manifest_(open_artifact(artifact)) {
   check_target(manifest_);
-  check_prior(manifest_);
   info_ = {manifest_.name, manifest_.task,  manifest_.target,          manifest_.precision,
            manifest_.form, manifest_.scale, manifest_.halo.has_value()};
   if (options.threads < 0) throw UsageError("threads is at least 1, got " + std::to_string(options.threads));
@@ -190,23 +182,22 @@ std::string Restorer::shapes() const {
   return list;
 }
 
-std::vector<float> Restorer::seen(const Pixels& image, Size padded) const {
-  return thumbnail(image, padded, manifest_.prior->thumbnail, manifest_.prior->pool);
+Thumbnail Restorer::thumbnail(const Pixels& image, Size padded) const {
+  return restorect::thumbnail(image, padded, *manifest_.prior);
 }
 
-std::vector<float> Restorer::prior(const std::vector<float>& thumbnail) {
+std::vector<float> Restorer::prior(const Thumbnail& thumbnail) {
   const auto is_prior = [](const GraphFile& graph) { return graph.role == "prior"; };
   const auto graph = std::find_if(manifest_.graphs.begin(), manifest_.graphs.end(), is_prior);
-  const auto side = static_cast<std::size_t>(manifest_.prior->thumbnail);
   const Output z = sessions_[static_cast<std::size_t>(graph - manifest_.graphs.begin())]->run(
-      {{"thumbnail", thumbnail.data(), {1, 3, side, side}}});
+      {{"thumbnail", thumbnail.values.data(), {1, thumbnail.channels(), thumbnail.side, thumbnail.side}}});
   latent_shape_ = z.shape;
   return {z.data,
           z.data + std::accumulate(z.shape.begin(), z.shape.end(), std::size_t{1}, std::multiplies<>())};
 }
 
 std::vector<float> Restorer::latent(const Pixels& image, Size padded) {
-  return has_prior() ? prior(seen(image, padded)) : std::vector<float>{};
+  return has_prior() ? prior(thumbnail(image, padded)) : std::vector<float>{};
 }
 
 }  // namespace restorect

@@ -12,6 +12,7 @@
 #include "manifest.hpp"
 #include "planes.hpp"
 #include "restorect/restorect.hpp"
+#include "thumbnail.hpp"
 
 namespace restorect {
 
@@ -30,8 +31,8 @@ class Restorer {
   std::unique_lock<std::mutex> turn() { return std::unique_lock<std::mutex>(turn_); }
 
   /// The prior's thumbnail, and what the prior makes of it.
-  std::vector<float> seen(const Pixels& image, Size padded) const;
-  std::vector<float> prior(const std::vector<float>& thumbnail);
+  Thumbnail thumbnail(const Pixels& image, Size padded) const;
+  std::vector<float> prior(const Thumbnail& thumbnail);
   std::vector<float> latent(const Pixels& image, Size padded);
 
   bool has_prior() const { return manifest_.prior.has_value(); }

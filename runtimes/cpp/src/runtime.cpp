@@ -54,8 +54,8 @@ struct Stream::State {
       track.reset();
       padded = size;
     }
-    return track.step([&] { return restorer->seen(image, size); },
-                      [&](const std::vector<float>& seen) { return restorer->prior(seen); });
+    return track.step([&] { return restorer->thumbnail(image, size); },
+                      [&](const Thumbnail& thumbnail) { return restorer->prior(thumbnail); });
   }
 };
 

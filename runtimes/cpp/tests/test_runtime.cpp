@@ -187,14 +187,14 @@ TEST_CASE("streams out of range, or without a prior, are refused") {
 TEST_CASE("the latent goes towards its target by the share that is not kept") {
   LatentTrack track(1, 0.75);
   float target = 1;
-  const auto seen = [] { return std::vector<float>{0.5F, 0.5F}; };
-  const auto prior = [&](const std::vector<float>&) { return std::vector<float>{target}; };
-  CHECK(track.step(seen, prior)[0] == 1.0F);
+  const auto grey = [] { return Thumbnail{{0.5F, 0.5F, 0.5F}, 1}; };
+  const auto prior = [&](const Thumbnail&) { return std::vector<float>{target}; };
+  CHECK(track.step(grey, prior)[0] == 1.0F);
   target = 5;
-  CHECK(track.step(seen, prior)[0] == 2.0F);
-  CHECK(track.step(seen, prior)[0] == 2.75F);
+  CHECK(track.step(grey, prior)[0] == 2.0F);
+  CHECK(track.step(grey, prior)[0] == 2.75F);
   CHECK(track.cuts() == 0);
-  CHECK(changed({0.0F, 0.2F}, {0.2F, 0.4F}) == doctest::Approx(1.0));
+  CHECK(changed({{0.0F, 0.1F, 0.2F}, 1}, {{0.2F, 0.3F, 0.4F}, 1}) == doctest::Approx(1.0));
 }
 
 TEST_CASE("a scene that stands still keeps its brightness, a camera that moves is left alone") {

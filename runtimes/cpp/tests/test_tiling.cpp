@@ -2,6 +2,7 @@
 
 #include "planes.hpp"
 #include "support.hpp"
+#include "thumbnail.hpp"
 #include "tiling.hpp"
 
 using namespace restorect;
@@ -55,9 +56,14 @@ TEST_CASE("the thumbnail of one colour is that colour, whatever the size") {
   for (const Size size : {Size{1, 1}, Size{45, 61}, Size{300, 7}}) {
     const support::Bytes rgb(static_cast<std::size_t>(3 * size.area()), 51);
     const Size padded{(size.height + 7) / 8 * 8, (size.width + 7) / 8 * 8};
-    const auto seen = thumbnail({rgb.data(), static_cast<std::size_t>(3 * size.width), size}, padded, 64, 4);
-    CHECK(seen.size() == 3 * 64 * 64);
-    for (const float value : seen) REQUIRE(value == doctest::Approx(0.2).epsilon(1e-5));
+    const Pixels image{rgb.data(), static_cast<std::size_t>(3 * size.width), size};
+    const auto means = thumbnail(image, padded, {64, 4, false});
+    CHECK(means.values.size() == 3 * 64 * 64);
+    for (const float value : means.values) REQUIRE(value == doctest::Approx(0.2).epsilon(1e-5));
+    const auto both = thumbnail(image, padded, {64, 4, true});
+    CHECK(both.channels() == 6);
+    CHECK(std::equal(means.values.begin(), means.values.end(), both.values.begin()));
+    CHECK(std::all_of(both.values.begin() + 3 * 64 * 64, both.values.end(), [](float v) { return v == 0; }));
   }
 }
 

@@ -69,7 +69,7 @@ public struct PriorSpec {
     public let thumbnail: Int
     /// Side of the blocks that are averaged first, in pixels.
     public let pool: Int
-    /// Whether the prior also takes the standard deviations of 4x4 blocks.
+    /// Whether the prior also takes the standard deviations inside the blocks.
     public let deviation: Bool
 }
 
