@@ -184,6 +184,21 @@ def test_the_golden_vectors_have_the_keys_it_reads(repository):
     assert set(re.findall(r'case "(\w+)":', source)) <= {v["frame"]["layout"] for v in golden["vectors"]}
 
 
+@pytest.mark.parametrize("name", ["Thumbnail", "Latent"])
+def test_the_vectors_have_the_keys_it_reads(repository, name):
+    data = json.loads(text(repository / "spec" / "vectors" / f"{name.lower()}.json"))
+    (case, *_) = data["cases"]
+    structs = {f"{name}Case": case}
+    structs |= {"LatentFrame": case["frames"][0]} if name == "Latent" else {"Recipe": case["picture"]}
+    source = text(TESTS / "VectorTests.swift")
+    for struct, row in structs.items():
+        body = re.search(rf"    private struct {struct}: Decodable {{(.*?)\n    }}", source, re.S)[1]
+        keys = re.findall(r"let (\w+): ", body)
+        assert keys
+        assert set(keys) <= row.keys()
+    assert "tolerance" in data
+
+
 def test_the_benchmark_writes_keys_of_the_schema():
     schema = record.json_schema()
     row = schema["properties"]["rows"]["items"]

@@ -139,6 +139,11 @@ def test_in_chromium(node, artifacts, camera, large, part):
     print(run(node, *tests, ARTIFACTS=artifacts, CAMERA=camera, PHOTO=large))
 
 
+def test_the_rules_around_the_network_are_those_of_the_vectors(node):
+    said = run(node, "--test", "--test-reporter=tap", "test/vectors.test.mjs")
+    assert int(re.search(r"^# pass (\d+)", said, re.M)[1]) == 4
+
+
 def test_manifests_are_read_as_python_reads_them(node, mutated_corpus):
     for corpus, count in ((SOURCE / "../../spec/manifests", 272), (mutated_corpus, 600)):
         said = run(node, "--test", "--test-reporter=tap", "test/corpus.test.mjs", CORPUS=corpus)

@@ -6,7 +6,7 @@ import type { Artifact, GraphFile, Manifest, Size } from "./manifest.js";
 import { blank, fromPlanes, toPlanes, type Pixels } from "./pixels.js";
 import type { Timings } from "./protocol.js";
 import type { Runner, Session } from "./session.js";
-import { thumbnail } from "./thumbnail.js";
+import { thumbnail, type Thumbnail } from "./thumbnail.js";
 import { alignedHalo, bestWindow, padded, plan, type Window } from "./tiling.js";
 
 type Floats = Float32Array<ArrayBufferLike>;
@@ -121,16 +121,15 @@ export class Engine {
     const { prior } = this.manifest;
     if (prior === null) return null;
     const begun = performance.now();
-    const seen = () => thumbnail(image, sides, prior.thumbnail, prior.pool);
-    const z = track ? await track.step(seen, (planes) => this.prior(planes)) : await this.prior(seen());
+    const made = () => thumbnail(image, sides, prior);
+    const z = track ? await track.step(made, (one) => this.prior(one)) : await this.prior(made());
     timings.prior += performance.now() - begun;
     return z;
   }
 
-  private async prior(planes: Floats): Promise<Floats> {
+  private async prior(made: Thumbnail): Promise<Floats> {
     const graph = this.manifest.graphs.find(({ role }) => role === "prior")!;
-    const side = this.manifest.prior!.thumbnail;
-    const { values, shape } = await this.session(graph).run({ thumbnail: { planes, size: [side, side] } });
+    const { values, shape } = await this.session(graph).run({ thumbnail: made });
     this.latentShape = shape;
     return values.slice();
   }

@@ -2,20 +2,26 @@
 
 import { BrightnessTrack } from "./brightness.js";
 import { RestorectError } from "./errors.js";
+import type { Thumbnail } from "./thumbnail.js";
 
 type Floats = Float32Array<ArrayBufferLike>;
 
 /** `changed` from which a thumbnail shows another scene. */
 export const CUT = 0.5;
 
-/** Return how different two thumbnails are: mean absolute difference over mean level, 0 to 2. */
-export function changed(before: Floats, after: Floats): number {
+/**
+ * Return how different two thumbnails are: mean absolute difference over mean level, 0 to 2.
+ *
+ * Of the means alone: deviations, where there are any, are noise and texture, which change with a camera's gain.
+ */
+export function changed(before: Thumbnail, after: Thumbnail): number {
+  const means = 3 * after.side * after.side;
   let [level, off] = [0, 0];
-  for (let at = 0; at < after.length; at++) {
-    level += before[at]! + after[at]!;
-    off += Math.abs(after[at]! - before[at]!);
+  for (let at = 0; at < means; at++) {
+    level += before.values[at]! + after.values[at]!;
+    off += Math.abs(after.values[at]! - before.values[at]!);
   }
-  return off / after.length / Math.max(level / (2 * after.length), 1 / 255);
+  return off / means / Math.max(level / (2 * means), 1 / 255);
 }
 
 /**
@@ -30,7 +36,7 @@ export class LatentTrack {
   /** Of the restored frames; a cut begins it anew. */
   readonly brightness: BrightnessTrack;
   private since = 0;
-  private seen: Floats | null = null;
+  private before: Thumbnail | null = null;
   private target: Floats | null = null;
   private z: Floats | null = null;
 
@@ -58,7 +64,7 @@ export class LatentTrack {
    * @param thumbnail computes what the prior looks at; called when it is the prior's turn only.
    * @param prior runs the prior on it.
    */
-  async step(thumbnail: () => Floats, prior: (seen: Floats) => Promise<Floats>): Promise<Floats> {
+  async step(thumbnail: () => Thumbnail, prior: (thumbnail: Thumbnail) => Promise<Floats>): Promise<Floats> {
     let target = this.target;
     if (target === null || this.since === this.priorEvery) target = await this.update(thumbnail(), prior);
     this.since++;
@@ -69,18 +75,18 @@ export class LatentTrack {
 
   /** Forget the scene, so that the next frame's own latent counts. */
   reset(): void {
-    this.seen = this.target = this.z = null;
+    this.before = this.target = this.z = null;
     this.brightness.reset();
   }
 
-  private async update(seen: Floats, prior: (seen: Floats) => Promise<Floats>): Promise<Floats> {
-    if (this.seen !== null && changed(this.seen, seen) >= CUT) {
+  private async update(now: Thumbnail, prior: (thumbnail: Thumbnail) => Promise<Floats>): Promise<Floats> {
+    const target = await prior(now); // first, so that where it fails the next frame finds everything as it was
+    if (this.before !== null && changed(this.before, now) >= CUT) {
       this.cuts++;
       this.z = null;
       this.brightness.reset();
     }
-    const target = await prior(seen);
-    [this.seen, this.target, this.since] = [seen, target, 0];
+    [this.before, this.target, this.since] = [now, target, 0];
     this.priors++;
     return target;
   }

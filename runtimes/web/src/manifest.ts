@@ -20,7 +20,7 @@ export interface PriorSpec {
   readonly thumbnail: number;
   /** Of the blocks that are averaged first. */
   readonly pool: number;
-  /** Whether the prior also takes the standard deviations of 4x4 blocks. */
+  /** Whether the prior also takes the standard deviations inside the blocks. */
   readonly deviation: boolean;
 }
 
@@ -65,13 +65,6 @@ export function parseManifest(content: Uint8Array, source: string): Manifest {
     throw new RestorectError(
       "schema",
       `'${source}' is for ${manifest.target}; browsers run ONNX: python -m restorect_edge.export --recipe export/web.toml`,
-    );
-  }
-  if (manifest.prior?.deviation) {
-    throw new RestorectError(
-      "schema",
-      `'${source}' has a prior that takes standard deviations of blocks, which this package does not compute: ` +
-        "upgrade it, or export other weights",
     );
   }
   return manifest;

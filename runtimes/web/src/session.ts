@@ -5,6 +5,7 @@ import type { InferenceSession, Tensor } from "onnxruntime-web/wasm";
 import { asRestorectError, RestorectError } from "./errors.js";
 import type { Size } from "./manifest.js";
 import type { Backend, Provider } from "./protocol.js";
+import { channels, type Thumbnail } from "./thumbnail.js";
 
 type Floats = Float32Array<ArrayBufferLike>;
 type Ort = typeof import("onnxruntime-web/wasm");
@@ -12,10 +13,10 @@ type Ort = typeof import("onnxruntime-web/wasm");
 /** Threads beyond which small networks gain nothing. */
 const MOST_THREADS = 4;
 
-/** Feeds: a picture's or thumbnail's 3 planes with their sides, and a latent. */
+/** Feeds: a picture's 3 planes with their sides, a thumbnail, and a latent. */
 export interface Feeds {
   readonly image?: { readonly planes: Floats; readonly size: Size };
-  readonly thumbnail?: { readonly planes: Floats; readonly size: Size };
+  readonly thumbnail?: Thumbnail;
   readonly z?: { readonly values: Floats; readonly shape: readonly number[] };
 }
 
@@ -84,9 +85,10 @@ export class Session {
   async run(feeds: Feeds): Promise<{ values: Floats; shape: readonly number[] }> {
     const inputs: Record<string, Tensor> = {};
     const tensor = (values: Floats, shape: readonly number[]) => new this.ort.Tensor("float32", values, shape);
-    for (const name of ["image", "thumbnail"] as const) {
-      const feed = feeds[name];
-      if (feed) inputs[name] = tensor(feed.planes, [1, 3, ...feed.size]);
+    const { image, thumbnail } = feeds;
+    if (image) inputs["image"] = tensor(image.planes, [1, 3, ...image.size]);
+    if (thumbnail) {
+      inputs["thumbnail"] = tensor(thumbnail.values, [1, channels(thumbnail), thumbnail.side, thumbnail.side]);
     }
     if (feeds.z) inputs["z"] = tensor(feeds.z.values, feeds.z.shape);
     try {

@@ -1,49 +1,113 @@
-/** What the prior looks at: means of blocks of the padded picture, then exact area resampling to a square. */
+/** What the prior looks at: means of blocks of the padded picture, and deviations inside them, as a square. */
 
-import type { Size } from "./manifest.js";
+import type { PriorSpec, Size } from "./manifest.js";
 import type { Pixels } from "./pixels.js";
 import { reflected } from "./tiling.js";
 
+/** Planes of side × side values in [0, 1]: red, green and blue, then, where the prior takes it, the deviation of each. */
+export interface Thumbnail {
+  readonly values: Float32Array<ArrayBufferLike>;
+  readonly side: number;
+}
+
+/** Return how many planes a thumbnail has. */
+export function channels({ values, side }: Thumbnail): number {
+  return values.length / (side * side);
+}
+
 /**
- * Return the thumbnail, 3 planes of size × size in [0, 1].
+ * Return the means of blocks of `prior.pool` pixels and, with `prior.deviation`, the population standard deviation
+ * inside each block, both resampled exactly by area.
  *
  * @param image the picture.
- * @param padded (height, width) that it is padded to, multiples of `pool`.
- * @param pool side of the blocks that are averaged first.
+ * @param padded (height, width) that it is padded to, multiples of the pool.
  */
-export function thumbnail(image: Pixels, padded: Size, size: number, pool: number): Float32Array<ArrayBuffer> {
-  const [height, width] = [padded[0] / pool, padded[1] / pool];
-  const cells = blockMeans(image, padded, pool);
-  const narrow = resampled(cells, height, width, size, width, "rows");
-  return resampled(narrow, size, width, size, size, "columns");
+export function thumbnail(image: Pixels, padded: Size, prior: PriorSpec): Thumbnail {
+  const [height, width] = [padded[0] / prior.pool, padded[1] / prior.pool];
+  const side = prior.thumbnail;
+  const cells = blockMoments(image, padded, prior);
+  const narrow = resampled(cells, height, width, side, width, "rows");
+  return { values: resampled(narrow, side, width, side, side, "columns"), side };
 }
 
-function blockMeans(image: Pixels, [height, width]: Size, pool: number): Float32Array<ArrayBuffer> {
-  const across = width / pool;
-  const area = (height / pool) * across;
-  const cells = new Float32Array(3 * area);
-  const columns = reflected(0, width, image.width).map((column) => 4 * column);
-  reflected(0, height, image.height).forEach((row, y) => {
-    const start = 4 * row * image.width;
-    let cell = Math.floor(y / pool) * across;
-    for (let x = 0; x < width; cell++) {
-      let [red, green, blue] = [0, 0, 0];
-      for (const stop = x + pool; x < stop; x++) {
-        const from = start + columns[x]!;
-        red += image.data[from]!;
-        green += image.data[from + 1]!;
-        blue += image.data[from + 2]!;
-      }
-      cells[cell]! += red;
-      cells[cell + area]! += green;
-      cells[cell + 2 * area]! += blue;
+/** Means of blocks, then deviations, in planes. */
+function blockMoments(image: Pixels, padded: Size, { pool, deviation }: PriorSpec): Float32Array<ArrayBuffer> {
+  const across = padded[1] / pool;
+  const area = (padded[0] / pool) * across;
+  const cells = new Float32Array((deviation ? 6 : 3) * area);
+  const columns = reflected(0, padded[1], image.width).map((column) => 4 * column);
+  const rows = reflected(0, padded[0], image.height).map((row) => 4 * row * image.width);
+  const write = deviation ? writeMoments : writeMeans;
+  for (let cell = 0, top = 0; top < rows.length; top += pool) {
+    const starts = rows.subarray(top, top + pool);
+    for (let left = 0; left < columns.length; left += pool) {
+      write(image.data, starts, columns, left, left + pool, cells, cell++, area);
     }
-  });
-  const unit = Math.fround(1 / (pool * pool * 255));
-  return cells.map((sum) => sum * unit);
+  }
+  return cells;
 }
 
-/** Area-average one axis of 3 planes of height × width to the new height or width. */
+/** Writes the means of one block, and its deviations: of the rows that start at `starts`, columns `left` to `right`. */
+type Write = (
+  data: Uint8ClampedArray,
+  starts: Int32Array,
+  columns: Int32Array,
+  left: number,
+  right: number,
+  cells: Float32Array,
+  cell: number,
+  area: number,
+) => void;
+
+const writeMeans: Write = (data, starts, columns, left, right, cells, cell, area) => {
+  let red = 0;
+  let green = 0;
+  let blue = 0;
+  for (const start of starts) {
+    for (let x = left; x < right; x++) {
+      const from = start + columns[x]!;
+      red += data[from]!;
+      green += data[from + 1]!;
+      blue += data[from + 2]!;
+    }
+  }
+  const unit = 1 / (starts.length * starts.length * 255);
+  cells[cell] = red * unit;
+  cells[cell + area] = green * unit;
+  cells[cell + 2 * area] = blue * unit;
+};
+
+/** Variances are exact, since all sums are whole numbers below 2⁵³: rounding would be all that is left of flat areas. */
+const writeMoments: Write = (data, starts, columns, left, right, cells, cell, area) => {
+  let red = 0;
+  let green = 0;
+  let blue = 0;
+  let reds = 0;
+  let greens = 0;
+  let blues = 0;
+  for (const start of starts) {
+    for (let x = left; x < right; x++) {
+      const from = start + columns[x]!;
+      const [r, g, b] = [data[from]!, data[from + 1]!, data[from + 2]!];
+      red += r;
+      green += g;
+      blue += b;
+      reds += r * r;
+      greens += g * g;
+      blues += b * b;
+    }
+  }
+  const count = starts.length * starts.length;
+  const unit = 1 / (count * 255);
+  cells[cell] = red * unit;
+  cells[cell + area] = green * unit;
+  cells[cell + 2 * area] = blue * unit;
+  cells[cell + 3 * area] = Math.sqrt(count * reds - red * red) * unit;
+  cells[cell + 4 * area] = Math.sqrt(count * greens - green * green) * unit;
+  cells[cell + 5 * area] = Math.sqrt(count * blues - blue * blue) * unit;
+};
+
+/** Area-average one axis of planes of height × width to the new height or width. */
 function resampled(
   planes: Float32Array<ArrayBuffer>,
   height: number,
@@ -52,11 +116,12 @@ function resampled(
   newWidth: number,
   axis: "rows" | "columns",
 ): Float32Array<ArrayBuffer> {
-  const out = new Float32Array(3 * newHeight * newWidth);
+  const count = planes.length / (height * width);
+  const out = new Float32Array(count * newHeight * newWidth);
   const step = axis === "rows" ? width : 1;
   const shares = axis === "rows" ? areaShares(height, newHeight) : areaShares(width, newWidth);
   let at = 0;
-  for (let channel = 0; channel < 3; channel++) {
+  for (let channel = 0; channel < count; channel++) {
     for (let y = 0; y < newHeight; y++) {
       for (let x = 0; x < newWidth; x++) {
         const { first, weights } = shares[axis === "rows" ? y : x]!;

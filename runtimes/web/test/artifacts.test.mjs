@@ -62,11 +62,6 @@ const UNUSABLE = {
   "a manifest without sides": ["corrupt", "spec.size lacks 'minimum'", (copy) => edit(copy, (manifest) => void (manifest.spec.size = {}))],
   "a manifest that is a list": ["corrupt", "is not a manifest", (copy) => edit(copy, () => [])],
   "a manifest with another key": ["corrupt", "unknown key 'surprise' in it", (copy) => edit(copy, (manifest) => void (manifest.surprise = 1))],
-  "a prior of a later version": [
-    "schema",
-    "standard deviations of blocks",
-    (copy) => edit(copy, (manifest) => void (manifest.prior.deviation = true)),
-  ],
   "a newer schema": ["schema", "has schema version 2", (copy) => edit(copy, (manifest) => void (manifest.schema_version = 2))],
   "another target": ["schema", "is for coreml; browsers run ONNX", (copy) => edit(copy, (manifest) => void (manifest.target = "coreml"))],
 };

@@ -35,12 +35,6 @@ public struct Artifact {
                 "'\(source)' is for \(manifest.target); export again with --target coreml"
             )
         }
-        guard manifest.prior?.deviation != true else {
-            throw RestorectError.incompatible(
-                "'\(source)' has a prior that takes standard deviations of blocks, which this package does not "
-                    + "compute: upgrade it, or export other weights"
-            )
-        }
         return manifest
     }
 

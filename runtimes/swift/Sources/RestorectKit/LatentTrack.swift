@@ -2,14 +2,16 @@
 let cut: Float = 0.5
 
 /// How different two thumbnails are: mean absolute difference over mean level, 0 to 2.
-func changed(_ before: [Float], _ after: [Float]) -> Float {
+///
+/// Of the means alone: deviations, where there are any, are noise and texture, which change with a camera's gain.
+func changed(_ before: Thumbnail, _ after: Thumbnail) -> Float {
     var level: Float = 0
     var off: Float = 0
-    for (old, new) in zip(before, after) {
+    for (old, new) in zip(before.means, after.means) {
         level += old + new
         off += abs(new - old)
     }
-    let count = Float(after.count)
+    let count = Float(after.means.count)
     return off / count / max(level / (2 * count), 1 / 255)
 }
 
@@ -25,7 +27,7 @@ final class LatentTrack {
     /// How many cuts were seen.
     private(set) var cuts = 0
     private var since = 0
-    private var seen: [Float]?
+    private var before: Thumbnail?
     private var target: [Float]?
     private var z: [Float]?
 
@@ -41,7 +43,7 @@ final class LatentTrack {
     }
 
     /// The latent of the next frame; `thumbnail` and `prior` are called when it is the prior's turn only.
-    func step(thumbnail: () throws -> [Float], prior: ([Float]) throws -> [Float]) throws -> [Float] {
+    func step(thumbnail: () throws -> Thumbnail, prior: (Thumbnail) throws -> [Float]) throws -> [Float] {
         var current = target
         if current == nil || since == priorEvery {
             current = try update(try thumbnail(), prior)
@@ -60,18 +62,18 @@ final class LatentTrack {
 
     /// Forget the scene, so that the next frame's own latent counts.
     func reset() {
-        seen = nil
+        before = nil
         target = nil
         z = nil
     }
 
-    private func update(_ now: [Float], _ prior: ([Float]) throws -> [Float]) throws -> [Float] {
-        if let seen, changed(seen, now) >= cut {
+    private func update(_ now: Thumbnail, _ prior: (Thumbnail) throws -> [Float]) throws -> [Float] {
+        let found = try prior(now)  // first, so that where it fails the next frame finds everything as it was
+        if let before, changed(before, now) >= cut {
             cuts += 1
             z = nil
         }
-        let found = try prior(now)
-        seen = now
+        before = now
         target = found
         since = 0
         priors += 1

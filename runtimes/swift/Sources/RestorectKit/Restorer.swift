@@ -108,14 +108,15 @@ public final class Restorer {
     /// Run the prior of a split artifact; nil for a whole one.
     private func latent(of picture: Picture, padded: Size) throws -> [Float]? {
         guard let spec = manifest.prior else { return nil }
-        return try prior(thumbnail(of: picture, padded: padded, prior: spec), side: spec.thumbnail)
+        return try prior(thumbnail(of: picture, padded: padded, prior: spec))
     }
 
-    func prior(_ seen: [Float], side: Int) throws -> [Float] {
+    func prior(_ made: Thumbnail) throws -> [Float] {
         guard let graph = manifest.graphs.first(where: { $0.role == "prior" }) else {
             throw RestorectError.incompatible("the artifact is split and has no prior; export again")
         }
-        let input = MLMultiArray(MLShapedArray<Float>(scalars: seen, shape: [1, 3, side, side]))
+        let shape = [1, made.channels, made.side, made.side]
+        let input = MLMultiArray(MLShapedArray<Float>(scalars: made.values, shape: shape))
         let output = try predict(graph, ["thumbnail": MLFeatureValue(multiArray: input)])
         guard let z = output.featureValue(for: "z")?.multiArrayValue else {
             throw RestorectError.incompatible("the prior gives no multi-array named 'z'")

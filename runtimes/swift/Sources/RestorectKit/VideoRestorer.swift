@@ -33,7 +33,7 @@ public final class VideoRestorer {
             guard let spec = restorer.manifest.prior else { return nil }
             return try track.step(
                 thumbnail: { thumbnail(of: picture, padded: size, prior: spec) },
-                prior: { try restorer.prior($0, side: spec.thumbnail) }
+                prior: { try restorer.prior($0) }
             )
         }
     }

@@ -27,7 +27,7 @@ final class UnitTests: XCTestCase {
         var level: Float = 0.10
         var values: [Float] = []
         for _ in 0..<4 {
-            let z = try track.step(thumbnail: { return [level] }, prior: { _ in [10 * level] })
+            let z = try track.step(thumbnail: { return flat(level) }, prior: { _ in [10 * level] })
             values.append(z[0])
             level += 0.01
         }
@@ -40,12 +40,16 @@ final class UnitTests: XCTestCase {
 
     func testACutIsNotSmoothed() throws {
         let track = try LatentTrack(priorEvery: 1, smooth: 0.9)
-        _ = try track.step(thumbnail: { return [0.1] }, prior: { _ in [1] })
-        let z = try track.step(thumbnail: { return [0.9] }, prior: { _ in [5] })
+        _ = try track.step(thumbnail: { return flat(0.1) }, prior: { _ in [1] })
+        let z = try track.step(thumbnail: { return flat(0.9) }, prior: { _ in [5] })
         XCTAssertEqual(z, [5])
         XCTAssertEqual(track.cuts, 1)
         XCTAssertThrowsError(try LatentTrack(priorEvery: 0, smooth: 0))
         XCTAssertThrowsError(try LatentTrack(priorEvery: 1, smooth: 1))
+    }
+
+    private func flat(_ level: Float) -> Thumbnail {
+        Thumbnail(values: [level, level, level], side: 1)
     }
 
     func testGreyGoesThereAndBack() throws {
