@@ -37,7 +37,8 @@ bool lacks_vnni() {
 }  // namespace
 
 std::string saturation_warning(const Manifest& manifest) {
-  if (manifest.precision != "int8" || manifest.cpu == "portable" || manifest.cpu == "avx2" || !lacks_vnni()) return "";
+  if (manifest.precision != "int8" || manifest.cpu == "portable" || manifest.cpu == "avx2" || !lacks_vnni())
+    return "";
   return "'" + manifest.name +
          "' is INT8 for CPUs with VNNI, and this one has none: 16-bit sums can saturate and spoil the "
          "picture; "

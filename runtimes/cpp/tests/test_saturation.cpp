@@ -1,6 +1,7 @@
-// INT8 with the full range of its weights: warned of where the CPU, or the switch that speaks for it, has no VNNI.
-#include <cstdlib>
+// INT8 with the full range of its weights: warned of where the CPU, or the switch that speaks for it, has no
+// VNNI.
 #include <doctest/doctest.h>
+#include <cstdlib>
 
 #include "restorect/error.hpp"
 #include "saturation.hpp"
@@ -32,8 +33,9 @@ TEST_CASE("what is exact on every x86 is not") {
 }
 
 TEST_CASE("a switch that is neither 0 nor 1 is refused") {
-  CHECK_THROWS_WITH_AS(warned("int8", "vnni", "no"),
-                       "RESTORECT_EDGE_VNNI says whether the CPU has VNNI, 0 or 1, got 'no'; unset it to look",
-                       restorect::UsageError);
+  CHECK_THROWS_WITH_AS(
+      warned("int8", "vnni", "no"),
+      "RESTORECT_EDGE_VNNI says whether the CPU has VNNI, 0 or 1, got 'no'; unset it to look",
+      restorect::UsageError);
   unsetenv("RESTORECT_EDGE_VNNI");
 }
