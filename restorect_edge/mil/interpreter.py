@@ -5,6 +5,7 @@ the other. That proves what the file says. It does not prove that Apple's compil
 nor how a GPU or the Neural Engine rounds, nor where an operation runs, nor how fast.
 """
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,6 +51,10 @@ class _Step:
     """Values that no later step needs."""
 
 
+_PARSING = threading.Lock()
+"""coremltools builds a program on a stack that all threads share: two at once would mix their operations."""
+
+
 class MilProgram:
     """The program of a saved ``.mlpackage``, callable with arrays.
 
@@ -68,7 +73,8 @@ class MilProgram:
         ct, table = libraries()
         self._table = table
         self._round = round_float16
-        spec, program = _load(ct, path, table.TABLE)
+        with _PARSING:
+            spec, program = _load(ct, path, table.TABLE)
         function = program.functions["main"]
         self.inputs = _features(spec.description.input, function.inputs)
         self.outputs = _features(spec.description.output, {v.name: v for v in function.outputs})
