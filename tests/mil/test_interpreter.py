@@ -10,10 +10,11 @@ from restorect_edge.artifact import GraphFile, Manifest
 from restorect_edge.errors import BackendError, IncompatibleError, MissingDependencyError
 from restorect_edge.export.options import ExportOptions
 from restorect_edge.mil import table
-from restorect_edge.mil.interpreter import MilProgram, MilRuntime
+from restorect_edge.mil.interpreter import MilProgram
 from restorect_edge.models.graph import trace_whole
 from restorect_edge.spec import ImageSpec, SizeRequirements
 from restorect_edge.targets.coreml.converter import convert
+from restorect_edge.targets.coreml.interpreted import MilRuntime
 from restorect_edge.targets.coreml.runtime import CoreMLRuntime, _from_image, _to_image
 
 ONE = np.float16(1)
