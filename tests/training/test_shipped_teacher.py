@@ -8,7 +8,7 @@ from restorect_edge.training.teacher import load_teacher
 from restorect_edge.weights import card, locate
 
 
-@pytest.mark.parametrize("student", ["lowlight-base"])
+@pytest.mark.parametrize("student", ["lowlight-small"])
 def test_the_student_names_its_teacher(repository, student):
     path = repository / "training" / "teachers" / "lowlight.safetensors"
     _, facts = load_teacher(path)
