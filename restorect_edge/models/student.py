@@ -99,8 +99,8 @@ class ConditionEncoder(nn.Module):
         layout = self.grid(F.dropout(features, GRID_DROPOUT, self.training))
         mean = x.mean((2, 3), keepdim=True)
         deviation = torch.sqrt(((x - mean) * (x - mean)).mean((2, 3), keepdim=True) + 1e-6)
-        condition += layout + self.statistics(torch.cat([mean, deviation], 1))
-        return condition
+        both: Tensor = condition + layout + self.statistics(torch.cat([mean, deviation], 1))
+        return both
 
 
 class Prior(nn.Module):

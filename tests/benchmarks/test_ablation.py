@@ -46,7 +46,7 @@ def pairs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def batch(pairs):
-    how = Sampling(seed=0, batch=2, patch=32, thumbnail=64)
+    how = Sampling(seed=0, batch=2, patch=32, thumbnail=64, deviation=True)
     return draw(open_source(pairs, task="lowlight", least=32), 0, how)
 
 

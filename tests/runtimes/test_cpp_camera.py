@@ -11,9 +11,9 @@ import pytest
 
 import restorect_edge
 from restorect_edge.inference.video.stream import FrameRestorer
-from restorect_edge.media import video
 from restorect_edge.media.frames import FrameFormat, from_rgb, to_rgb
 from restorect_edge.media.photos import photos
+from restorect_edge.media.video.color import Color, color_of, encoded, rgb_of
 
 av = pytest.importorskip("av")
 
@@ -53,7 +53,7 @@ def clip(tmp_path_factory):
         sound = container.add_stream("aac", rate=8000, layout="mono")
         for index in range(FRAMES):
             window = np.ascontiguousarray(scene[:, index : index + SIZE[1]])
-            container.mux(stream.encode(video._frame(window, "bt601", "limited")))
+            container.mux(stream.encode(encoded(window, Color(matrix="bt601", full=False), "yuv420p")))
         container.mux(stream.encode(None))
         tone = av.AudioFrame.from_ndarray(np.zeros((1, 8192), np.float32), format="fltp", layout="mono")
         tone.sample_rate = 8000
@@ -68,7 +68,8 @@ def frames(path):
 
 
 def planes(frame):
-    return [video._plane(plane).astype(int) for plane in frame.planes]
+    rows = (np.frombuffer(plane, np.uint8).reshape(plane.height, -1) for plane in frame.planes)
+    return [row[:, : plane.width].astype(int) for row, plane in zip(rows, frame.planes, strict=True)]
 
 
 def test_a_clip_becomes_the_pictures_of_python(
@@ -81,8 +82,8 @@ def test_a_clip_becomes_the_pictures_of_python(
     assert said.startswith(f"{FRAMES} frames, 0 dropped, OpenVINO")
     restore = FrameRestorer(network, **STREAM)
     for source, found in zip(frames(clip), frames(out), strict=True):
-        rgb, matrix, levels = video._rgb(source)
-        expected = video._frame(restore(rgb), matrix, levels)
+        color = color_of(source)
+        expected = encoded(restore(rgb_of(source, color)), color, "yuv420p")
         for ours, theirs in zip(planes(found), planes(expected), strict=True):
             assert np.abs(ours - theirs).max() <= 1
 

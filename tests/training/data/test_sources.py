@@ -174,7 +174,7 @@ def test_photographs_need_a_task_with_a_degradation(photos):
 
 
 def test_an_empty_folder_says_what_it_may_hold(tmp_path):
-    with pytest.raises(UsageError, match=r"nothing to train on .*low/ and high/.*\.webp.*underwater"):
+    with pytest.raises(UsageError, match=r"nothing to train on .*low/ and high/.*WebP.*underwater"):
         open_source(tmp_path, task="lowlight", least=40)
 
 
