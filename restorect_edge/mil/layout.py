@@ -57,7 +57,7 @@ def flatten2d(x: Exact, axis: int = 1) -> Tensor:
 def concat(values: list[Exact], axis: int, interleave: bool = False) -> Tensor:
     if not interleave:
         # sides that are computed are scalars, which MIL concatenates to a shape
-        return torch.cat([torch.atleast_1d(value) for value in values], axis)
+        return torch.cat([value.reshape(1) if value.dim() == 0 else value for value in values], axis)
     axis = axis % values[0].dim()
     return torch.stack([*values], axis + 1).flatten(axis, axis + 1)
 
