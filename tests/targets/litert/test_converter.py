@@ -85,7 +85,7 @@ def test_it_computes_what_torch_does(graphs, files, role):
     ("role", "inputs", "output"),
     [
         ("whole", {"image": (1, 3, *SHAPE)}, "restored"),
-        ("prior", {"thumbnail": (1, 3, 32, 32)}, "z"),
+        ("prior", {"thumbnail": (1, 6, 32, 32)}, "z"),
         ("body", {"image": (1, 3, *SHAPE), "z": (1, 16, 1, 1)}, "restored"),
     ],
 )
@@ -106,7 +106,7 @@ def test_the_metadata_is_in_the_file(files):
 
 
 def test_half_weights_take_half_and_cost_little(graphs, files, half):
-    assert half.stat().st_size < 0.75 * files["body"].stat().st_size
+    assert half.stat().st_size < 0.8 * files["body"].stat().st_size
     inputs = feeds(graphs["body"])
     (output,) = run(half, inputs).values()
     error = np.mean((output - expected(graphs["body"], inputs)) ** 2)
