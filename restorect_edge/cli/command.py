@@ -125,7 +125,23 @@ def run(main: Callable[[argparse.Namespace], int], parser: Parser, argv: Sequenc
     except BrokenPipeError:
         _discard_stdout()
         return PIPE_CLOSED
+    except Exception as error:
+        if not _came_of_stopping(error):
+            raise
+        _say("interrupted")
+        return INTERRUPTED
     return code
+
+
+def _came_of_stopping(error: BaseException) -> bool:
+    """Whether an error was raised while `KeyboardInterrupt` went up.
+
+    A library that is stopped in the middle of something may fail as it cleans up, and only then.
+    """
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, KeyboardInterrupt):
+        seen = seen.__context__
+    return seen is not None
 
 
 def _take_any_name(stream: TextIO) -> None:

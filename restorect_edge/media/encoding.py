@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from restorect_edge.errors import UsageError
+from restorect_edge.errors import RestorectError, UsageError
 from restorect_edge.media.codecs import exif as _exif
 from restorect_edge.media.codecs import png, tiff
 from restorect_edge.media.decoding import APP, COMMENT, JPEG_XMP, PHOTOSHOP, to_8_bits
@@ -77,7 +77,9 @@ def write(
             if before_rename is not None:
                 stream.flush()
                 before_rename(stream.seek(0, io.SEEK_END), notes)
-    except (OSError, ValueError, OverflowError, struct.error, RuntimeError) as error:
+    except RestorectError:
+        raise
+    except Exception as error:  # encoders raise whatever the metadata that is kept leads them to
         raise UsageError(f"cannot write '{path}': {getattr(error, 'strerror', None) or error}") from error
     return notes
 

@@ -1,6 +1,5 @@
 """Opening picture files through Pillow: a limit of our own, and errors of our own."""
 
-import struct
 import threading
 import warnings
 from collections.abc import Iterator
@@ -17,18 +16,8 @@ __all__ = ["MAX_PIXELS", "check_pixels", "naming", "opened"]
 MAX_PIXELS = 300_000_000
 """Pixels that a picture has at most unless the caller allows more: 200-megapixel phones fit, a small file
 that unpacks to fill the memory does not."""
-DAMAGED = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    KeyError,
-    IndexError,
-    TypeError,
-    struct.error,
-    MemoryError,
-)
-"""What Pillow's decoders raise for files that are not what they seem."""
+_BARE = (LookupError, AttributeError, AssertionError)
+"""Errors whose words are of the decoder's own insides."""
 
 _header = threading.Lock()
 
@@ -44,15 +33,20 @@ def naming(path: Path) -> Iterator[None]:
         raise UsageError(f"no image at '{path}'") from error
     except IsADirectoryError as error:
         raise UsageError(f"cannot read '{path}' as an image: it is a folder") from error
-    except DAMAGED as error:
+    except Exception as error:  # decoders raise whatever the file that they trusted leads them to
         raise UsageError(f"cannot read '{path}' as an image: {_reason(error, path)}") from error
 
 
 def _reason(error: BaseException, path: Path) -> str:
     if isinstance(error, MemoryError):
         return "it does not fit into memory"
-    if path.stat().st_size == 0:
-        return "the file is empty"
+    try:
+        if path.stat().st_size == 0:
+            return "the file is empty"
+    except (OSError, ValueError):  # no such name either
+        pass
+    if isinstance(error, _BARE):
+        return "it is damaged"
     words = getattr(error, "strerror", None) or str(error) or type(error).__name__
     if "cannot identify" in words:
         return "it is in no format known here, whatever its name says, or it is damaged"

@@ -85,6 +85,17 @@ def test_an_interrupt_is_a_clean_130(parser, capsys):
     assert capsys.readouterr().err == "interrupted\n"
 
 
+def test_a_library_that_fails_while_it_is_interrupted_is_a_clean_130(parser, capsys):
+    def body(args):
+        try:
+            raise KeyboardInterrupt
+        finally:
+            {}["lock"]
+
+    assert run(body, parser, ["1"]) == INTERRUPTED
+    assert capsys.readouterr().err == "interrupted\n"
+
+
 def test_a_defect_is_not_swallowed(parser):
     with pytest.raises(ZeroDivisionError):
         run(lambda args: 1 // 0, parser, ["1"])

@@ -6,7 +6,9 @@ import os
 import struct
 import sys
 import zlib
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import png
@@ -186,6 +188,24 @@ def test_truncated_and_foreign_files_are_named(tmp_path, photo, suffix):
     path.write_bytes(b"")
     with pytest.raises(UsageError, match=r"cannot read .* as an image"):
         read(path)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
+def test_damaged_headers_are_named_whatever_the_decoder_makes_of_them(tmp_path, photo, suffix):
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(photo[:4, :6]).save(path)
+    whole = path.read_bytes()
+    places = range(8, min(len(whole), 130), 3)
+    for place in (*places, *(len(whole) - number for number in range(1, 120, 3))):
+        for value in (0, 0xFF):
+            path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
+            with suppress(UsageError):
+                assert read(path).pixels.ndim == 3
+
+
+def test_a_name_that_no_system_takes_is_named():
+    with pytest.raises(UsageError, match=r"cannot read 'a.b\.png' as an image"):
+        read(Path("a\0b.png"))
 
 
 def test_truncated_16_bit_png_is_named(tmp_path, deep):

@@ -37,13 +37,14 @@ def read_variant(path: Path, max_pixels: int) -> Photo:
         with library.TiffFile(path) as file:
             page = file.pages[0]
             check_pixels(path, (page.imagewidth, page.imagelength), max_pixels)
-            if page.photometric.name not in KINDS or (len(file.pages) > 1 and not page.is_reduced):
+            kind = getattr(page.photometric, "name", str(page.photometric))  # a number if it is none known
+            if kind not in KINDS or (len(file.pages) > 1 and not page.is_reduced):
                 raise UsageError(
-                    f"'{path}' is a TIFF file of {len(file.pages)} pages in {page.photometric.name}; one "
+                    f"'{path}' is a TIFF file of {len(file.pages)} pages in {kind}; one "
                     "page of gray or RGB is read"
                 )
             values, planar = page.asarray(), int(page.planarconfig) == 2
-            inverted = page.photometric.name == "MINISWHITE"
+            inverted = kind == "MINISWHITE"
     except (library.TiffFileError, RuntimeError) as error:
         raise OSError(str(error)) from error
     if planar and values.ndim == 3:
