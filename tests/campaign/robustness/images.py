@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import png
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from robustness.judging import Done, leftovers, of_command, of_exception
@@ -86,8 +87,7 @@ class _Tried:
             yield from of_command(done, "run")
             if done.code == 0 and not out.is_file():
                 yield Failure("run: exit code 0 and no output", picture.mutation)
-            deep_tiff = out.suffix == ".tif" and picture.name.endswith(".PNG")
-            yield from self._outcome(picture, out if out.is_file() else None, done, must=not deep_tiff)
+            yield from self._outcome(picture, out if out.is_file() else None, done)
         yield from _no_leftovers(self.work)
 
     def api(self, pictures: list[Picture]) -> Iterator[Failure]:
@@ -142,14 +142,12 @@ class _Tried:
             yield from self._outcome(picture, _output(self.work / "out", picture), done)
         yield from _no_leftovers(self.work)
 
-    def _outcome(
-        self, picture: Picture, out: Path | None, done: Done, *, must: bool = True
-    ) -> Iterator[Failure]:
+    def _outcome(self, picture: Picture, out: Path | None, done: Done) -> Iterator[Failure]:
         """Judge what became of one picture: restored rightly, or refused where it may be."""
         source = self.work / "in" / picture.name
         if out is None:
             self.refused += 1
-            if picture.whole and must and _fits(self.artifact, source):
+            if picture.whole and _fits(self.artifact, source):
                 yield Failure(f"run: a whole picture was not restored ({picture.mutation})", done.err[-1500:])
             return
         self.restored += 1
@@ -226,6 +224,8 @@ def _pixels(path: Path) -> NDArray[Any]:
     """Decode an output, of 16 bits too."""
     with Image.open(path) as file:
         file.load()
+        if file.format == "TIFF" and set(file.tag_v2.get(258, ())) == {16}:
+            return tifffile.imread(path)
         if file.format != "PNG" or path.read_bytes()[24] != 16:
             return np.asarray(file.convert("RGB"))
     width, height, rows, _ = png.Reader(str(path)).asDirect()
