@@ -40,11 +40,11 @@ def nano(images):
     return student, quantize_student(student, images, saturation_safe=True)
 
 
-def test_frames_are_flat_and_have_black_white_and_colours():
+def test_frames_are_flat_from_black_to_white():
     frames = flat_frames()
     assert bool((frames == frames[:, :, :1, :1]).all())
     colours = {tuple(round(255 * float(v)) for v in frame[:, 0, 0]) for frame in frames}
-    assert {(0, 0, 0), (1, 1, 1), (255, 255, 255), (0, 0, 255), (16, 0, 0)} <= colours
+    assert {(0, 0, 0), (1, 1, 1), (128, 128, 128), (255, 255, 255)} <= colours
     assert len(colours) == len(frames)
 
 
