@@ -230,7 +230,7 @@ def test_an_artifact_of_another_network_fails(artifacts):
 )
 def test_mistakes(options, message):
     with pytest.raises(UsageError, match=message):
-        prepare("lowlight-small", ["onnx"], ExportRequest(**options))
+        prepare("lowlight-small", ["coreml"], ExportRequest(**options))
 
 
 def test_a_network_of_ones_own_is_refused():
