@@ -143,7 +143,8 @@ def _from_weights(args: argparse.Namespace) -> Report:
         _say(f"warning: {note}")
     _say(f"calibrating {weights.name} on {chosen.count} photographs, {chosen.source}")
     student = weights.body_owner()
-    quantised = quantize_student(student, chosen.images)
+    # the portable form, as `calibrate` and `export` give it unless asked for another
+    quantised = quantize_student(student, chosen.images, saturation_safe=True)
     return _measured(weights.name, "calibrated on the same photographs", student, quantised, chosen)
 
 

@@ -72,7 +72,7 @@ def artifact(weights, data, tmp_path_factory):
 
 def _artifact(weights, data, folder):
     """Put together what the drift report reads of an INT8 artifact; fresh weights would fail verification."""
-    from restorect_edge.artifact import hash_files
+    from restorect_edge.artifact import GraphFile, hash_files
     from restorect_edge.cli.calibrate import main as calibrate
 
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
@@ -80,7 +80,17 @@ def _artifact(weights, data, folder):
         assert calibrate(arguments) == 0
         with restorect_edge.load(str(weights), runtime="torch") as runtime:
             manifest = runtime.info
-    manifest = replace(manifest, target="onnx", precision="int8", graphs=(), files=hash_files(folder))
+    (folder / "model.onnx").write_bytes(b"not read by the drift report")
+    graphs = (GraphFile(role="whole", file="model.onnx", shape=(64, 96)),)
+    manifest = replace(
+        manifest,
+        target="onnx",
+        precision="int8",
+        form="whole",
+        prior=None,
+        graphs=graphs,
+        files=hash_files(folder),
+    )
     (folder / "manifest.json").write_text(manifest.to_json())
     return Artifact.open(folder)
 
@@ -170,7 +180,7 @@ def test_an_artifact_of_other_weights(capsys, artifact, data):
 def test_an_artifact_whose_weights_are_not_here(capsys, artifact, data):
     code, err = refused(capsys, artifact.path, "--data", data)
     assert code == 1
-    assert "unknown weights 'tiny'" in err
+    assert "made from weights 'tiny', which are not shipped; name their file" in err
 
 
 def test_an_edited_plan(capsys, artifact, tmp_path):
@@ -224,4 +234,4 @@ def test_an_output_that_cannot_be_written(capsys, artifact, weights, data, tmp_p
     arguments = ["-w", weights, "--data", data, "--num", 1, "-o", tmp_path / "file"]
     code, err = refused(capsys, artifact.path, *arguments)
     assert code == 1
-    assert f"cannot write '{tmp_path / 'file' / 'drift.json'}'" in err
+    assert f"cannot write '{tmp_path / 'file'}'" in err

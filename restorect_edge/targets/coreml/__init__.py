@@ -47,7 +47,6 @@ class CoreMLTarget(Target):
     precision = "fp16"
     precisions = ("fp32", "fp16", "int8", "w8")
     eight_bit = True
-    agreement = 40.0  # float16 between quantizers turns values at the border of two levels either way
 
     def default_backend(self) -> str:
         """Return Core ML's own runtime on macOS, the interpreter elsewhere."""

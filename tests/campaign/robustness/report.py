@@ -90,6 +90,8 @@ def page(report: Mapping[str, Any]) -> str:
         f"{facts['cores']} cores, {facts['system']}, Python {facts['python']}, "
         + ", ".join(f"{name} {version}" for name, version in facts["versions"].items()),
         "",
+        *[f"- {note}" for note in facts.get("notes", ())],
+        *([""] if facts.get("notes") else []),
         "| part | tried | of | cases | failed cases | hours |",
         "|---|---|---|---|---|---|",
     ]
