@@ -18,7 +18,7 @@ demo-web: $(WEB)/dist/index.html $(WEB_NETWORKS:%=out/web/%-onnx-fp32-split-dyna
 
 # Of two processes on two cores, each with a thread per core, one waits for the other.
 test: $(STAMP)  ## all tests, warnings as errors, in WORKERS processes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term --cov-fail-under=90
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --max-worker-restart=0 --cov --cov-report=term --cov-fail-under=90
 
 test-aarch64: $(STAMP)  ## emulated arm64 against x86 (qemu-user-static debootstrap gcc-aarch64-linux-gnu); no timing
 	$(BIN)/python tests/aarch64/run.py
