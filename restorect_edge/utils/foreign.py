@@ -6,16 +6,20 @@ trackers, and somewhere the one line that helps. Whoever calls such a library wr
 as the cause.
 """
 
+import ctypes
 import io
 import logging
+import os
 import re
+import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 from restorect_edge.errors import BackendError, RestorectError
 
-__all__ = ["foreign_errors", "hushed", "reason"]
+__all__ = ["foreign_errors", "hushed", "hushed_descriptor", "reason"]
 
 LONGEST = 240
 """Letters of a reason."""
@@ -118,3 +122,40 @@ def hushed() -> Iterator[None]:
             yield
     finally:
         logging.disable(level)
+
+
+@contextmanager
+def hushed_descriptor(number: int) -> Iterator[None]:
+    """Discard what compiled code writes to a file descriptor of the process, past Python's own streams.
+
+    Threads take turns: of two that redirect one descriptor, the second would keep what the first put there.
+
+    Args:
+        number: 1 for standard output, 2 for standard error.
+    """
+    stream = {1: sys.stdout, 2: sys.stderr}[number]
+    with _turn:
+        if stream is not None:
+            stream.flush()
+        kept, nowhere = os.dup(number), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        try:
+            yield
+        finally:
+            ctypes.CDLL(None).fflush(None)  # C's own buffer would be written later, among the results
+            os.dup2(kept, number)
+            os.close(kept)
+            os.close(nowhere)
+
+
+_turn = threading.RLock()
+
+
+def _renew_turn() -> None:
+    """Replace the lock in a forked process: the thread that holds it may not exist there."""
+    global _turn
+    _turn = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_turn)

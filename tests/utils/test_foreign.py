@@ -1,15 +1,18 @@
 """What other libraries raise becomes one sentence of ours."""
 
 import logging
+import os
 import sys
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restorect_edge.errors import BackendError, IncompatibleError, QualityError
-from restorect_edge.utils.foreign import LONGEST, foreign_errors, hushed, reason
+from restorect_edge.utils.foreign import LONGEST, foreign_errors, hushed, hushed_descriptor, reason
 
 TORCH_ONNX = """Failed to convert the exported program to an ONNX model. \x1b[96mThis is step 3/3\x1b[0m.
 - If there is a missing ONNX function, implement it and register it to the registry.
@@ -98,3 +101,26 @@ def test_prints_logs_and_warnings_are_held_back_and_errors_are_not(capsys, caplo
     assert not caplog.records
     logging.getLogger("torch.fx").warning("again")
     assert caplog.records
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_descriptor_is_hushed_and_comes_back(capfd, number):
+    with hushed_descriptor(number):
+        os.write(number, b"noise")
+    os.write(number, b"result")
+    assert capfd.readouterr()[number - 1] == "result"
+
+
+def test_threads_that_hush_a_descriptor_at_once_give_it_back(capfd):
+    begun = threading.Barrier(4)
+
+    def work(_):
+        begun.wait(60)
+        for _ in range(50):
+            with hushed_descriptor(1):
+                os.write(1, b"noise")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    os.write(1, b"result")
+    assert capfd.readouterr().out == "result"

@@ -1,10 +1,7 @@
 """MNN: what runs the same file on phones, here on the CPU."""
 
-import ctypes
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +12,7 @@ from numpy.typing import NDArray
 from restorect_edge.artifact import GraphFile
 from restorect_edge.errors import BackendError, MissingDependencyError
 from restorect_edge.inference.base import Runtime
+from restorect_edge.utils.foreign import hushed_descriptor
 from restorect_edge.utils.pool import Pool, cores
 
 __all__ = ["MNNRuntime"]
@@ -46,7 +44,7 @@ class MNNRuntime(Runtime):
         inputs, outputs = _names(self.info.graphs, path)
         config = {"backend": "CPU", "precision": "high", "numThread": _threads(self.threads)}
         try:
-            with _quiet():
+            with hushed_descriptor(1):
                 manager = library.nn.create_runtime_manager((config,))
                 return library.nn.load_module_from_file(str(path), inputs, outputs, runtime_manager=manager)
         except (RuntimeError, SystemError, ValueError) as error:  # SystemError around its own
@@ -82,27 +80,11 @@ def _names(graphs: tuple[GraphFile, ...], path: Path) -> tuple[list[str], list[s
     return (["image", "z"] if role == "body" else ["image"]), ["restored"]
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hold back what MNN prints to file descriptor 1, where results go."""
-    if sys.stdout is not None:
-        sys.stdout.flush()
-    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    try:
-        yield
-    finally:
-        ctypes.CDLL(None).fflush(None)  # C's own buffer would be written later, among the results
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(nowhere)
-
-
 def _library() -> Any:
     if "MNN" in sys.modules:
         return sys.modules["MNN"]
     try:
-        with _quiet():
+        with hushed_descriptor(1):
             import MNN
             import MNN.expr
             import MNN.nn
