@@ -17,6 +17,8 @@ LOGGERS = ("coremltools", "torchao", "torch.utils._pytree")
 WARNINGS: tuple[tuple[str, type[Warning]], ...] = (
     (r"Function _TORCH_OPS_REGISTRY", DeprecationWarning),
     (r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning),
+    # ExecuTorch, which coremltools imports where it is installed
+    (r"read_text is deprecated", DeprecationWarning),
     (r"Implicitly cleaning up <TemporaryDirectory", ResourceWarning),
     # the bounds of a one-sided clamp are the largest float32, which float16 holds as infinity
     (r"overflow encountered in cast", RuntimeWarning),

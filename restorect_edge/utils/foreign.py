@@ -12,12 +12,12 @@ import logging
 import os
 import re
 import sys
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 from restorect_edge.errors import BackendError, RestorectError
+from restorect_edge.utils.locks import ForkLock
 
 __all__ = ["foreign_errors", "hushed", "hushed_descriptor", "reason"]
 
@@ -148,14 +148,4 @@ def hushed_descriptor(number: int) -> Iterator[None]:
             os.close(nowhere)
 
 
-_turn = threading.RLock()
-
-
-def _renew_turn() -> None:
-    """Replace the lock in a forked process: the thread that holds it may not exist there."""
-    global _turn
-    _turn = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_turn)
+_turn = ForkLock()

@@ -10,7 +10,7 @@ class ForkLock:
     """A lock for a module's own state: free in a forked process, whichever thread held it before.
 
     A lock that another thread held during the fork would stay locked for good, for that thread is not in
-    the new process. Use it as a context manager.
+    the new process. Use it as a context manager; the thread that holds it may take it again.
     """
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class ForkLock:
             os.register_at_fork(after_in_child=self._renew)
 
     def _renew(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def __enter__(self) -> None:
         self._lock.acquire()
