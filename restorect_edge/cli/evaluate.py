@@ -3,32 +3,24 @@
 import argparse
 import json
 import sys
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from restorect_edge.cli.command import Parser, run
-from restorect_edge.errors import UsageError, unknown_name
-from restorect_edge.evaluation import sheet
+from restorect_edge.cli.scoring.comparison import as_text, write_comparison, write_rows
+from restorect_edge.cli.scoring.items import Item, find, fitted
+from restorect_edge.cli.scoring.methods import Method, opened
+from restorect_edge.cli.scoring.sheets import write_sheet
+from restorect_edge.errors import UsageError
 from restorect_edge.evaluation.protocols import PROTOCOLS, protocol
+from restorect_edge.evaluation.published import DATASETS, comparable, table
 from restorect_edge.evaluation.report import Report, report, write_csv, write_markdown
 from restorect_edge.evaluation.scores import METRICS, Evaluator, choose
-from restorect_edge.inference.base import Runtime
-from restorect_edge.media.decoding import read_rgb
-from restorect_edge.media.encoding import write as write_image
-from restorect_edge.media.folders import images_in
 from restorect_edge.media.formats import check_suffix
-from restorect_edge.media.photo import Photo
-from restorect_edge.targets.loading import load
 from restorect_edge.targets.registry import RUNTIMES
-from restorect_edge.training.data.folders import Pair, find_pairs, has_pairs
 from restorect_edge.utils.destination import require_writable
 
 EXAMPLES = """  python -m restorect_edge.evaluate lowlight-small --data pairs/val
@@ -37,15 +29,20 @@ EXAMPLES = """  python -m restorect_edge.evaluate lowlight-small --data pairs/va
   python -m restorect_edge.evaluate lowlight-small --data pairs/val --markdown report.md --sheet sheet.jpg
   python -m restorect_edge.evaluate out/lowlight-small-onnx-fp32 --data pairs/val --protocol restorect
   python -m restorect_edge.evaluate lowlight-small --data photos --metrics niqe,brisque
+  python -m restorect_edge.evaluate --outputs results/theirs --data pairs/val --published lol-v1
+  python -m restorect_edge.evaluate --compare lowlight-small results/theirs theirs.pth --data pairs/val
+  python -m restorect_edge.evaluate RealESRGAN_x4plus.pth --data Set5 --protocol sr
 
 DIR holds low/ and high/, or input/ and target/, with files of the same names; or images alone, which only
-metrics without a target can score. Scores are means over images, and of different protocols never comparable:
+metrics without a target can score. Clean images are as large as the output: 2, 3 or 4 times the degraded ones
+for a network that enlarges. Scores are means over images, and of different protocols never comparable:
 
   standard   RGB, full resolution, 8-bit output; psnr_gt_mean, a column of its own, is the PSNR after scaling
              the output to the target's mean grey
   gt-mean    every metric after that scaling
   restorect  as the script published with RestoRect: bilinear 256x256, correction of mean and deviation
              towards the target by 0.1 (--correction), luma with red and blue exchanged, border of 5 pixels
+  sr         super-resolution: luma, a border of as many pixels as the network enlarges by (--border)
 
 lpips, fid and clip_iqa need the extra 'metrics' and download their weights; all others run everywhere, but
 for biqi, whose models no package ships. Weights with a --runtime other than torch are exported first, to a
@@ -53,26 +50,22 @@ temporary folder.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One image to restore, as files."""
-
-    name: str
-    degraded: Path
-    clean: Path | None
-
-    def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-        """Decode it as (H, W, 3) uint8 RGB, with its clean image if it has one."""
-        if self.clean is None:
-            return read_rgb(self.degraded), None
-        return Pair(self.name, self.degraded, self.clean).read()
-
-
 def parser() -> Parser:
     """Return the parser."""
-    p = Parser("evaluate", "Score weights or an artifact on pairs of degraded and clean images.", EXAMPLES)
-    p.add_argument("source", metavar="WEIGHTS_OR_ARTIFACT", help="weights by name or file, or an artifact")
+    p = Parser("evaluate", "Score weights, an artifact or results on pairs of images.", EXAMPLES)
+    p.add_argument(
+        "source", metavar="WEIGHTS_OR_ARTIFACT", nargs="?", help="weights by name or file, or an artifact"
+    )
     p.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of pairs, or of images")
+    p.add_argument(
+        "--outputs", metavar="DIR", help="score the pictures in DIR, which any method made, instead"
+    )
+    p.add_argument(
+        "--compare",
+        nargs="+",
+        metavar="SOURCE",
+        help="several of these, folders of results as well, in one table and one sheet",
+    )
     p.add_argument(
         "--runtime", metavar="NAME", help=f"back end: {', '.join(RUNTIMES)}; default the source's own"
     )
@@ -87,8 +80,12 @@ def parser() -> Parser:
         help="strength of restorect's correction, 0 to 1; default 0.1",
     )
     p.add_argument(
+        "--border", type=int, metavar="N", help="pixels left out at each edge; default the protocol's"
+    )
+    p.add_argument(
         "--metrics", metavar="LIST", help=f"of {','.join(METRICS)}; default psnr,ssim,psnr_gt_mean for pairs"
     )
+    p.add_argument("--published", metavar="SET", help=f"show published figures beside: {', '.join(DATASETS)}")
     p.add_argument("--json", action="store_true", help="one JSON object on standard output")
     p.add_argument("--csv", type=Path, metavar="FILE", help="write the scores of each image")
     p.add_argument("--markdown", type=Path, metavar="FILE", help="write a page with conditions and tables")
@@ -104,97 +101,112 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    sources = _sources(args)
     if args.sheet:
         check_suffix(args.sheet)
     for option in ("csv", "markdown", "sheet"):
         if (path := getattr(args, option)) is not None:
             require_writable(path, option=f"--{option}")
+    if args.published:
+        comparable(args.published, args.protocol)
     items = find(args.data)
-    chosen = protocol(args.protocol, correction=args.correction)
-    evaluator = Evaluator(chosen, choose(args.metrics, chosen, paired=items[0].clean is not None))
-    with _runtime(args.source, args.runtime, args.device) as restore:
-        for item in tqdm(items, unit="image", file=sys.stderr, disable=None):
-            add(evaluator, restore, item)
-        found = report(
-            evaluator,
-            source=args.source,
-            data=str(args.data),
-            runtime=restore.name,
-            provider=restore.provider,
-        )
-        if args.sheet:
-            write_sheet(args.sheet, found, restore, items)
-    if args.csv:
-        write_csv(args.csv, found)
-    if args.markdown:
-        write_markdown(args.markdown, found)
-    print(json.dumps(found.as_json(), indent=2) if args.json else found.as_text())
+    _chosen(args, items, scale=1)  # refuses what is wrong before anything is loaded
+    found = [_scored(source, args, items) for source in sources]
+    if args.sheet:
+        write_sheet(args.sheet, found, items, sources, runtime=args.runtime, device=args.device)
+    _write(args, found)
     return 0
 
 
-def find(folder: Path) -> list[Item]:
-    """List the pairs below a folder, or the images in it and its sub-folders if it holds no pairs.
-
-    Raises:
-        UsageError: neither.
-    """
-    if folder.is_dir() and not has_pairs(folder) and (found := images_in(folder, recursive=True)):
-        return [Item(name=p.relative_to(folder).as_posix(), degraded=p, clean=None) for p in found]
-    return [Item(name=p.name, degraded=p.degraded, clean=p.clean) for p in find_pairs(folder)]
-
-
-@contextmanager
-def _runtime(source: str, runtime: str | None, device: str) -> Iterator[Runtime]:
-    """Load an artifact or weights; weights for another back end than torch are exported for it first."""
-    if runtime is not None and runtime not in RUNTIMES:
-        raise unknown_name("runtime", runtime, RUNTIMES)
-    if Path(source).is_dir() or runtime in (None, "torch"):
-        with load(source, device=device, runtime=runtime) as loaded:
-            yield loaded
-        return
-    from restorect_edge.export import export
-
-    target = RUNTIMES[runtime].targets[0]
-    with tempfile.TemporaryDirectory() as folder:
-        artifact = export(source, target=target, dynamic=True, output_dir=folder, progress=_say)
-        with load(artifact.path, device=device, runtime=runtime) as loaded:
-            yield loaded
+def _sources(args: argparse.Namespace) -> list[str]:
+    """Return what is to be scored: exactly one of the source, --outputs and --compare is given."""
+    given = [
+        name
+        for name, value in (
+            ("WEIGHTS_OR_ARTIFACT", args.source),
+            ("--outputs", args.outputs),
+            ("--compare", args.compare),
+        )
+        if value is not None
+    ]
+    if len(given) != 1:
+        raise UsageError(
+            "name what to score: WEIGHTS_OR_ARTIFACT, or --outputs DIR, or --compare SOURCE SOURCE …; got "
+            f"{' and '.join(given) or 'none of these'}"
+        )
+    if args.outputs is not None:
+        if not Path(args.outputs).is_dir():
+            raise UsageError(f"--outputs takes a folder of results, got '{args.outputs}'")
+        return [args.outputs]
+    return [args.source] if args.compare is None else list(args.compare)
 
 
-def add(evaluator: Evaluator, restore: Runtime, item: Item) -> None:
+def _chosen(args: argparse.Namespace, items: Sequence[Item], scale: int) -> Evaluator:
+    chosen = protocol(args.protocol, correction=args.correction, border=args.border, scale=scale)
+    return Evaluator(chosen, choose(args.metrics, chosen, paired=items[0].clean is not None))
+
+
+def _scored(source: str, args: argparse.Namespace, items: Sequence[Item]) -> Report:
+    with opened(source, items, runtime=args.runtime, device=args.device) as method:
+        scale = method.scale(items)
+        evaluator = _chosen(args, items, scale)
+        for item in tqdm(items, unit="image", file=sys.stderr, disable=None):
+            _add(evaluator, method, item, scale)
+        return report(
+            evaluator,
+            source=source,
+            data=str(args.data),
+            runtime=method.runtime,
+            provider=method.provider,
+        )
+
+
+def _add(evaluator: Evaluator, method: Method, item: Item, scale: int) -> None:
     """Restore an image as uint8 and score it.
 
     Raises:
         UsageError: the images do not match in size, or are too small for a metric.
     """
     degraded, clean = item.read()
-    started = time.perf_counter()
-    restored = restore(degraded)
-    seconds = time.perf_counter() - started
-    if clean is not None and restored.shape != clean.shape:
+    if clean is not None:
+        clean = fitted(item.name, clean, degraded, scale)
+    restored = method.restored(item, degraded)
+    wanted = (scale * degraded.shape[0], scale * degraded.shape[1], 3)
+    if restored.shape != wanted:
         raise UsageError(
-            f"pair '{item.name}': the output is {restored.shape}, the clean image {clean.shape}; "
-            f"this network enlarges by {restore.info.spec.scale}, which pairs of one size cannot score"
+            f"the result for '{item.name}' is {restored.shape[1]}×{restored.shape[0]}, expected "
+            f"{wanted[1]}×{wanted[0]}: {scale} times the degraded image"
         )
-    evaluator.add(item.name, restored, clean, restoring=seconds)
+    evaluator.add(item.name, restored, clean, restoring=method.seconds)
 
 
-def write_sheet(path: Path, found: Report, restore: Runtime, items: Sequence[Item]) -> None:
-    """Restore the best, the median and the worst image again and draw them; by the first metric per image."""
-    key, metric = next((key, metric) for key, metric in found.metrics.items() if not metric.pooled)
-    by_name = {item.name: item for item in items}
-    rows = []
-    for place, score in sheet.pick(found.scores, key, metric).items():
-        degraded, clean = by_name[score.name].read()
-        pictures = [("input", degraded), ("output", restore(degraded))]
-        if clean is not None:
-            pictures.append(("target", clean))
-        title = f"{place} by {metric.title}: {score.name}"
-        rows.append(sheet.Row(title=title, caption=sheet.caption(score, found.metrics), pictures=pictures))
-    heading = f"{found.source} on {found.data}, {len(found.scores)} images, protocol {found.protocol.name}"
-    pixels = sheet.draw(heading, rows)
-    write_image(path, pixels, like=Photo(pixels=pixels))
+def _write(args: argparse.Namespace, found: Sequence[Report]) -> None:
+    """Print what was found, and write the files that were asked for."""
+    beside = _published(args, found)
+    if args.compare is None:
+        (one,) = found
+        if args.csv:
+            write_csv(args.csv, one)
+        if args.markdown:
+            write_markdown(args.markdown, one, more=beside)
+        content: Any = one.as_json()
+        text = one.as_text()
+    else:
+        if args.csv:
+            write_rows(args.csv, found)
+        if args.markdown:
+            write_comparison(args.markdown, found, more=beside)
+        content, text = {"methods": [one.as_json() for one in found]}, as_text(found)
+    if args.published:
+        content["published"] = [f.as_json() for f in comparable(args.published, args.protocol)]
+    print(
+        json.dumps(content, indent=2) if args.json else "\n".join([text, *(["", *beside] if beside else [])])
+    )
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+def _published(args: argparse.Namespace, found: Sequence[Report]) -> list[str]:
+    """Return the lines of the table of published figures, where one was asked for."""
+    if not args.published:
+        return []
+    own = [(r.source, r.means["psnr"], r.means.get("ssim")) for r in found if "psnr" in r.means]
+    return table(args.published, args.protocol, own)

@@ -3,6 +3,7 @@
     standard   RGB, full resolution, 8-bit, no correction
     gt-mean    the same, the output scaled to the target's mean grey
     restorect  the choices of the evaluation script published with RestoRect
+    sr         super-resolution: luma, a border of as many pixels as the network enlarges by
 
 Scores of different protocols say nothing about each other. The published RestoRect numbers do not state the
 strength of the correction that they were made with; the script's last version passes 0.1, its function's own
@@ -92,32 +93,47 @@ PROTOCOLS = {
         Protocol(name="standard"),
         Protocol(name="gt-mean", gt_mean=True),
         Protocol(name="restorect", resize=256, correction=0.1, channel="y-bgr", border=5),
+        Protocol(name="sr", channel="y"),
     )
 }
 """The protocols by name."""
 
 
-def protocol(name: str, *, correction: float | None = None) -> Protocol:
+def protocol(
+    name: str, *, correction: float | None = None, border: int | None = None, scale: int = 1
+) -> Protocol:
     """Return a protocol by name.
 
     Args:
         name: of `PROTOCOLS`.
         correction: another strength for ``restorect``.
+        border: pixels to leave out at each edge, instead of the protocol's.
+        scale: the output's side over the input's, which is the border of ``sr``.
 
     Raises:
-        UsageError: no such protocol, or a correction that it does not have or that is outside [0, 1].
+        UsageError: no such protocol, a correction that it does not have or that is outside [0, 1], or a
+            border below 0.
     """
     if name not in PROTOCOLS:
         raise unknown_name("protocol", name, PROTOCOLS)
-    if correction is None:
-        return PROTOCOLS[name]
-    if not PROTOCOLS[name].correction:
-        raise UsageError(f"the protocol '{name}' has no correction; --correction is a switch of 'restorect'")
+    if border is not None and border < 0:
+        raise UsageError(f"a border has 0 pixels or more, got {border}")
+    found = PROTOCOLS[name]
+    if name == "sr" or border is not None:
+        found = replace(found, border=scale if border is None else border)
+    return found if correction is None else _corrected(found, correction)
+
+
+def _corrected(found: Protocol, correction: float) -> Protocol:
+    if not found.correction:
+        raise UsageError(
+            f"the protocol '{found.name}' has no correction; --correction is a switch of 'restorect'"
+        )
     if not 0 <= correction <= 1:
         raise UsageError(
             f"correction {correction:g} is outside 0 (none) to 1 (the target's mean and deviation)"
         )
-    return replace(PROTOCOLS[name], correction=correction)
+    return replace(found, correction=correction)
 
 
 def resized(image: Levels, side: int) -> Levels:

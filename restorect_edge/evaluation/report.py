@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -15,7 +15,7 @@ from restorect_edge.evaluation.protocols import Protocol
 from restorect_edge.evaluation.scores import Evaluator, Metric, Score
 from restorect_edge.utils.files import replacing
 
-__all__ = ["Report", "report", "write_csv", "write_markdown"]
+__all__ = ["Report", "report", "write_csv", "write_markdown", "write_text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,15 +131,25 @@ def write_csv(path: Path, found: Report) -> None:
         writer.writeheader()
         writer.writerows({"name": s.name, **s.values} for s in found.scores)
 
-    _write(path, rows)
+    write_text(path, rows)
 
 
-def write_markdown(path: Path, found: Report) -> None:
-    """Write the page of `Report.as_markdown`; the file appears whole or not at all."""
-    _write(path, lambda text: text.write(found.as_markdown()))
+def write_markdown(path: Path, found: Report, *, more: Sequence[str] = ()) -> None:
+    """Write the page of `Report.as_markdown`, and further lines; the file appears whole or not at all."""
+    write_text(
+        path,
+        lambda text: text.write(
+            "\n".join([found.as_markdown(), *more, ""] if more else [found.as_markdown()])
+        ),
+    )
 
 
-def _write(path: Path, content: Callable[[TextIO], Any]) -> None:
+def write_text(path: Path, content: Callable[[TextIO], Any]) -> None:
+    """Let `content` write to a text file, which appears whole or not at all.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
     try:
         with (
             replacing(path) as stream,

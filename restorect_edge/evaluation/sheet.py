@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from restorect_edge.evaluation.scores import Metric, Score
 
-__all__ = ["Row", "caption", "draw", "pick"]
+__all__ = ["GAIN", "Row", "caption", "draw", "error_map", "pick"]
 
 Levels = NDArray[np.uint8]
 
@@ -46,6 +46,27 @@ def pick(scores: Sequence[Score], key: str, metric: Metric) -> dict[str, Score]:
 def caption(score: Score, metrics: Mapping[str, Metric]) -> str:
     """Return an image's scores in one line."""
     return "   ".join(f"{metrics[key].title} {metrics[key].shown(v)}" for key, v in score.values.items())
+
+
+GAIN = 4
+"""How much larger than it is an error is shown."""
+COLORS = np.array(((0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164)), np.float64)
+"""From no error to a large one; evenly spaced colors of matplotlib's ``inferno``."""
+
+
+def error_map(output: Levels, target: Levels) -> Levels:
+    """Return where an output differs from its target: `GAIN` times the mean over channels, in colors.
+
+    Args:
+        output: (H, W, 3).
+        target: the same shape.
+    """
+    error = np.abs(output.astype(np.float64) - target).mean(axis=2) * (GAIN / 255)
+    place = np.clip(error, 0, 1) * (len(COLORS) - 1)
+    low = np.minimum(place.astype(int), len(COLORS) - 2)
+    weight = (place - low)[..., None]
+    colors: Levels = np.rint(COLORS[low] * (1 - weight) + COLORS[low + 1] * weight).astype(np.uint8)
+    return colors
 
 
 def draw(heading: str, rows: Sequence[Row]) -> Levels:

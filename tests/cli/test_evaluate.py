@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 import restorect_edge
-from restorect_edge.cli.evaluate import find, main
+from restorect_edge.cli.evaluate import main
+from restorect_edge.cli.scoring.items import find
 from restorect_edge.errors import UsageError
 from restorect_edge.evaluation.metrics import gt_mean, psnr, ssim
 

@@ -23,6 +23,7 @@ def test_the_switches_are_these():
         "standard": off,
         "gt-mean": off | {"gt_mean": True},
         "restorect": {"resize": 256, "gt_mean": False, "correction": 0.1, "channel": "y-bgr", "border": 5},
+        "sr": off | {"channel": "y"},  # the border is the scale
     }
 
 
