@@ -18,7 +18,7 @@ from restorect_edge.targets.registry import labels
 
 EXAMPLES = """  python -m restorect_edge.export --target coreml
   python -m restorect_edge.export --target all --shapes 720x1280 -o out
-  python -m restorect_edge.export --target onnx --form split --dynamic
+  python -m restorect_edge.export --target onnx
   python -m restorect_edge.export --target openvino --precision int8
   python -m restorect_edge.export --target all --precision auto
   python -m restorect_edge.export --recipe export/jetson-orin-nano.toml
@@ -29,10 +29,10 @@ Exit codes: 0 ok, 1 usage, 2 quality gate, 3 missing dependency, 4 incompatible 
 """
 DEFAULTS: dict[str, Any] = {
     "weights": "lowlight-small",
-    "dynamic": False,
-    "form": "whole",
     "minimum_deployment_target": "ios17",
 }
+LEFT_OPEN = ("target", "precision", "steps", "dynamic", "form")
+"""Options whose defaults depend on the target or the network."""
 
 
 def parser() -> Parser:
@@ -52,13 +52,18 @@ def parser() -> Parser:
         help=f"{_default_precisions()}; int8 is calibrated; w8: weights alone, {_having('w8')}; "
         "auto: measured and chosen",
     )
-    p.add_argument("--shapes", metavar="HxW[,HxW]", help="fixed image sizes, height first; default 400x600")
+    p.add_argument(
+        "--shapes", metavar="HxW[,HxW]", help=f"fixed image sizes, height first; default: {_default_sides()}"
+    )
     p.add_argument(
         "--dynamic", action=argparse.BooleanOptionalAction, help="leave height and width free instead"
     )
     p.add_argument("--steps", type=int, metavar="N", help="Euler steps of the flow: 1, 2, 4 (default) or 8")
     p.add_argument(
-        "--form", choices=FORMS, help="whole: one graph (default); split: prior and body, any size by tiles"
+        "--form",
+        choices=FORMS,
+        help="whole: one graph; split: prior and body, any size by tiles; "
+        "default split, where sides are given whole",
     )
     p.add_argument(
         "--minimum-deployment-target", metavar="IOS", help="Core ML: ios16, ios17 (default), ios18"
@@ -106,6 +111,14 @@ def _default_precisions() -> str:
     )
 
 
+def _default_sides() -> str:
+    """Return the help text of the targets' default sides."""
+    sized = {name: t.sides for name, t in TARGETS.items() if t.sides}
+    named = {sides: [n for n in sized if sized[n] == sides] for sides in dict.fromkeys(sized.values())}
+    told = (f"{' and '.join(n)} {','.join(f'{h}x{w}' for h, w in sides)}" for sides, n in named.items())
+    return ", ".join(["any size", *told])
+
+
 def _having(precision: str) -> str:
     return labels("and", among={name: t for name, t in TARGETS.items() if precision in t.precisions})
 
@@ -126,7 +139,9 @@ def _export(args: argparse.Namespace) -> int:
         print(json.dumps({"artifacts": rows}))
         return 0
     if not args.dry_run:
-        _say(f"next: python -m restorect_edge.run {rows[-1]['path']} PHOTO -o restored.png")
+        for row in rows:
+            for step in TARGETS[row["target"]].next_commands(Path(row["path"])):
+                _say(f"next: {step}")
     for row in rows:
         print(row["path"])
     return 0
@@ -135,7 +150,7 @@ def _export(args: argparse.Namespace) -> int:
 def _options(args: argparse.Namespace) -> dict[str, Any]:
     """Merge the command line over the recipe over the defaults."""
     recipe = read_recipe(args.recipe) if args.recipe else {}
-    given = {key: getattr(args, key) for key in ("target", "precision", "steps", *INT8_ONLY, *DEFAULTS)}
+    given = {key: getattr(args, key) for key in (*LEFT_OPEN, *INT8_ONLY, *DEFAULTS)}
     given["shapes"] = parse_shapes(args.shapes) if args.shapes else None
     if given["dynamic"]:
         recipe.pop("shapes", None)
@@ -163,11 +178,11 @@ def _plan(args: argparse.Namespace, options: dict[str, Any]) -> Plan:
 
 
 def _planned(plan: Plan, index: int) -> dict[str, Any]:
-    target, options = plan.jobs[index]
+    job = plan.jobs[index]
     return {
-        "target": target.name,
-        "precision": options.precision,
-        "form": plan.source.form,
+        "target": job.target.name,
+        "precision": job.options.precision,
+        "form": job.layout.form,
         "path": str(plan.paths[index]),
         "bytes": None,
         "verification": {"status": "not-run", "by": None, "psnr": None, "max_abs": None},

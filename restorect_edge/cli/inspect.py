@@ -3,6 +3,7 @@
 import argparse
 import json
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -126,8 +127,7 @@ def _verification(facts: Mapping[str, Any]) -> str:
 
 def next_commands(artifact: Artifact) -> Iterator[str]:
     """Yield the command lines that come next."""
-    yield f"python -m restorect_edge.verify {artifact.path}"
-    yield f"python -m restorect_edge.run {artifact.path} PHOTO -o restored.png"
+    yield f"restorect-edge verify {shlex.quote(str(artifact.path))}"
     if target := TARGETS.get(artifact.manifest.target):
         yield from target.next_commands(artifact.path)
 

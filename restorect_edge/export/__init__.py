@@ -22,6 +22,7 @@ from restorect_edge.targets.registry import TARGETS, resolve
 if TYPE_CHECKING:
     from torch import nn
 
+    from restorect_edge.export.jobs import Job
     from restorect_edge.export.source import Source
 
 __all__ = ["TARGETS", "ExportOptions", "ExportRequest", "Plan", "export", "prepare"]
@@ -37,9 +38,9 @@ def export(
     name: str | None = None,
     precision: str | None = None,
     shapes: Sequence[tuple[int, int]] | None = None,
-    dynamic: bool = False,
+    dynamic: bool | None = None,
     steps: int | None = None,
-    form: str = "whole",
+    form: str | None = None,
     minimum_deployment_target: str = "ios17",
     calib_data: str | Path | None = None,
     num_calib: int | None = None,
@@ -62,10 +63,12 @@ def export(
         name: what to call a module of one's own.
         precision: one of the target's `Target.precisions`, or ``auto`` for students; by default the target's
             usual one.
-        shapes: (height, width) of each fixed size; by default (400, 600), or tiles of (512, 512).
+        shapes: (height, width) of each fixed size. Without shapes, `dynamic` and `form` the target decides:
+            for CPUs photographs of any size, for phones and boards camera frames of (720, 1280) and turned.
         dynamic: leave height and width free instead.
         steps: Euler steps of the flow, 1, 2, 4 or 8.
-        form: ``whole`` is one graph; ``split`` is prior and body, for images of any size by exact tiles.
+        form: ``whole`` is one graph; ``split`` is prior and body, for images of any size by exact tiles; by
+            default whole where `shapes` or `dynamic` are given, and else the target's.
         minimum_deployment_target: ``ios16``, ``ios17`` or ``ios18``; Core ML only.
         calib_data: for INT8, a folder of photographs or pairs, or a manifest; by default the set that is
             shipped for the task.
@@ -115,27 +118,20 @@ class Plan:
 
     def __init__(
         self,
-        source: "Source",
-        jobs: Sequence[tuple[Target, ExportOptions]],
-        shapes: Sequence[tuple[int, int]],
+        jobs: "Sequence[Job]",
         folder: Path,
         calibration: Calibration | None = None,
     ) -> None:
-        from restorect_edge.export.pipeline import artifact_path
-
-        self.calibration = calibration
-        self.source, self.jobs, self.shapes, self.folder = source, jobs, shapes, folder
-        self.paths = [artifact_path(folder, source, t, o, shapes) for t, o in jobs]
+        self.jobs, self.folder, self.calibration = jobs, folder, calibration
+        self.paths = [job.path(folder) for job in jobs]
 
     def run(self, *, overwrite: bool = False, progress: Progress = lambda message: None) -> list[Artifact]:
         """Make and verify the artifacts."""
-        if self.jobs[0][1].precision == AUTO and self.calibration is not None:
+        if self.jobs[0].options.precision == AUTO and self.calibration is not None:
             from restorect_edge.export.auto import make_auto
 
             return make_auto(
-                self.source,
                 self.jobs,
-                self.shapes,
                 self.folder,
                 calibration=self.calibration,
                 overwrite=overwrite,
@@ -144,9 +140,7 @@ class Plan:
         from restorect_edge.export.pipeline import make
 
         return make(
-            self.source,
             self.jobs,
-            self.shapes,
             self.folder,
             calibration=self.calibration,
             overwrite=overwrite,
@@ -169,12 +163,28 @@ def prepare(
     for row, options in zip(rows, asked, strict=True):
         row.check(options)
         row.require()
-    found = _found(source, request)
-    jobs = [
-        (row, replace(options, metadata=_metadata(found))) for row, options in zip(rows, asked, strict=True)
-    ]
-    shapes = found.shapes(request.shapes, request.dynamic)
-    return Plan(found, jobs, shapes, Path(request.output_dir), _calibration(found, request, cpu))
+    jobs = _jobs(source, rows, asked, request)
+    return Plan(jobs, Path(request.output_dir), _calibration(jobs[0].source, request, cpu))
+
+
+def _jobs(
+    source: "str | Path | nn.Module",
+    rows: Sequence[Target],
+    asked: Sequence[ExportOptions],
+    request: ExportRequest,
+) -> "list[Job]":
+    """Give each target the network in its form and with its sides."""
+    from restorect_edge.export.jobs import Job, form_for, layout_for
+
+    own = not isinstance(source, (str, Path)) or Path(source).suffix == ".pt2"
+    forms = [form_for(row, request, own=own) for row in rows]
+    found = {form: _found(source, request, form) for form in dict.fromkeys(forms)}
+    jobs = []
+    for row, options, form in zip(rows, asked, forms, strict=True):
+        layout = layout_for(row, request, found[form])
+        chosen = replace(options, dynamic=layout.dynamic, metadata=_metadata(found[form]))
+        jobs.append(Job(source=found[form], target=row, options=chosen, layout=layout))
+    return jobs
 
 
 def _check_offered(row: Target, request: ExportRequest) -> None:
@@ -204,7 +214,6 @@ def _check_cpu(rows: Sequence[Target], request: ExportRequest) -> None:
 def _options(row: Target, request: ExportRequest, cpu: str) -> ExportOptions:
     return ExportOptions(
         precision=request.precision or row.precision,
-        dynamic=request.dynamic,
         minimum_deployment_target=request.minimum_deployment_target,
         cpu=cpu if request.calibrates and row.x86 else None,
     )
@@ -239,10 +248,10 @@ def _calibration(source: "Source", request: ExportRequest, cpu: str) -> Calibrat
     )
 
 
-def _found(source: "str | Path | nn.Module", request: ExportRequest) -> "Source":
+def _found(source: "str | Path | nn.Module", request: ExportRequest, form: str) -> "Source":
     from restorect_edge.export import source as sources
 
-    spec, name, steps, form = request.spec, request.name, request.steps, request.form
+    spec, name, steps = request.spec, request.name, request.steps
     if isinstance(source, (str, Path)):
         if Path(source).suffix == ".pt2":
             return sources.from_program(Path(source), spec or ImageSpec(), name=name, form=form, steps=steps)

@@ -22,14 +22,15 @@ from restorect_edge.bench.measure.timing import Timing, interleaved
 from restorect_edge.errors import BackendError, QualityError, RestorectError
 from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.export.choice import Candidate, choose, table
-from restorect_edge.export.options import Calibration, ExportOptions
-from restorect_edge.export.pipeline import Traced, artifact_path, make_one, trace
+from restorect_edge.export.int8 import Calibrated, calibrate
+from restorect_edge.export.jobs import Job, Layout
+from restorect_edge.export.options import Calibration
+from restorect_edge.export.pipeline import Traced, make_one, trace
 from restorect_edge.export.source import Source
 from restorect_edge.export.staging import check_free, staged
 from restorect_edge.export.verify import reference
 from restorect_edge.export.verify.check import EQUAL, photographs, run_reference
 from restorect_edge.inference.base import Runtime
-from restorect_edge.models.graph import Shape
 from restorect_edge.quantization.data.validation import Validation
 from restorect_edge.targets.base import Target
 from restorect_edge.targets.loading import load
@@ -59,16 +60,14 @@ class _Networks:
 
 
 def make_auto(
-    source: Source,
-    jobs: Sequence[tuple[Target, ExportOptions]],
-    shapes: Sequence[Shape],
+    jobs: Sequence[Job],
     folder: Path,
     *,
     calibration: Calibration,
     overwrite: bool,
     progress: Progress,
 ) -> list[Artifact]:
-    """Make one verified artifact per target, in the precision that measuring chose.
+    """Make one verified artifact per job, in the precision that measuring chose.
 
     Its report.json has all candidates with what was measured of them and why each was kept or rejected.
 
@@ -76,14 +75,27 @@ def make_auto(
         UsageError: an artifact exists already, or the folder cannot be written.
         QualityError: no precision of a target can be kept.
     """
-    paths = [artifact_path(folder, source, target, options, shapes) for target, options in jobs]
-    for path in paths:
-        check_free(path, overwrite)
-    networks = _networks(source, shapes, jobs[0][1], calibration, progress)
-    return [
-        _make_one(networks, target, options, path, overwrite, progress)
-        for (target, options), path in zip(jobs, paths, strict=True)
-    ]
+    for job in jobs:
+        check_free(job.path(folder), overwrite)
+    int8, failure = _calibrated(jobs[0].source, calibration, progress)
+    networks: dict[Layout, _Networks] = {}
+    made = []
+    for job in jobs:
+        if job.layout not in networks:
+            networks[job.layout] = _networks(job, int8, failure, calibration, progress)
+        made.append(_make_one(networks[job.layout], job, job.path(folder), overwrite, progress))
+    return made
+
+
+def _calibrated(
+    source: Source, calibration: Calibration, progress: Progress
+) -> tuple[Calibrated | None, str]:
+    """Return the network in INT8, or None and why there is none."""
+    try:
+        return calibrate(source, calibration, progress), ""
+    except (QualityError, BackendError) as error:
+        progress(f"no INT8: {error}")
+        return None, str(error)
 
 
 def untimed(target: Target) -> str:
@@ -99,32 +111,23 @@ def untimed(target: Target) -> str:
 
 
 def _networks(
-    source: Source,
-    shapes: Sequence[Shape],
-    options: ExportOptions,
-    calibration: Calibration,
-    progress: Progress,
+    job: Job, int8: Calibrated | None, failure: str, calibration: Calibration, progress: Progress
 ) -> _Networks:
-    floating = trace(source, shapes, options, None, progress)
-    try:
-        int8, failure = trace(source, shapes, options, calibration, progress), ""
-    except (QualityError, BackendError) as error:
-        int8, failure = None, str(error)
-        progress(f"no INT8: {error}")
-    return _Networks(floating=floating, int8=int8, failure=failure, calibration=calibration)
+    floating, quantised = trace(job, None, progress), None
+    if int8 is not None:
+        try:
+            quantised = trace(job, int8, progress)
+        except BackendError as error:
+            failure = str(error)
+            progress(f"no INT8: {error}")
+    return _Networks(floating=floating, int8=quantised, failure=failure, calibration=calibration)
 
 
-def _make_one(
-    networks: _Networks,
-    target: Target,
-    options: ExportOptions,
-    path: Path,
-    overwrite: bool,
-    progress: Progress,
-) -> Artifact:
+def _make_one(networks: _Networks, job: Job, path: Path, overwrite: bool, progress: Progress) -> Artifact:
+    target = job.target
     why = untimed(target)
     with staged(path, overwrite=overwrite) as folder:
-        made, failures = _made(networks, target, options, folder / FOLDER, progress)
+        made, failures = _made(networks, job, folder / FOLDER, progress)
         tried = [_candidate(precision, made, failures) for precision in CANDIDATES]
         if made and not why:
             progress(f"{target.name}: timing {', '.join(made)} in turns")
@@ -139,7 +142,7 @@ def _make_one(
 
 
 def _made(
-    networks: _Networks, target: Target, options: ExportOptions, folder: Path, progress: Progress
+    networks: _Networks, job: Job, folder: Path, progress: Progress
 ) -> tuple[dict[str, Artifact], dict[str, str]]:
     """Make what can be made, and say why the rest cannot."""
     made: dict[str, Artifact] = {}
@@ -149,10 +152,11 @@ def _made(
         if traced is None:
             failures[precision] = networks.failure
             continue
-        chosen, say = replace(options, precision=precision), _naming(precision, progress)
+        chosen = replace(job, options=replace(job.options, precision=precision))
+        say = _naming(precision, progress)
         path = folder / precision
         try:
-            made[precision] = make_one(traced, target, chosen, path, overwrite=False, progress=say)
+            made[precision] = make_one(traced, chosen, path, overwrite=False, progress=say)
         except (QualityError, BackendError) as error:
             failures[precision] = str(error)
     return made, failures

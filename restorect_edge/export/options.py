@@ -40,9 +40,9 @@ class ExportRequest:
     name: str | None = None
     precision: str | None = None
     shapes: Sequence[tuple[int, int]] | None = None
-    dynamic: bool = False
+    dynamic: bool | None = None
     steps: int | None = None
-    form: str = "whole"
+    form: str | None = None
     minimum_deployment_target: str = "ios17"
     calib_data: str | Path | None = None
     num_calib: int | None = None
@@ -58,7 +58,7 @@ class ExportRequest:
         require_writable(Path(self.output_dir), folder=True)
         if self.name is not None:
             check_name(self.name)
-        if self.form not in FORMS:
+        if self.form not in (None, *FORMS):
             raise UsageError(f"form must be whole or split, got '{self.form}'")
         if self.precision is not None and self.precision not in (*PRECISIONS, AUTO):
             raise UsageError(

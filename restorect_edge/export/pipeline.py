@@ -17,57 +17,49 @@ import restorect_edge
 from restorect_edge.artifact import Artifact, GraphFile, Manifest, hash_files
 from restorect_edge.errors import QualityError
 from restorect_edge.export.int8 import Calibrated, calibrate
+from restorect_edge.export.jobs import Job, Layout
 from restorect_edge.export.options import Calibration, ExportOptions
 from restorect_edge.export.source import Source
 from restorect_edge.export.staging import check_free, staged
 from restorect_edge.export.verify import golden, reference
 from restorect_edge.export.verify.check import Verification, check, run_reference
 from restorect_edge.media.photos import of_task, photos
-from restorect_edge.models.graph import Graph, Shape
+from restorect_edge.models.graph import Graph
 from restorect_edge.targets.base import Target
 from restorect_edge.utils.foreign import foreign_errors
 
-__all__ = ["Traced", "artifact_path", "make", "make_one", "trace"]
+__all__ = ["Traced", "make", "make_one", "trace"]
 
 Progress = Callable[[str], None]
 GOLDEN_IMAGES = 2
 
 
-def artifact_path(
-    folder: Path, source: Source, target: Target, options: ExportOptions, shapes: Sequence[Shape]
-) -> Path:
-    """Return where an artifact goes: ``<name>-<target>-<precision>[-vnni][-split]-<HxW or dynamic>``."""
-    sizes = "dynamic" if options.dynamic else "_".join(f"{h}x{w}" for h, w in shapes)
-    cpu = ["vnni"] if options.cpu == "vnni" else []
-    form = ["split"] if source.form == "split" else []
-    return folder / "-".join([source.name, target.name, options.precision, *cpu, *form, sizes])
-
-
 def make(
-    source: Source,
-    jobs: Sequence[tuple[Target, ExportOptions]],
-    shapes: Sequence[Shape],
+    jobs: Sequence[Job],
     folder: Path,
     *,
     calibration: Calibration | None = None,
     overwrite: bool,
     progress: Progress,
 ) -> list[Artifact]:
-    """Trace a network once and make a verified artifact of it per target.
+    """Make a verified artifact per job; the network is calibrated once, and traced once per layout.
 
     Raises:
         UsageError: an artifact exists already, or the folder cannot be written.
         QualityError: an artifact falls short of its gate; it is not kept.
         BackendError: a converter failed.
     """
-    paths = [artifact_path(folder, source, target, options, shapes) for target, options in jobs]
-    for path in paths:
-        check_free(path, overwrite)
-    traced = trace(source, shapes, jobs[0][1], calibration, progress)
-    return [
-        make_one(traced, target, options, path, overwrite=overwrite, progress=progress)
-        for (target, options), path in zip(jobs, paths, strict=True)
-    ]
+    for job in jobs:
+        check_free(job.path(folder), overwrite)
+    int8 = calibrate(jobs[0].source, calibration, progress) if calibration else None
+    traced: dict[Layout, Traced] = {}
+    made = []
+    for job in jobs:
+        if job.layout not in traced:
+            traced[job.layout] = trace(job, int8, progress)
+        path = job.path(folder)
+        made.append(make_one(traced[job.layout], job, path, overwrite=overwrite, progress=progress))
+    return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,38 +74,24 @@ class Traced:
     int8: Calibrated | None = None
 
 
-def trace(
-    source: Source,
-    shapes: Sequence[Shape],
-    options: ExportOptions,
-    calibration: Calibration | None,
-    progress: Progress,
-) -> Traced:
-    """Trace a network; with a calibration, which INT8 needs, the quantised one.
+def trace(job: Job, int8: Calibrated | None, progress: Progress) -> Traced:
+    """Trace a job's network in its layout; where it was calibrated, the quantised one.
 
     Raises:
-        QualityError: INT8 costs more than it may.
-        BackendError: NNCF or torch.export failed.
+        BackendError: torch.export failed.
     """
-    int8 = calibrate(source, calibration, progress) if calibration else None
-    stored = int8.network if int8 else source.stored() if options.precision == "w8" else None
-    progress(f"tracing {source.name} ({source.form}, {'any size' if options.dynamic else _sizes(shapes)})")
+    source, layout = job.source, job.layout
+    stored = int8.network if int8 else source.stored() if job.options.precision == "w8" else None
+    progress(f"tracing {source.name} ({layout.words()})")
     traced = source if stored is None else replace(source, network=stored)
-    graphs = tuple(traced.graphs(shapes, options.dynamic))
+    graphs = tuple(traced.graphs(layout.shapes, layout.dynamic))
     return Traced(source=source, graphs=graphs, stored=stored, int8=int8)
 
 
-def make_one(
-    traced: Traced,
-    target: Target,
-    options: ExportOptions,
-    path: Path,
-    *,
-    overwrite: bool,
-    progress: Progress,
-) -> Artifact:
-    """Make a verified artifact for one target at `path`; raises as `make` does."""
+def make_one(traced: Traced, job: Job, path: Path, *, overwrite: bool, progress: Progress) -> Artifact:
+    """Make a verified artifact at `path`; raises as `make` does."""
     source, graphs, int8 = traced.source, traced.graphs, traced.int8
+    target, options = job.target, job.options
     with staged(path, overwrite=overwrite) as partial:
         progress(f"{target.name}: converting")
         # Each converter says what it knows; this is for what none of them foresaw.
@@ -239,7 +217,3 @@ def _write_reference(partial: Path, graphs: Sequence[Graph]) -> None:
 def _write_report(partial: Path, result: Verification, notes: dict[str, Any]) -> None:
     report = {"verification": result.to_dict(), "notes": notes}
     (partial / "report.json").write_text(json.dumps(report, indent=2, sort_keys=True) + "\n")
-
-
-def _sizes(shapes: Sequence[Shape]) -> str:
-    return ", ".join(f"{h}x{w}" for h, w in shapes)

@@ -20,10 +20,7 @@ from restorect_edge.quantization.qdq import store_weights
 from restorect_edge.spec import ImageSpec
 from restorect_edge.utils.foreign import reason
 
-__all__ = ["DEFAULT_SHAPES", "Source", "from_module", "from_program", "from_weights"]
-
-DEFAULT_SHAPES: dict[str, Shape] = {"whole": (400, 600), "split": (512, 512)}
-"""(H, W) when none is asked for: a photograph of 600×400, or tiles of 512×512."""
+__all__ = ["Source", "from_module", "from_program", "from_weights"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,18 +68,24 @@ class Source:
         assert isinstance(self.network, SplitNetwork)
         return PriorSpec(thumbnail=self.network.prior.size, pool=POOL, deviation=self.network.prior.deviation)
 
-    def shapes(self, wanted: Sequence[Shape] | None, dynamic: bool) -> list[Shape]:
-        """Return the (H, W) to trace, checked against what the network takes."""
-        shapes = list(wanted) if wanted else [self.only_shape or DEFAULT_SHAPES[self.form]]
+    def shapes(
+        self, wanted: Sequence[Shape], usual: Sequence[Shape], dynamic: bool = False
+    ) -> tuple[Shape, ...]:
+        """Return the (H, W) to trace: those wanted, or else the usual ones rounded up to what it takes.
+
+        Raises:
+            UsageError: it does not take a size that is wanted.
+        """
+        shapes = list(wanted) or ([self.only_shape] if self.only_shape else list(usual))
         if self.only_shape and (dynamic or set(shapes) != {self.only_shape}):
             h, w = self.only_shape
             raise UsageError(
                 f"'{self.name}' was saved with fixed sides {h}x{w}; save it with dynamic_shapes for others"
             )
         if not wanted and not self.only_shape:
-            shapes = [self.spec.size.padded(*shapes[0])]
+            shapes = [self.spec.size.padded(*shape) for shape in shapes]
         check_shapes(shapes, self.spec)
-        return list(dict.fromkeys(shapes))
+        return tuple(dict.fromkeys(shapes))
 
     def graphs(self, shapes: Sequence[Shape], dynamic: bool) -> Iterator[Graph]:
         """Trace the graphs of the chosen form."""

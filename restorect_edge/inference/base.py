@@ -201,6 +201,9 @@ class Runtime(ABC):
         return result
 
     def _restore(self, call: Call, pixels: NDArray[Any], tile: int | None, look: Look) -> NDArray[Any]:
+        if self._is_turned(pixels.shape[:2]):
+            turned = self._restore(call, np.rot90(pixels), tile, look)
+            return np.ascontiguousarray(np.rot90(turned, -1))
         scale = self.info.spec.scale
         height, width = pixels.shape[:2]
         padded = self.info.spec.size.padded(height, width)
@@ -252,6 +255,18 @@ class Runtime(ABC):
             whole = planes.shape[1:] == result.shape[:2]
             from_planes(planes, result[rows, columns], light.gain(planes) if whole else 1.0)
 
+    def _is_turned(self, size: Size) -> bool:
+        """Whether an image fits one of the fixed sides only when it is turned by a quarter.
+
+        Where tiles are exact nothing has to be turned: they take any image as it stands.
+        """
+        sides = [graph.shape for graph in self.info.graphs if graph.shape is not None]
+        if self.info.spec.tileable or len(sides) < len(self.info.graphs):
+            return False
+        height, width = self.info.spec.size.padded(*size)
+        upright = any(h >= height and w >= width for h, w in sides)
+        return not upright and any(h >= width and w >= height for h, w in sides)
+
     def _fit(self, padded: Size, tile: int | None) -> tuple[GraphFile, Size]:
         """Choose the graph and the window that it is given."""
         graphs = [g for g in self.info.graphs if g.role != "prior"]
@@ -270,9 +285,9 @@ class Runtime(ABC):
                 return graph, graph.shape
         if not self.info.spec.tileable or not fixed:
             raise IncompatibleError(
-                f"a {padded[1]}×{padded[0]} image does not fit: this artifact takes up to {self._shapes()} "
-                f"(height x width); export again with --shapes {padded[0]}x{padded[1]}, or with --form split "
-                "or --dynamic for any size"
+                f"an image of {padded[0]}x{padded[1]} does not fit: this artifact takes up to {self._shapes()} "
+                f"(height x width), upright or turned; export again with --shapes {padded[0]}x{padded[1]}, or "
+                "with --form split or --dynamic for any size"
             )
         largest = fixed[-1]
         assert largest.shape is not None

@@ -9,6 +9,7 @@ An ``__init__`` is imported to list the targets: it imports no library and none 
 
 import importlib
 import importlib.util
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,10 @@ from restorect_edge.targets.options import ExportOptions
 if TYPE_CHECKING:
     from restorect_edge.models.graph import Graph
 
-__all__ = ["Backend", "Need", "Target"]
+__all__ = ["CAMERA", "Backend", "Need", "Target"]
+
+CAMERA = ((720, 1280), (1280, 720))
+"""(height, width) of camera frames, and of the same device held upright."""
 
 
 class Need(NamedTuple):
@@ -92,6 +96,10 @@ class Target:
     """Whether height and width may stay free in its files (``--dynamic``)."""
     x86: ClassVar[bool] = False
     """Whether its INT8 artifacts run on x86 CPUs, with VNNI or without."""
+    form: ClassVar[str] = "split"
+    """What an export of a student makes unless it is asked for a form or sides; `split` takes any picture."""
+    sides: ClassVar[tuple[tuple[int, int], ...]] = ()
+    """(height, width) of each fixed size of that; none where they are free."""
     eight_bit: ClassVar[bool] = False
     """Whether images are 8-bit levels at its inputs and outputs, rather than float32."""
     agreement: ClassVar[float] = 45.0
@@ -135,8 +143,8 @@ class Target:
         return {}
 
     def next_commands(self, path: Path) -> Iterator[str]:
-        """Yield command lines that make sense of an artifact of this target alone."""
-        yield from ()
+        """Yield what a user of this target does with an artifact: command lines, or a sentence."""
+        yield f"restorect-edge run {shlex.quote(str(path))} photo.jpg"
 
     def missing(self) -> list[Need]:
         """Return the libraries that exporting lacks here; nothing is imported."""

@@ -84,5 +84,5 @@ def test_a_network_of_ones_own_and_options_and_scale(artifact_onnx):
 
 def test_a_tensorrt_artifact_says_how_to_build_its_engine(artifact_onnx):
     artifact = Artifact(artifact_onnx.path, replace(artifact_onnx.manifest, target="tensorrt"))
-    assert f"python3 {artifact.path / 'build_engine.py'}" in list(next_commands(artifact))[-1]
+    assert list(next_commands(artifact))[-1].endswith(f"python3 {artifact.path.name}/build_engine.py")
     assert len(list(next_commands(artifact_onnx))) == 2

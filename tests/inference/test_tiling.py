@@ -230,13 +230,36 @@ def test_windows_are_no_smaller_than_the_network_takes():
 
 def test_a_network_that_looks_everywhere_is_not_tiled():
     runtime = ModuleRuntime(local_network(), ImageSpec(), (32, 48))
-    with pytest.raises(IncompatibleError, match=r"a 100×70 image does not fit.*32x48.*--form split"):
+    with pytest.raises(IncompatibleError, match=r"an image of 70x100 does not fit.*32x48.*--form split"):
         runtime(np.zeros((70, 100, 3), np.uint8))
     runtime = ModuleRuntime(local_network(), ImageSpec())
     with pytest.raises(UsageError, match="looks at the whole image"):
         runtime(np.zeros((70, 100, 3), np.uint8), tile=16)
     with pytest.raises(UsageError, match="at least 1 pixel, got 0"):
         ModuleRuntime(local_network(), ImageSpec(halo=3))(np.zeros((70, 100, 3), np.uint8), tile=0)
+
+
+@pytest.mark.parametrize(
+    ("sides", "shape"),
+    [((32, 48), (48, 32)), ((32, 48), (40, 20)), ((48, 32), (30, 41)), ((32, 32), (20, 31))],
+    ids=["portrait", "smaller portrait", "landscape", "square"],
+)
+@pytest.mark.parametrize("scale", [1, 2])
+def test_fixed_sides_take_an_image_of_the_other_orientation_by_turning_it(sides, shape, scale):
+    network, image = local_network(scale), np.random.default_rng(0).random((*shape, 3), dtype=np.float32)
+    runtime = ModuleRuntime(network, ImageSpec(scale=scale), sides)
+    restored = runtime(image)
+    assert restored.shape == (scale * shape[0], scale * shape[1], 3)
+    upright = shape[0] <= sides[0] and shape[1] <= sides[1]
+    seen = image if upright else np.rot90(image)
+    direct = runtime(seen)
+    assert np.array_equal(restored, direct if upright else np.rot90(direct, -1))
+
+
+def test_what_fits_no_way_round_is_refused():
+    runtime = ModuleRuntime(local_network(), ImageSpec(), (32, 48))
+    with pytest.raises(IncompatibleError, match=r"image of 49x20 does not fit.*32x48.*upright or turned"):
+        runtime(np.zeros((49, 20, 3), np.uint8))
 
 
 def test_an_output_of_another_size_than_declared_is_an_error():

@@ -1,10 +1,12 @@
 """Core ML, and the interpreter that evaluates its programs on any system."""
 
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from restorect_edge.errors import UsageError
-from restorect_edge.targets.base import Backend, Need, Target
+from restorect_edge.targets.base import CAMERA, Backend, Need, Target
 from restorect_edge.targets.options import AUTO, ExportOptions
 
 __all__ = ["CoreMLTarget"]
@@ -45,6 +47,8 @@ class CoreMLTarget(Target):
     verified_by = "mil"
     leaves_open = "not run on device"
     precision = "fp16"
+    form = "whole"  # one model, image in and image out, as Vision and Xcode expect
+    sides = CAMERA
     precisions = ("fp32", "fp16", "int8", "w8")
     eight_bit = True
 
@@ -64,3 +68,9 @@ class CoreMLTarget(Target):
     def manifest_options(self, options: ExportOptions) -> dict[str, Any]:
         """Return the oldest system that loads the package."""
         return {"minimum_deployment_target": options.minimum_deployment_target}
+
+    def next_commands(self, path: Path) -> Iterator[str]:
+        """Yield where the packages go, and how to look at their result on this machine."""
+        packages = " and ".join(f"'{package}'" for package in sorted(path.glob("*.mlpackage")))
+        yield f"drag {packages} into your Xcode project; runtimes/swift calls them"
+        yield from super().next_commands(path)

@@ -1,5 +1,8 @@
 """MNN, Alibaba's inference engine for phones."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 from restorect_edge.targets.base import Backend, Need, Target
 
 __all__ = ["MNNTarget"]
@@ -27,3 +30,8 @@ class MNNTarget(Target):
     verified_by = "mnn"
     leaves_open = "not run on device"
     precisions = ("fp32", "fp16")
+
+    def next_commands(self, path: Path) -> Iterator[str]:
+        """Yield how to look at its result here, and where the files go."""
+        yield from super().next_commands(path)
+        yield f"copy '{path}' to the assets of your app; runtimes/android says how to call it"

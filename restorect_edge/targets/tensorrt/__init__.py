@@ -1,9 +1,10 @@
 """TensorRT: an ONNX file whose engine is built on the device."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from restorect_edge.targets.base import Backend, Need, Target
+from restorect_edge.targets.base import CAMERA, Backend, Need, Target
 
 __all__ = ["TensorRTTarget"]
 
@@ -48,7 +49,10 @@ class TensorRTTarget(Target):
     verified_by = "onnxruntime"
     leaves_open = "not run on device"
     precision = "fp16"
+    form = "whole"
+    sides = CAMERA
 
     def next_commands(self, path: Path) -> Iterator[str]:
-        """Yield the command that builds the engine."""
-        yield f"python3 {path / 'build_engine.py'}   # on the device"
+        """Yield the commands that copy the artifact to the device and build its engine there."""
+        yield f"scp -r {shlex.quote(str(path))} user@jetson:{shlex.quote(path.name)}"
+        yield f"ssh user@jetson python3 {shlex.quote(path.name)}/build_engine.py"
