@@ -19,6 +19,13 @@ NOT_RUN = ("make ", "pip install", "git clone")
 """Installation, which every run of this suite has behind it."""
 
 
+SIZES = {
+    True: {"photo.jpg": (4032, 3024), "dark.jpg": (4032, 3024), "portrait.jpg": (1512, 2016)},
+    False: {"photo.jpg": (1600, 1200), "dark.jpg": (600, 400), "portrait.jpg": (400, 600)},
+}
+"""Of the photographs that the pages' commands find; those of 12 megapixels where a newcomer begins."""
+
+
 def blocks(page: Path):
     return FENCE.findall(page.read_text(encoding="utf-8"))
 
@@ -34,8 +41,8 @@ def test_commands_and_examples_run(page, tmp_path):
     from PIL import Image
 
     with Image.open(photo_paths()[0]) as photo:
-        for name in ("photo.png", "dark.jpg"):
-            photo.convert("RGB").resize((96, 64)).save(tmp_path / name)
+        for name, size in SIZES[page.stem in ("README", "run-on-your-device")].items():
+            photo.convert("RGB").resize(size).save(tmp_path / name)
     film(tmp_path / "dark.mp4")
     ran = 0
     for language, content in blocks(page):

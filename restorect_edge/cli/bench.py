@@ -21,11 +21,11 @@ from restorect_edge.export.recipe import parse_shapes
 from restorect_edge.targets.registry import RUNTIMES
 from restorect_edge.utils.destination import require_writable
 
-EXAMPLES = """  python -m restorect_edge.bench out/lowlight-small-onnx-fp32-400x600
+EXAMPLES = """  python -m restorect_edge.bench out/lowlight-small-onnx-fp32-split-dynamic
   python -m restorect_edge.bench out/fp32 out/int8 --onnx theirs.onnx --threads 2 -o report
   python -m restorect_edge.bench lowlight-small --shapes 400x600,720x1280 --sustained 120 --profile -o report
-  python -m restorect_edge.bench out/lowlight-small-tensorrt-fp16-400x600 --bundle jetson -o kit.tar.gz
-  python -m restorect_edge.bench out/lowlight-small-tensorrt-fp16-400x600 --host user@jetson -o jetson
+  python -m restorect_edge.bench out/lowlight-small-tensorrt-fp16-720x1280 --bundle jetson -o kit.tar.gz
+  python -m restorect_edge.bench out/lowlight-small-tensorrt-fp16-720x1280 --host user@jetson -o jetson
   python -m restorect_edge.bench compare before/report.json after/report.json
 
 All that is named takes turns, A, B, A, B, …; "faster" is said only where the intervals of the medians part.

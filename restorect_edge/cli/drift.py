@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from restorect_edge.quantization.quantize import QuantizedStudent
 
 EXAMPLES = """  python -m restorect_edge.drift lowlight-small --plot drift.png
-  python -m restorect_edge.drift out/lowlight-small-openvino-int8-400x600 --data photographs
+  python -m restorect_edge.drift out/lowlight-small-openvino-int8-split-dynamic --data photographs
   python -m restorect_edge.drift mine.safetensors --data pairs --num 32 --json -o report
 
 Weights are calibrated first, on the same photographs; an INT8 artifact is rebuilt from its plan. SNR is the

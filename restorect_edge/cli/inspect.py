@@ -12,7 +12,7 @@ from restorect_edge.artifact import Artifact, Manifest
 from restorect_edge.cli.command import Parser, run
 from restorect_edge.targets.registry import TARGETS
 
-EXAMPLES = """  python -m restorect_edge.inspect out/lowlight-small-coreml-fp16-400x600
+EXAMPLES = """  python -m restorect_edge.inspect out/lowlight-small-onnx-fp32-split-dynamic
   python -m restorect_edge.inspect ARTIFACT --json
 
 Shows what an artifact takes and gives, what it was made from and how it was verified. Every file's hash is

@@ -27,7 +27,7 @@ from restorect_edge.targets.loading import load
 from restorect_edge.targets.registry import RUNTIMES
 
 EXAMPLES = """  python -m restorect_edge.run lowlight-small dark.jpg
-  python -m restorect_edge.run out/lowlight-small-openvino-fp32-400x600 photos -o restored --report report.csv
+  python -m restorect_edge.run out/lowlight-small-openvino-fp32-split-dynamic photos --report report.csv
   python -m restorect_edge.run out/lowlight-small-onnx-fp32-split-dynamic big.png -o big-bright.png --tile 512
   python -m restorect_edge.run out/lowlight-small-onnx-fp32-split-dynamic dark.mp4 -o out.mp4 --prior-every 8
   python -m restorect_edge.run lowlight-nano --camera 0 -o bright.mp4

@@ -9,8 +9,8 @@ from restorect_edge.artifact import Artifact
 from restorect_edge.cli.command import Parser, run
 from restorect_edge.errors import QualityError
 
-EXAMPLES = """  python -m restorect_edge.verify out/lowlight-small-onnx-fp32-400x600
-  python -m restorect_edge.verify out/mine-openvino-fp32-dynamic --weights runs/mine/best.safetensors
+EXAMPLES = """  python -m restorect_edge.verify out/lowlight-small-onnx-fp32-split-dynamic
+  python -m restorect_edge.verify out/mine-openvino-fp32-split-dynamic --weights runs/mine/best.safetensors
   python -m restorect_edge.verify ARTIFACT --images photos --json
 
 Checks every file's hash, runs the artifact and compares it with the float32 network on photographs, or

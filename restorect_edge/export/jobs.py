@@ -63,11 +63,10 @@ def layout_for(target: Target, request: ExportRequest, source: Source) -> Layout
         UsageError: sides that the network does not take.
     """
     asked = tuple(request.shapes or ())
-    usual = target.sides if source.form == target.form else ()
     dynamic = request.dynamic
     if dynamic is None:
-        dynamic = target.free_sides and not (asked or usual or source.only_shape)
-    shapes = source.shapes(asked, (TILES,) if dynamic or not usual else usual, dynamic)
+        dynamic = target.free_sides and not (asked or target.sides or source.only_shape)
+    shapes = source.shapes(asked, (TILES,) if dynamic else target.sides or (TILES,), dynamic)
     return Layout(form=source.form, dynamic=dynamic, shapes=shapes)
 
 

@@ -285,9 +285,9 @@ class Runtime(ABC):
                 return graph, graph.shape
         if not self.info.spec.tileable or not fixed:
             raise IncompatibleError(
-                f"an image of {padded[0]}x{padded[1]} does not fit: this artifact takes up to {self._shapes()} "
-                f"(height x width), upright or turned; export again with --shapes {padded[0]}x{padded[1]}, or "
-                "with --form split or --dynamic for any size"
+                f"an image of {padded[0]}x{padded[1]} does not fit: this artifact takes up to "
+                f"{self._shapes()} (height x width), upright or turned; export again with --shapes "
+                f"{padded[0]}x{padded[1]}, or with --form split or --dynamic for any size"
             )
         largest = fixed[-1]
         assert largest.shape is not None

@@ -99,7 +99,7 @@ class Target:
     form: ClassVar[str] = "split"
     """What an export of a student makes unless it is asked for a form or sides; `split` takes any picture."""
     sides: ClassVar[tuple[tuple[int, int], ...]] = ()
-    """(height, width) of each fixed size of that; none where they are free."""
+    """(height, width) of each fixed size, unless it is asked for others; none where sides are free."""
     eight_bit: ClassVar[bool] = False
     """Whether images are 8-bit levels at its inputs and outputs, rather than float32."""
     agreement: ClassVar[float] = 45.0
