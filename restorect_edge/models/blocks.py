@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["POOL", "RepConv", "area_thumbnail", "block_deviation", "exposure_curve", "fuse"]
+__all__ = ["CENTERING", "POOL", "RepConv", "area_thumbnail", "block_deviation", "exposure_curve", "fuse"]
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -100,26 +100,27 @@ def exposure_curve(x: Tensor, gain: Tensor) -> Tensor:
     return gain * x / (1.0 + (gain - 1.0) * x)
 
 
-def area_thumbnail(x: Tensor, size: int, *, deviation: bool = False) -> Tensor:
+def area_thumbnail(x: Tensor, size: int, *, deviation: bool = False, centering: Tensor = CENTERING) -> Tensor:
     """Area-average to `size`×`size`: block means of `POOL` pixels, then exact area resampling.
 
     Args:
         x: (N, C, H, W) with H and W multiples of `POOL`.
         size: side of the square result.
         deviation: append the standard deviation inside each block, resampled in the same way.
+        centering: `CENTERING`, or a buffer that holds it.
 
     Returns:
         (N, C, size, size), or (N, 2·C, size, size) with `deviation`: the means, then the deviations.
     """
     cells = F.avg_pool2d(x, POOL)
     if deviation:
-        cells = torch.cat([cells, block_deviation(x)], 1)
+        cells = torch.cat([cells, block_deviation(x, centering)], 1)
     rows = _area_matrix(cells.shape[2], size, x.device)
     columns = _area_matrix(cells.shape[3], size, x.device)
     return torch.matmul(torch.matmul(rows, cells), columns.transpose(0, 1))
 
 
-def block_deviation(x: Tensor) -> Tensor:
+def block_deviation(x: Tensor, centering: Tensor = CENTERING) -> Tensor:
     """Return the standard deviation of each block of `POOL`×`POOL` pixels, per channel.
 
     The mean is subtracted before squaring: E[x²] − E[x]² would cancel to nothing but rounding in bright flat
@@ -128,12 +129,13 @@ def block_deviation(x: Tensor) -> Tensor:
 
     Args:
         x: (N, C, H, W) with H and W multiples of `POOL`.
+        centering: `CENTERING`, or a buffer that holds it.
 
     Returns:
         (N, C, H/POOL, W/POOL), population standard deviations.
     """
     n, c, h, w = x.shape
-    differences = F.conv2d(x.reshape(n * c, 1, h, w), CENTERING.to(x.device), stride=POOL)
+    differences = F.conv2d(x.reshape(n * c, 1, h, w), centering.to(x.device), stride=POOL)
     variance = (differences * differences).mean(1, keepdim=True)
     return torch.sqrt(variance).reshape(n, c, h // POOL, w // POOL)
 

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restorect_edge.errors import unknown_name
-from restorect_edge.models.blocks import RepConv, area_thumbnail, exposure_curve, fuse
+from restorect_edge.models.blocks import CENTERING, RepConv, area_thumbnail, exposure_curve, fuse
 from restorect_edge.models.flow import LatentFlow
 from restorect_edge.models.paper import PaperConfig, PaperStudent
 from restorect_edge.models.retinex import Decomposition
@@ -109,12 +109,16 @@ class Prior(nn.Module):
     C is 6, block means and the deviations inside the blocks, or 3 without `StudentConfig.deviation`.
     """
 
+    centering: Tensor
+
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
         self.steps = config.steps
         self.size = config.thumbnail
         self.deviation = config.deviation
         grid = config.thumbnail // 16 if config.deviation else 0
+        # a buffer, so that in exported graphs the convolution bears the prior's name, which stays in float
+        self.register_buffer("centering", CENTERING.clone(), persistent=False)
         self.decomposition = Decomposition(config.decomposition)
         self.image_encoder = ConditionEncoder(6, config.encoder, config.latent, grid)
         self.retinex_encoder = ConditionEncoder(4, config.encoder, config.latent, grid)
@@ -257,7 +261,8 @@ class SplitNetwork(nn.Module):
 
     def thumbnail(self, image: Tensor) -> Tensor:
         """Return what the prior looks at, (N, C, S, S)."""
-        return area_thumbnail(image, self.prior.size, deviation=self.prior.deviation)
+        prior = self.prior
+        return area_thumbnail(image, prior.size, deviation=prior.deviation, centering=prior.centering)
 
     def forward(self, image: Tensor) -> Tensor:
         restored: Tensor = self.body(image, self.prior(self.thumbnail(image)))
@@ -299,7 +304,7 @@ class Student(SplitNetwork):
         return fuse(self).eval()
 
 
-NANO = StudentConfig(widths=(16, 24, 32), blocks=(0, 0, 1, 1, 1), decomposition=16, encoder=32)
+NANO = StudentConfig(widths=(16, 24, 32), blocks=(0, 0, 1, 1, 1), decomposition=16)
 SMALL = StudentConfig()
 BASE = StudentConfig(widths=(48, 64, 88))
 
@@ -307,7 +312,7 @@ PRESETS: dict[str, Callable[[], Student | PaperStudent]] = {
     "nano": lambda: Student(NANO),
     "small": lambda: Student(SMALL),
     "base": lambda: Student(BASE),
-    "nano-means": lambda: Student(replace(NANO, deviation=False)),
+    "nano-means": lambda: Student(replace(NANO, encoder=32, deviation=False)),
     "small-means": lambda: Student(replace(SMALL, deviation=False)),
     "base-means": lambda: Student(replace(BASE, deviation=False)),
     "paper": lambda: PaperStudent(PaperConfig()),

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from restorect_edge.cli import train
 from restorect_edge.media.photos import photos
+from restorect_edge.models import build
 from restorect_edge.training.engine import checkpoint
 from restorect_edge.weights import locate
 
@@ -49,14 +50,14 @@ def test_a_student_is_distilled_from_a_teacher(pairs, tmp_path, capsys):
 def test_weights_to_begin_with_must_be_of_the_preset(pairs, tmp_path, capsys):
     arguments = ["student", "--preset", "nano", "--data", str(pairs), "-o", str(tmp_path), *SIZES]
     assert train.main([*arguments, "--init", "lowlight-small"]) == 1
-    assert "is of preset 'small-means', and this run trains 'nano'" in capsys.readouterr().err
+    assert "is of preset 'small', and this run trains 'nano'" in capsys.readouterr().err
 
 
 def test_base_begins_as_small(pairs, tmp_path, capsys):
     shipped = checkpoint.read(locate("lowlight-small"))
-    arguments = ["student", "--preset", "base-means", "--data", str(pairs), "-o", str(tmp_path), *SIZES]
+    arguments = ["student", "--preset", "base", "--data", str(pairs), "-o", str(tmp_path), *SIZES]
     assert train.main([*arguments, "--init", "lowlight-small", "--prior-rate", "0"]) == 0
-    assert "beginning as 'lowlight-small', of preset 'small-means'" in capsys.readouterr().err
+    assert "beginning as 'lowlight-small', of preset 'small'" in capsys.readouterr().err
     trained = checkpoint.read(tmp_path / "best.safetensors")
     assert all(torch.equal(trained[k], v) for k, v in shipped.items() if k.startswith("prior."))
 
@@ -107,13 +108,14 @@ def test_two_processes_train_together(pairs, tmp_path):
 
 @pytest.mark.parametrize("preset", ["small", "base"])
 def test_a_prior_that_looks_at_other_inputs_begins_anew(preset, pairs, tmp_path, capsys):
-    shipped = checkpoint.read(locate("lowlight-small"))
-    arguments = ["prior", "--preset", preset, "--data", str(pairs), "-o", str(tmp_path)]
+    before = dict(build("small-means", seed=3).state_dict())
+    older = tmp_path / "older.safetensors"
+    checkpoint.write(older, before, {"config": {"preset": "small-means"}})
+    older.with_suffix(".json").write_text('{"preset": "small-means"}')
+    arguments = ["prior", "--preset", preset, "--data", str(pairs), "-o", str(tmp_path / "run")]
     sizes = ["--iterations", "1", "--views", "1", "--batch", "2", "--threads", "1"]
-    assert train.main([*arguments, *sizes, "--init", "lowlight-small"]) == 0
-    assert (
-        "beginning as 'lowlight-small' but for the encoders and flows of its prior" in capsys.readouterr().err
-    )
-    trained = checkpoint.read(tmp_path / "best.safetensors")
+    assert train.main([*arguments, *sizes, "--init", str(older)]) == 0
+    assert "but for the encoders and flows of its prior" in capsys.readouterr().err
+    trained = checkpoint.read(tmp_path / "run" / "best.safetensors")
     name = "prior.decomposition.layers.0.weight"
-    assert torch.equal(trained[name], shipped[name])
+    assert torch.equal(trained[name], before[name])

@@ -38,7 +38,7 @@ def test_the_added_channels_learn():
 def test_base_begins_as_the_shipped_small():
     from restorect_edge.training.engine import checkpoint
 
-    small, base = build("small-means"), build("base-means", seed=1)
+    small, base = build("small"), build("base", seed=1)
     small.load_state_dict(checkpoint.read(locate("lowlight-small")))
     base.load_state_dict(widened(small.state_dict(), base.state_dict()))
     image = 0.1 * torch.rand(1, 3, 64, 64)
