@@ -26,8 +26,8 @@ pytest.importorskip("nncf")
 def weights(tmp_path_factory):
     """A nano student with fresh weights, for the low-light task."""
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    save_file(build("nano").state_dict(), path)
-    path.with_suffix(".json").write_text('{"name": "tiny", "preset": "nano", "task": "lowlight"}')
+    save_file(build("nano-means").state_dict(), path)
+    path.with_suffix(".json").write_text('{"name": "tiny", "preset": "nano-means", "task": "lowlight"}')
     return path
 
 

