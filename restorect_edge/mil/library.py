@@ -17,8 +17,6 @@ LOGGERS = ("coremltools", "torchao", "torch.utils._pytree")
 WARNINGS: tuple[tuple[str, type[Warning]], ...] = (
     (r"Function _TORCH_OPS_REGISTRY", DeprecationWarning),
     (r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning),
-    # ExecuTorch, which coremltools imports where it is installed
-    (r"read_text is deprecated", DeprecationWarning),
     (r"Implicitly cleaning up <TemporaryDirectory", ResourceWarning),
     # the bounds of a one-sided clamp are the largest float32, which float16 holds as infinity
     (r"overflow encountered in cast", RuntimeWarning),
@@ -34,7 +32,9 @@ def library(what: str) -> Any:
         what: what needs it, for the message of the `MissingDependencyError` when it is not installed.
     """
     try:
-        with quiet():
+        with quiet(), warnings.catch_warnings():
+            # it imports ExecuTorch where that is installed, with a dozen deprecations of its own
+            warnings.simplefilter("ignore")
             import coremltools
     except ImportError as error:
         raise MissingDependencyError(what, "coreml", detail=str(error)) from error
