@@ -47,6 +47,8 @@ $(STAMP): pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet "torch==2.13.0"
 	$(BIN)/python -m pip install --quiet -e ".[all,dev]"
+	# alone: a torchvision of the index may be built for another PyTorch than the one that is installed
+	$(BIN)/python -m pip install --quiet --no-deps "spandrel==0.4.2" "spandrel_extra_arches==0.2.0"
 	touch $@
 
 clean:  ## the environment and everything made

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -272,3 +273,31 @@ def _kind(content: bytes) -> str:
     except IncompatibleError as error:
         return next(kind for said, kind in words.items() if said in str(error))
     return "valid"
+
+
+@pytest.fixture(scope="session")
+def zoo(repository):
+    """The benchmark's module of small networks of the community's architectures."""
+    sys.path.insert(0, str(repository / "benchmarks"))
+    try:
+        return importlib.import_module("_zoo")
+    finally:
+        sys.path.remove(str(repository / "benchmarks"))
+
+
+@pytest.fixture(scope="session")
+def community(zoo, tmp_path_factory):
+    """Return the path of an architecture's checkpoint by name; each is written once."""
+    folder = tmp_path_factory.mktemp("community")
+
+    def find(name: str) -> Path:
+        path = folder / f"{name}.pth"
+        return path if path.is_file() else zoo.save(name, folder)
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def community_module(zoo):
+    """Build any network of spandrel's: ``community_module("ESRGAN", "RRDBNet", in_nc=1)``."""
+    return zoo.module

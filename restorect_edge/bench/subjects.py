@@ -237,13 +237,16 @@ def _of_artifact(source: str, runtime: str | None, device: str) -> list[Candidat
 
 
 def _of_weights(source: str, device: str) -> Candidate:
-    path = locate(source)
+    from restorect_edge.models.community.checkpoint import is_checkpoint
+
+    foreign = is_checkpoint(source)
+    path = Path(source) if foreign else locate(source)
     facts = card(path)
     subject = Subject(
         name=path.stem,
         target=WEIGHTS.name,
         precision="fp32",
-        form="split",
+        form="whole" if foreign else "split",
         weights_sha256=file_hash(path),
         bytes=path.stat().st_size,
     )

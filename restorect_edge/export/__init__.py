@@ -56,8 +56,9 @@ def export(
     """Export a network for one target, verify the result and return it.
 
     Args:
-        source: weights by name or ``.safetensors`` file; any torch module image → image; or a ``.pt2``
-            file that `torch.export.save` wrote.
+        source: weights by name or ``.safetensors`` file; a checkpoint of the community, ``.pth`` or
+            ``.safetensors``, whose architecture the extra ``spandrel`` tells; any torch module image → image;
+            or a ``.pt2`` file that `torch.export.save` wrote.
         target: a name of `TARGETS`, such as ``onnx``.
         spec: the contract of a module or program of one's own; by default any size, scale 1.
         name: what to call a module of one's own.
@@ -250,11 +251,18 @@ def _calibration(source: "Source", request: ExportRequest, cpu: str) -> Calibrat
 
 def _found(source: "str | Path | nn.Module", request: ExportRequest, form: str) -> "Source":
     from restorect_edge.export import source as sources
+    from restorect_edge.models.community.checkpoint import is_checkpoint
 
     spec, name, steps = request.spec, request.name, request.steps
     if isinstance(source, (str, Path)):
         if Path(source).suffix == ".pt2":
             return sources.from_program(Path(source), spec or ImageSpec(), name=name, form=form, steps=steps)
+        if is_checkpoint(source):
+            if spec is not None:
+                raise UsageError(
+                    f"'{source}' is a checkpoint, whose architecture says its spec; leave spec out"
+                )
+            return sources.from_community(Path(source), name=name, form=form, steps=steps)
         if spec is not None or name is not None:
             raise UsageError("spec and name describe a network of your own; weights bring theirs")
         return sources.from_weights(source, steps=steps, form=form)

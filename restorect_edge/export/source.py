@@ -13,6 +13,7 @@ from restorect_edge.artifact import PriorSpec, file_hash
 from restorect_edge.errors import IncompatibleError, UsageError
 from restorect_edge.export.naming import check_name
 from restorect_edge.models.blocks import POOL
+from restorect_edge.models.community.checkpoint import from_checkpoint
 from restorect_edge.models.graph import Graph, Shape, check_shapes, trace_split, trace_whole
 from restorect_edge.models.student import SplitNetwork, Student
 from restorect_edge.models.weights import load_weights
@@ -20,7 +21,7 @@ from restorect_edge.quantization.qdq import store_weights
 from restorect_edge.spec import ImageSpec
 from restorect_edge.utils.foreign import reason
 
-__all__ = ["Source", "from_module", "from_program", "from_weights"]
+__all__ = ["Source", "from_community", "from_module", "from_program", "from_weights"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,8 @@ class Source:
     task: str = "custom"
     steps: int | None = None
     weights: dict[str, Any] = field(default_factory=dict)
+    carried: bool = False
+    """Whether the artifact must hold the network it is judged by, for weights alone do not say what it is."""
     only_shape: Shape | None = None
     """The one (H, W) that a saved program with fixed sides takes."""
 
@@ -42,8 +45,8 @@ class Source:
 
     @property
     def own(self) -> bool:
-        """Whether the network is the user's, so that the artifact must carry its reference along."""
-        return not self.weights
+        """Whether the network is none of this package: the artifact must carry its reference along."""
+        return self.carried or not self.weights
 
     def require_student(self) -> Student:
         """Return the network as a student; raise `UsageError` for others, whose weights cannot be int8."""
@@ -110,6 +113,21 @@ def from_weights(source: str | Path, *, steps: int | None, form: str) -> Source:
             "sha256": weights.sha256,
             "licence": weights.card.get("licence", "not stated"),
         },
+    )
+
+
+def from_community(path: Path, *, name: str | None, form: str, steps: int | None) -> Source:
+    """Take a checkpoint whose architecture spandrel knows; sizes, scale and halo are its own."""
+    _refuse(form, steps)
+    found = from_checkpoint(path)
+    facts = {"name": found.name, "sha256": found.sha256, "licence": str(found.card["licence"])}
+    return Source(
+        name=name or found.name,
+        network=found.network,
+        form="whole",
+        spec=found.spec(split=False),
+        weights=facts,
+        carried=True,
     )
 
 

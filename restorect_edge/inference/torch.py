@@ -16,7 +16,7 @@ __all__ = ["TorchRuntime"]
 
 
 class TorchRuntime(Runtime):
-    """Runs a weights name or file; sides are free, and students tile exactly."""
+    """Runs weights by name or file, or a checkpoint of the community; sides are free, local networks tile."""
 
     name: ClassVar[str] = "torch"
 
@@ -29,10 +29,10 @@ class TorchRuntime(Runtime):
         steps: int | None = None,
     ) -> None:
         _library()
-        from restorect_edge.models.weights import load_weights
+        from restorect_edge.models.community.checkpoint import open_network
 
         self._torch = TorchThreads(threads)
-        self._weights = self._torch(load_weights, source, steps=steps)
+        self._weights = self._torch(open_network, source, steps=steps)
         super().__init__(self._torch(_manifest, self._weights), Path(), device=device, threads=threads)
 
     @classmethod

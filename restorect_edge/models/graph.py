@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from restorect_edge.errors import BackendError, UsageError
+from restorect_edge.models.scalars import fold_scalars
 from restorect_edge.models.student import SplitNetwork
 from restorect_edge.models.untraceable import why_untraceable
 from restorect_edge.spec import ImageSpec
@@ -95,10 +96,12 @@ def _trace(
     shapes = _dynamic_shapes(args, spec) if dynamic else None
     try:
         with torch.no_grad(), hushed():  # for torch prints the graph where a forward branches on values
-            return torch.export.export(copy.deepcopy(module).eval(), args, dynamic_shapes=shapes)
+            program = torch.export.export(copy.deepcopy(module).eval(), args, dynamic_shapes=shapes)
+            fold_scalars(program)
     except Exception as error:  # torch.export raises its own family and more
         told = why_untraceable(error, dynamic=dynamic)
         raise BackendError(f"torch.export cannot trace {type(module).__name__}: {told}") from error
+    return program
 
 
 def _dynamic_shapes(args: tuple[torch.Tensor, ...], spec: ImageSpec) -> tuple[Any, ...]:

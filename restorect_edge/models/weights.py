@@ -17,7 +17,7 @@ from restorect_edge.spec import ImageSpec, SizeRequirements
 from restorect_edge.utils.foreign import reason
 from restorect_edge.weights import card, locate
 
-__all__ = ["Weights", "load_weights"]
+__all__ = ["Weights", "load_weights", "read_tensors"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,10 @@ class Weights:
     """Fused, in evaluation mode: (N, 3, H, W) in [0, 1] → the same."""
     card: dict[str, Any]
     sha256: str
-    steps: int
+    steps: int | None
+    """Of the flows; None for a network without."""
+    contract: ImageSpec | None = None
+    """Of a network that is not of this package; ours follow from their structure."""
 
     @property
     def student(self) -> Student | None:
@@ -37,7 +40,9 @@ class Weights:
         return self.network if isinstance(self.network, Student) else None
 
     def spec(self, *, split: bool) -> ImageSpec:
-        """Return the contract of the whole network, or of its body alone."""
+        """Return the contract of the whole network, or of its body alone, which only students have."""
+        if self.contract is not None:
+            return self.contract
         multiple = int(getattr(self.network, "multiple", MULTIPLE))
         size = SizeRequirements(minimum=multiple, multiple_of=multiple)
         if not split:
@@ -66,7 +71,7 @@ def load_weights(source: str | Path, *, steps: int | None = None) -> Weights:
         IncompatibleError: the file is truncated, edited, not safetensors, or not of a known preset.
     """
     path = locate(source)
-    tensors, metadata = _read(path)
+    tensors, metadata = read_tensors(path)
     facts = card(path)
     digest = file_hash(path)
     if facts.get("sha256", digest) != digest:
@@ -81,7 +86,13 @@ def load_weights(source: str | Path, *, steps: int | None = None) -> Weights:
     return Weights(str(facts.get("name", path.stem)), network, facts, digest, chosen)
 
 
-def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Return the tensors and the metadata of a safetensors file.
+
+    Raises:
+        IncompatibleError: it is damaged, or something else.
+        MissingDependencyError: the extra ``export`` is not installed.
+    """
     try:
         from safetensors import SafetensorError, safe_open
     except ImportError as error:

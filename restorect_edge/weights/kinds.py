@@ -5,7 +5,10 @@ from pathlib import Path
 
 from restorect_edge.errors import IncompatibleError, UsageError
 
-__all__ = ["SUFFIXES", "check_kind", "there"]
+__all__ = ["CHECKPOINT", "ONNX", "PROGRAM", "SUFFIXES", "check_kind", "kind_of", "there"]
+
+CHECKPOINT, ONNX, PROGRAM = "checkpoint", "onnx", "program"
+"""Kinds that can be exported, besides our own weights."""
 
 SUFFIXES = {
     ".safetensors",
@@ -28,7 +31,8 @@ _SAVE = (
 )
 _CHECKPOINT = (
     "a checkpoint of torch.save",
-    f"it holds tensors and not their network: build that in Python, call its load_state_dict, then {_SAVE}",
+    "export, load, evaluate and bench take it, by the extra 'spandrel', where its architecture is known; for "
+    f"any other, build the network in Python, call its load_state_dict, then {_SAVE}",
 )
 _KINDS = {
     "checkpoint": _CHECKPOINT,
@@ -84,16 +88,24 @@ def check_kind(path: Path) -> Path:
     """
     if path.is_dir():
         raise UsageError(f"'{path}' is a folder: weights are a .safetensors file or a shipped name")
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(64)
-        kind = _kind(path, head)
-    except OSError as error:
-        raise UsageError(f"cannot read '{path}': {error.strerror}") from error
+    kind = kind_of(path)
     if kind is None:
         return path
     what, advice = _KINDS[kind]
     raise IncompatibleError(f"'{path}' is {what}, not weights of this package: {advice}")
+
+
+def kind_of(path: Path) -> str | None:
+    """Return what a file is, told by its content; None for what may be safetensors, or of no known kind.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return _kind(path, stream.read(64))
+    except OSError as error:
+        raise UsageError(f"cannot read '{path}': {error.strerror}") from error
 
 
 def _kind(path: Path, head: bytes) -> str | None:

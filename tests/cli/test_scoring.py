@@ -154,6 +154,17 @@ def test_super_resolution_is_scored_on_luma_without_the_border_as_scikit_image_d
     assert scores(capsys, "--outputs", enlarged / "made", *options, "--border", 0)["psnr"] != found["psnr"]
 
 
+def test_a_network_that_enlarges_is_scored_by_pairs_of_two_sizes(community, enlarged, capsys):
+    found = scores(capsys, community("realesr-compact-x4"), "--data", enlarged / "pairs", "--protocol", "sr")
+    assert found["images"] == 2
+    assert 0 < found["psnr"] < 60
+
+
+def test_pairs_for_another_scale_are_said(community, enlarged, capsys):
+    assert main([str(community("realesrgan-x2")), "--data", str(enlarged / "pairs")]) == 1
+    assert "it must be 2 times as large" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda f: f"{f.method}-{f.dataset}-{f.protocol}")
 def test_published_figures_say_protocol_and_source(figure):
     assert figure.protocol in PROTOCOLS

@@ -81,7 +81,7 @@ def test_the_command_line_says_it_in_one_line(tmp_path, capsys):
         == 4
     )
     err = capsys.readouterr().err
-    assert "is a checkpoint of torch.save" in err
+    assert "is a state dict of 2 tensors" in err
     assert "load_state_dict" in err
     assert len(err.splitlines()) == 1
 

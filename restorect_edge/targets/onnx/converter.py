@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import onnx
 import onnxscript.optimizer
@@ -24,6 +25,9 @@ OPSET = 18
 LARGEST_FOLDED = 2**20
 """Elements up to which arithmetic on constants is done at export, where torch stops at 8192."""
 
+_WRITTEN: "WeakKeyDictionary[torch.export.ExportedProgram, Any]" = WeakKeyDictionary()
+"""Models of the programs that are alive, which one export traces for all its targets."""
+
 
 def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
     """Write ``<stem>.onnx``: float32 inputs and outputs, weights and arithmetic in `options.precision`.
@@ -33,7 +37,7 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
     """
     path = directory / f"{graph.stem}.onnx"
     with foreign_errors(f"torch cannot write graph '{graph.stem}' as ONNX"):
-        model = _to_onnx(graph)
+        model = written(graph)
         if options.precision == "fp16":
             model = to_half(model)
         elif options.precision == "int8":
@@ -66,6 +70,19 @@ def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> di
 def lint_notes(findings: Mapping[str, Sequence[Finding]]) -> list[dict[str, str]]:
     """Return findings by file name as rows for the report."""
     return [{"file": name, **asdict(found)} for name, rows in findings.items() for found in rows]
+
+
+def written(graph: Graph) -> Any:
+    """Return a graph in float32 as an ONNX model of the caller's own.
+
+    torch takes seconds to minutes for it, and most targets start from it: it is written once per graph.
+    """
+    known = _WRITTEN.get(graph.program)
+    if known is None:
+        known = _WRITTEN[graph.program] = _to_onnx(graph)
+    model = onnx.ModelProto()
+    model.CopyFrom(known)
+    return model
 
 
 def _to_onnx(graph: Graph) -> Any:
