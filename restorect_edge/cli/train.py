@@ -57,7 +57,12 @@ def parser() -> Parser:
     p.add_argument("what", choices=list(KINDS))
     p.add_argument("--data", type=Path, action="append", metavar="DIR", help="what to train on")
     p.add_argument("--validation", type=Path, metavar="DIR", help="held-out pairs, or photos to make them of")
-    p.add_argument("--teacher", type=Path, metavar="FILE", help="best.safetensors of a teacher; student only")
+    p.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="FILE",
+        help="what to learn from: a student's teacher, or the student whose prior is copied",
+    )
     p.add_argument(
         "--init", metavar="NAME|PATH", help="weights to begin with; those of a narrower preset are widened"
     )
@@ -130,8 +135,8 @@ def _config(args: argparse.Namespace) -> Training:
     for name in given:
         if name not in known:
             raise UsageError(f"--{name.replace('_', '-')} is not an option of a {args.what}'s run")
-    if args.teacher is not None and args.what != "student":
-        raise UsageError("--teacher is for students: it names what a student learns from")
+    if args.teacher is not None and args.what == "teacher":
+        raise UsageError("--teacher is for students and priors: it names what they learn from")
     return merged(kind, args.config, given)
 
 
@@ -143,7 +148,11 @@ def _stage(args: argparse.Namespace, config: Training) -> "Stage":
     if isinstance(config, TeacherTraining):
         return TeacherStage(config)
     if isinstance(config, PriorTraining):
-        return PriorStage(config)
+        if args.teacher is None:
+            return PriorStage(config)
+        from restorect_edge.training.prior_distill import DistilledPriorStage, load_student
+
+        return DistilledPriorStage(config, *load_student(str(args.teacher)))
     assert isinstance(config, StudentTraining)
     return StudentStage(config, *load_teacher(args.teacher)) if args.teacher else StudentStage(config)
 

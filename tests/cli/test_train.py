@@ -77,7 +77,7 @@ def test_clean_photographs_are_degraded(tmp_path, capsys):
     [
         (["student"], "--data and --output-dir are needed"),
         (["teacher", "--flex", "1.0"], "--flex is not an option of a teacher's run"),
-        (["teacher", "--teacher", "t.safetensors"], "--teacher is for students"),
+        (["teacher", "--teacher", "t.safetensors"], "--teacher is for students and priors"),
         (["student", "--data", "nowhere", "-o", "run"], "nowhere"),
     ],
 )

@@ -15,6 +15,7 @@ from restorect_edge.training.data.folders import find_pairs
 from restorect_edge.training.data.sources import open_source
 from restorect_edge.training.engine.loop import Trainer, fit
 from restorect_edge.training.prior import PriorStage, ThumbnailCache, log_brightness, softened
+from restorect_edge.training.prior_distill import DistilledPriorStage
 
 
 def options(**changes):
@@ -95,3 +96,27 @@ def test_brightness_is_the_logarithm_of_mean_gray_and_black_has_a_floor():
 def test_a_preset_without_such_a_prior_is_refused(preset):
     with pytest.raises(IncompatibleError, match=rf"'{preset}' has no prior to train on thumbnails; use nano"):
         PriorStage(options(preset=preset))
+
+
+def distilled(source, tmp_path, preset, **changes):
+    teacher = build("nano", seed=4)
+    config = options(preset=preset, iterations=40, batch=8, identity=0.5, **changes)
+    stage = DistilledPriorStage(config, teacher, {"sha256": "0"})
+    fit(stage, source, tmp_path)
+    return teacher, stage.network
+
+
+def test_a_prior_made_of_another_decides_the_same_of_dark_photographs(source, tmp_path):
+    teacher, network = distilled(source, tmp_path, "small")
+    stranger = build("small", seed=0)
+    image = torch.from_numpy(photos((96, 128))["kodak07-dark"].copy()).permute(2, 0, 1)[None] / 255
+    with torch.no_grad():
+        seen = teacher.thumbnail(image)
+        wanted = teacher.body.exposed(image, teacher.prior(seen))
+        errors = [(n.body.exposed(image, n.prior(seen)) - wanted).abs().mean() for n in (network, stranger)]
+    assert errors[0] < 0.5 * errors[1]
+
+
+def test_only_a_prior_of_the_same_kind_can_be_copied():
+    with pytest.raises(IncompatibleError, match="looks at deviations in thumbnails of 64 pixels"):
+        DistilledPriorStage(options(), build("small-means"), {})

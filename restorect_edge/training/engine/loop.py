@@ -197,6 +197,7 @@ def fit(
     with parallel.processes() as device:
         if initial is not None:
             stage.network.load_state_dict(initial)
+        stage.begin()
         trainer = Trainer(stage, device)
         if resume:
             trainer.load(_to_resume(output))

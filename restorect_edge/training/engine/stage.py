@@ -55,6 +55,9 @@ class Stage(nn.Module):
     def restorer(self, average: nn.Module) -> Restore:
         """Return a function that restores with averaged weights, for validation."""
 
+    def begin(self) -> None:
+        """Change the network before its first step, when the weights to begin with are loaded."""
+
     def rates(self) -> dict[str, float]:
         """Return shares of the learning rate by the first part of parameters' names; the others have all."""
         return {}
