@@ -1,70 +1,45 @@
 """Camera and video frames: buffers of bytes to (H, W, 3) uint8 RGB, and back.
 
-Y'CbCr (ITU-R BT.601-7 and BT.709-6, 8 bits; full range as in JFIF, ITU-T T.871). With Kr, Kb of the matrix,
-Kg = 1 − Kr − Kb, d = Y − 16, s = 255/219 and t = 255/224 in limited range, d = Y and s = t = 1 in full range,
-u = Cb − 128 and v = Cr − 128:
-
-    R = s·d + 2(1 − Kr)·t·v
-    G = s·d − 2(1 − Kb)(Kb/Kg)·t·u − 2(1 − Kr)(Kr/Kg)·t·v
-    B = s·d + 2(1 − Kb)·t·u
-
-Each coefficient c becomes the integer ⌊2²⁰·c + ½⌋; the sum of the products has 2¹⁹ added, is shifted right by
-20 bits, which rounds down (so half goes up), and is limited to 0 … 255. Every sum fits into 32 bits. The way
-back is made likewise from
-Y = 16 + (Kr·R + Kg·G + Kb·B)/s, Cb = 128 + (B − Y')/(2(1 − Kb))/t and Cr = 128 + (R − Y')/(2(1 − Kr))/t.
-
-A chroma sample stands for its block of pixels, 2×2 in NV12 and 2×1 in YUYV: it is repeated there, not
-interpolated, and made as the block's mean.
+`layouts` has the table of what a buffer may hold, `ycbcr` the formulas. Samples of 10 bits are rounded to 8.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from restorect_edge.errors import UsageError, unknown_name
+from restorect_edge.errors import UsageError
+from restorect_edge.media.layouts import ALIASES, LAYOUTS, Layout, PlaneShape
+from restorect_edge.media.ycbcr import MATRICES, RANGES, SHIFT, coefficients, from_yuv, luma_of, to_yuv
 
-__all__ = ["LAYOUTS", "MATRICES", "RANGES", "SHIFT", "FrameFormat", "coefficients", "from_rgb", "to_rgb"]
+__all__ = [
+    "LAYOUTS",
+    "MATRICES",
+    "RANGES",
+    "SHIFT",
+    "FrameFormat",
+    "Plane",
+    "coefficients",
+    "from_rgb",
+    "to_rgb",
+]
 
 Levels: TypeAlias = NDArray[np.uint8]
-Buffer: TypeAlias = bytes | bytearray | memoryview | Levels
+Buffer: TypeAlias = bytes | bytearray | memoryview | NDArray[Any]
 
-MATRICES = {
-    "bt601": (Fraction(299, 1000), Fraction(114, 1000)),
-    "bt709": (Fraction(2126, 10000), Fraction(722, 10000)),
-}
-"""Kr and Kb."""
-RANGES = ("full", "limited")
-SHIFT = 20
-"""Fractional bits of the coefficients."""
-CACHED = 1 << 15
-"""Pixels converted at a time, so that several passes over them stay in the cache."""
+PAGE = 4096
+"""Bytes to whose multiples kernels round the size of a buffer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How pixels lie in a buffer."""
+class Plane(NamedTuple):
+    """Where a plane lies in a buffer."""
 
-    bytes_per_pixel: int
-    """In a row of the buffer (of luma, where chroma has rows of its own)."""
-    block: tuple[int, int] = (1, 1)
-    """(height, width) of what a chroma sample stands for; sides are multiples of it."""
-    yuv: bool = False
-
-
-LAYOUTS = {
-    "rgb": Layout(3),
-    "bgr": Layout(3),
-    "bgra": Layout(4),
-    "nv12": Layout(1, (2, 2), yuv=True),
-    "yuyv": Layout(2, (1, 2), yuv=True),
-}
-"""``bgra``: alpha is ignored, and written as 255. ``nv12``: rows of Y, then rows of Cb Cr pairs of the same
-stride, one for two of Y. ``yuyv``: Y Cb Y Cr."""
+    offset: int
+    """Byte of its first row."""
+    stride: int
+    """Bytes from a row to the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,71 +47,143 @@ class FrameFormat:
     """What a buffer of bytes holds.
 
     Raises:
-        UsageError: unknown names, no pixels, odd sides where chroma needs even ones, or too short a stride.
+        UsageError: unknown names, no pixels, odd sides where chroma needs even ones, or too short a stride or
+            slice height.
     """
 
     layout: str
-    """One of `LAYOUTS`."""
+    """One of `LAYOUTS`, or of `layouts.ALIASES`."""
     width: int
     height: int
     stride: int = 0
-    """Bytes from a row to the next; 0 for rows without padding."""
+    """Bytes from a row of the first plane to the next, from which those of the other planes follow; 0 for
+    rows without padding."""
     matrix: str = "bt601"
     """One of `MATRICES`; means nothing for RGB layouts."""
     range: str = "limited"
-    """One of `RANGES`; means nothing for RGB layouts."""
+    """One of `RANGES`; means nothing for RGB and gray layouts."""
+    slice_height: int = 0
+    """Rows that the first plane has room for, as of decoders that pad 1080 rows to 1088; 0 for `height`."""
+    planes: Sequence[Plane | tuple[int, int]] = ()
+    """(offset, stride) of each plane, where they follow from neither `stride` nor `slice_height`."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "layout", ALIASES.get(self.layout, self.layout))
         for kind, got, known in (
             ("frame layout", self.layout, LAYOUTS),
-            ("colour matrix", self.matrix, MATRICES),
+            ("color matrix", self.matrix, MATRICES),
             ("range", self.range, RANGES),
         ):
-            if got not in known:
-                raise unknown_name(kind, got, known)
+            if got not in known:  # without the nearest name: NV12 for NV21 would swap red and blue
+                raise UsageError(f"unknown {kind} '{got}'; known: {', '.join(known)}")
+        self._check_sides()
+        if len(self.planes):
+            self._check_given()
+        else:
+            self._check_stride(self.row_stride, self.row_bytes)
+
+    def _check_sides(self) -> None:
         if self.width < 1 or self.height < 1:
             raise UsageError(
                 f"the frame is empty: {self.width}×{self.height} pixels; both sides are at least 1"
             )
-        for side, length, step in zip(("height", "width"), self._sides, self._layout.block, strict=True):
+        sides = ("height", self.height), ("width", self.width)
+        for (side, length), step in zip(sides, self._layout.block, strict=True):
             if length % step:
                 raise UsageError(
                     f"a {self.layout} frame has an even {side}, since {step} pixels share a chroma sample, "
                     f"got {self.width}×{self.height}; crop it to {length - 1}"
                 )
-        if self.stride and self.stride < self.row_bytes:
+        if self.slice_height and self.slice_height < self.height:
             raise UsageError(
-                f"a row of {self.width} {self.layout} pixels has {self.row_bytes} bytes, got a stride of "
-                f"{self.stride}; the stride is at least that, in bytes, or 0 for rows without padding"
+                f"slice_height is the rows that the buffer has room for, at least the {self.height} of the "
+                f"frame, got {self.slice_height}; 0 for rows without padding"
+            )
+
+    def _check_given(self) -> None:
+        shapes = self._layout.planes
+        if self.stride or self.slice_height or len(self.planes) != len(shapes):
+            raise UsageError(
+                f"planes are (offset, stride) of each of the {len(shapes)} planes of {self.layout}, without "
+                f"stride and slice_height; got {len(self.planes)} with a stride of {self.stride} and a "
+                f"slice_height of {self.slice_height}"
+            )
+        for plane, shape in zip(self.places, shapes, strict=True):
+            self._check_stride(plane.stride, self._bytes(shape))
+            if plane.offset < 0:
+                raise UsageError(f"a plane starts at byte 0 of the buffer or later, got {plane.offset}")
+
+    def _check_stride(self, stride: int, needed: int) -> None:
+        if stride < needed:
+            raise UsageError(
+                f"a row of {self.width} {self.layout} pixels has {needed} bytes, got a stride of {stride}; "
+                "the stride is at least that, in bytes, or 0 for rows without padding"
             )
 
     @property
     def _layout(self) -> Layout:
         return LAYOUTS[self.layout]
 
-    @property
-    def _sides(self) -> tuple[int, int]:
-        return self.height, self.width
+    def _bytes(self, shape: PlaneShape) -> int:
+        return shape.bytes * self.width // shape.across
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of a row, without padding."""
-        return self._layout.bytes_per_pixel * self.width
+        """Bytes of a row of the first plane, without padding."""
+        return self._bytes(self._layout.planes[0])
 
     @property
     def row_stride(self) -> int:
-        """Bytes from a row to the next."""
-        return self.stride or self.row_bytes
+        """Bytes from a row of the first plane to the next."""
+        return self.places[0].stride
 
     @property
-    def rows(self) -> int:
-        """Rows of the buffer: of NV12, those of chroma too."""
-        return self.height + self.height // 2 if self.layout == "nv12" else self.height
+    def places(self) -> tuple[Plane, ...]:
+        """Where each plane lies: as given, or one after the other."""
+        if len(self.planes):
+            return tuple(Plane(*plane) for plane in self.planes)
+        return self._packed(self.slice_height or self.height)
+
+    def _packed(self, rows: int) -> tuple[Plane, ...]:
+        """Return planes one after the other, the first with room for so many rows."""
+        first, *_ = self._layout.planes
+        stride, planes, offset = self.stride or self._bytes(first), [], 0
+        for shape in self._layout.planes:
+            # the same pixels fit into a row of each plane
+            own = -(-stride * shape.bytes * first.across // (shape.across * first.bytes))
+            planes.append(Plane(offset, own))
+            offset += own * -(-rows // shape.down)
+        return tuple(planes)
 
     @property
     def size(self) -> int:
         """Bytes that a buffer has at least: padding after the last row may be missing."""
-        return self.row_stride * (self.rows - 1) + self.row_bytes
+        return max(
+            plane.offset + plane.stride * (self.height // shape.down - 1) + self._bytes(shape)
+            for plane, shape in zip(self.places, self._layout.planes, strict=True)
+        )
+
+    @property
+    def full_size(self) -> int:
+        """Bytes of a buffer whose last rows are padded too."""
+        return self._full(self.places, self.slice_height or self.height)
+
+    def _full(self, places: Sequence[Plane], rows: int) -> int:
+        shapes = self._layout.planes
+        return max(p.offset + p.stride * -(-rows // s.down) for p, s in zip(places, shapes, strict=True))
+
+    def slices_of(self, size: int) -> int:
+        """Return the rows that a larger buffer of `size` bytes would have room for, were they padded; else 0.
+
+        A buffer rounded up to whole pages has none, nor has a layout of one plane, where padding comes last.
+        """
+        if len(self.planes) or self.slice_height or len(self._layout.planes) == 1:
+            return 0
+        spare, down = size - self.full_size, self._layout.block[0]
+        step = self._full(self._packed(self.height + down), self.height + down) - self.full_size
+        if spare <= 0 or spare % step or (spare < PAGE and size % PAGE == 0):
+            return 0
+        return self.height + spare // step * down
 
 
 def to_rgb(data: Buffer, frame: FrameFormat) -> Levels:
@@ -150,16 +197,20 @@ def to_rgb(data: Buffer, frame: FrameFormat) -> Levels:
         (H, W, 3) uint8, the caller's own.
 
     Raises:
-        UsageError: the buffer is too short.
+        UsageError: no buffer of bytes, one that is too short, or one that has as many bytes as padded rows
+            would give it, where nothing says whether there are any.
     """
-    rows = _rows(data, frame)
+    channels = _channels(_bytes(data, frame), frame)
     result = np.empty((frame.height, frame.width, 3), np.uint8)
-    if LAYOUTS[frame.layout].yuv:
-        _from_yuv(*_YUV_PLANES[frame.layout](rows, frame), result, frame)
+    layout = LAYOUTS[frame.layout]
+    if layout.color == "gray":
+        result[...] = channels[0][..., None]
+    elif layout.yuv:
+        y, cb, cr = (_levels(channel, layout) for channel in channels)
+        from_yuv((y, cb, cr), result, layout.block, frame.matrix, frame.range)
     else:
-        step = LAYOUTS[frame.layout].bytes_per_pixel
-        for channel in range(3):
-            result[..., channel] = rows[:, _offset(frame, channel) :: step]
+        for index, channel in enumerate(channels):
+            result[..., index] = channel
     return result
 
 
@@ -170,6 +221,9 @@ def from_rgb(rgb: Levels, frame: FrameFormat) -> bytes:
         rgb: (H, W, 3) uint8.
         frame: what to make; its sides are those of `rgb`.
 
+    Returns:
+        `frame.full_size` bytes.
+
     Raises:
         UsageError: `rgb` is not such an image.
     """
@@ -177,123 +231,75 @@ def from_rgb(rgb: Levels, frame: FrameFormat) -> bytes:
         raise UsageError(
             f"expected ({frame.height}, {frame.width}, 3) uint8 for this frame, got {rgb.shape} {rgb.dtype}"
         )
-    data = np.zeros(frame.row_stride * frame.rows, np.uint8)
-    rows = _rows(data, frame)
-    if LAYOUTS[frame.layout].yuv:
-        _to_yuv(rgb, *_YUV_PLANES[frame.layout](rows, frame), frame)
-    else:
-        step = LAYOUTS[frame.layout].bytes_per_pixel
-        for channel in range(3):
-            rows[:, _offset(frame, channel) :: step] = rgb[..., channel]
-        if step == 4:
-            rows[:, 3::4] = 255
+    data, layout = np.zeros(frame.full_size, np.uint8), LAYOUTS[frame.layout]
+    channels = _channels(data, frame)
+    for channel, values in zip(channels, _values(rgb, frame), strict=True):
+        # 8 bits become the most significant ones, so that they come back as they were
+        channel[...] = values.astype(np.uint16) << layout.shift if layout.bits > 8 else values
+    if layout.alpha is not None:
+        place, step = frame.places[0], layout.planes[0].bytes
+        _view(data, Plane(place.offset + layout.alpha, place.stride), step, (frame.height, frame.width))[
+            ...
+        ] = 255
     return data.tobytes()
 
 
-@lru_cache
-def coefficients(matrix: str, range: str) -> tuple[int, int, int, int, int]:
-    """Return the integers that multiply d (all channels), v (R), u (G), v (G) and u (B), see the module."""
-    kr, kb = MATRICES[matrix]
-    kg = 1 - kr - kb
-    light, colour = _scales(range)
-    red, blue = 2 * (1 - kr) * colour, 2 * (1 - kb) * colour
-    exact = (light, red, -blue * kb / kg, -red * kr / kg, blue)
-    light_, red_, green_u, green_v, blue_ = map(_fixed, exact)
-    return light_, red_, green_u, green_v, blue_
+def _values(rgb: Levels, frame: FrameFormat) -> Sequence[Levels]:
+    """Return the 8-bit samples of each channel."""
+    layout = LAYOUTS[frame.layout]
+    if layout.color == "gray":
+        return (luma_of(rgb, frame.matrix, "full"),)
+    if layout.yuv:
+        return to_yuv(rgb, layout.block, frame.matrix, frame.range)
+    return [rgb[..., channel] for channel in (0, 1, 2)]
 
 
-def _rows(data: Buffer, frame: FrameFormat) -> Levels:
-    """Return a view (rows, bytes of a row) of the buffer."""
-    flat = np.frombuffer(data, np.uint8)
+def _levels(samples: NDArray[Any], layout: Layout) -> Levels:
+    """Round samples of more than 8 bits to 8, half up."""
+    if layout.bits == 8:
+        return samples
+    half = 1 << (layout.shift - 1)
+    levels: Levels = np.minimum((samples.astype(np.int32) + half) >> layout.shift, 255).astype(np.uint8)
+    return levels
+
+
+def _bytes(data: Buffer, frame: FrameFormat) -> Levels:
+    """Return the buffer's bytes, once they can be such a frame's."""
+    try:
+        flat = np.frombuffer(data, np.uint8)
+    except (TypeError, ValueError, BufferError) as error:
+        raise UsageError(
+            "a frame is bytes, a bytearray, a memoryview or an array, in one piece; "
+            f"got {type(data).__name__}: {error}"
+        ) from error
+    what = f"a {frame.width}×{frame.height} {frame.layout} frame with a stride of {frame.row_stride}"
     if flat.size < frame.size:
         raise UsageError(
-            f"a {frame.width}×{frame.height} {frame.layout} frame with a stride of {frame.row_stride} has "
-            f"{frame.size} bytes, got {flat.size}: the buffer is cut off, or its format is another"
+            f"{what} has {frame.size} bytes, got {flat.size}: the buffer is cut off, or its format is another"
         )
-    rows: Levels = np.ndarray((frame.rows, frame.row_bytes), np.uint8, flat, 0, (frame.row_stride, 1))
-    return rows
+    if rows := frame.slices_of(flat.size):
+        raise UsageError(
+            f"{what} has {frame.full_size} bytes, got {flat.size}, which is the size with {rows} rows: give "
+            f"slice_height={rows} if rows are padded to that, or slice_height={frame.height} if they are not"
+        )
+    return flat
 
 
-def _offset(frame: FrameFormat, channel: int) -> int:
-    return channel if frame.layout == "rgb" else 2 - channel
+def _channels(flat: Levels, frame: FrameFormat) -> list[NDArray[Any]]:
+    """Return a view of each channel of the buffer."""
+    layout, views = LAYOUTS[frame.layout], []
+    for channel in layout.channels:
+        shape, place = layout.planes[channel.plane], frame.places[channel.plane]
+        # Y of YUYV has a sample for each pixel, though its plane counts pairs of pixels
+        across = shape.bytes * frame.width // shape.across // channel.step
+        start = Plane(place.offset + channel.offset, place.stride)
+        kind = np.uint8 if layout.bits == 8 else np.dtype("<u2")
+        views.append(_view(flat, start, channel.step, (frame.height // shape.down, across), kind))
+    return views
 
 
-def _nv12_planes(rows: Levels, frame: FrameFormat) -> tuple[Levels, Levels, Levels]:
-    return rows[: frame.height], rows[frame.height :, ::2], rows[frame.height :, 1::2]
-
-
-def _yuyv_planes(rows: Levels, frame: FrameFormat) -> tuple[Levels, Levels, Levels]:
-    return rows[:, ::2], rows[:, 1::4], rows[:, 3::4]
-
-
-_YUV_PLANES: dict[str, Callable[[Levels, FrameFormat], tuple[Levels, Levels, Levels]]] = {
-    "nv12": _nv12_planes,
-    "yuyv": _yuyv_planes,
-}
-"""Views of Y, Cb and Cr."""
-
-
-def _from_yuv(luma: Levels, cb: Levels, cr: Levels, out: Levels, frame: FrameFormat) -> None:
-    down, across = LAYOUTS[frame.layout].block
-    light, red_v, green_u, green_v, blue_u = _tables(frame.matrix, frame.range)
-    step = max(1, CACHED // frame.width) * down
-    for top in range(0, frame.height, step):
-        rows, blocks = slice(top, top + step), slice(top // down, (top + step) // down)
-        bright = light[luma[rows]]
-        u, v = cb[blocks], cr[blocks]
-        for channel, colour in enumerate((red_v[v], green_u[u] + green_v[v], blue_u[u])):
-            values = bright.reshape(colour.shape[0], down, colour.shape[1], across) + colour[:, None, :, None]
-            np.right_shift(values, SHIFT, out=values)
-            np.clip(values, 0, 255, out=values)
-            np.copyto(out[rows, :, channel], values.reshape(bright.shape), casting="unsafe")
-
-
-def _to_yuv(rgb: Levels, luma: Levels, cb: Levels, cr: Levels, frame: FrameFormat) -> None:
-    (down, across), offset = LAYOUTS[frame.layout].block, _offset_of_luma(frame.range)
-    for_luma, for_cb, for_cr = _forward(frame.matrix, frame.range)
-    shape = (frame.height // down, down, frame.width // across, across)
-    channels = [rgb[..., channel].astype(np.int32) for channel in range(3)]
-    sums = [plane.reshape(shape).sum(axis=(1, 3), dtype=np.int32) for plane in channels]
-    bits = SHIFT + (down * across).bit_length() - 1
-    for out, planes, weights, shift, zero in (
-        (luma, channels, for_luma, SHIFT, offset),
-        (cb, sums, for_cb, bits, 128),
-        (cr, sums, for_cr, bits, 128),
-    ):
-        values = sum((plane * weight for plane, weight in zip(planes, weights, strict=True)), np.int32(0))
-        values = (values + np.int32(1 << (shift - 1)) >> shift) + zero
-        np.copyto(out, np.clip(values, 0, 255), casting="unsafe")
-
-
-@lru_cache
-def _tables(matrix: str, range: str) -> tuple[NDArray[np.int32], ...]:
-    """Return, by level, the products of `coefficients`; the first with half a unit added."""
-    light, *colours = coefficients(matrix, range)
-    levels = np.arange(256, dtype=np.int32)
-    bright = (levels - _offset_of_luma(range)) * np.int32(light) + np.int32(1 << (SHIFT - 1))
-    return (bright, *((levels - 128) * np.int32(colour) for colour in colours))
-
-
-@lru_cache
-def _forward(matrix: str, range: str) -> tuple[tuple[int, ...], ...]:
-    """Return the integers that multiply R, G and B for Y, Cb and Cr; grey gives no colour at all."""
-    kr, kb = MATRICES[matrix]
-    light, colour = _scales(range)
-    luma = tuple(_fixed(k / light) for k in (kr, 1 - kr - kb, kb))
-    own = _fixed(1 / (2 * colour))
-    red_in_cb, blue_in_cr = _fixed(-kr / (2 * (1 - kb)) / colour), _fixed(-kb / (2 * (1 - kr)) / colour)
-    cb = (red_in_cb, -red_in_cb - own, own)
-    cr = (own, -own - blue_in_cr, blue_in_cr)
-    return luma, cb, cr
-
-
-def _scales(range: str) -> tuple[Fraction, Fraction]:
-    return (Fraction(1), Fraction(1)) if range == "full" else (Fraction(255, 219), Fraction(255, 224))
-
-
-def _offset_of_luma(range: str) -> int:
-    return 0 if range == "full" else 16
-
-
-def _fixed(value: Any) -> int:
-    return int((value * 2**SHIFT + Fraction(1, 2)) // 1)
+def _view(
+    flat: Levels, start: Plane, step: int, shape: tuple[int, int], kind: Any = np.uint8
+) -> NDArray[Any]:
+    view: NDArray[Any] = np.ndarray(shape, kind, flat, start.offset, (start.stride, step))
+    return view

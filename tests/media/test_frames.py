@@ -1,7 +1,10 @@
-"""Camera frames against the formulas of ITU-R BT.601 and BT.709, in exact fractions."""
+"""Camera frames against the vectors of `spec/frames`, and the formulas of the standards in exact fractions."""
 
+import json
+from dataclasses import asdict
 from fractions import Fraction
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,16 +13,26 @@ from hypothesis import strategies as st
 
 from restorect_edge.errors import UsageError
 from restorect_edge.media.frames import LAYOUTS, MATRICES, RANGES, FrameFormat, coefficients, from_rgb, to_rgb
+from restorect_edge.media.layouts import ALIASES
+
+SPEC = Path(__file__).parents[2] / "spec" / "frames"
+FORMATS = json.loads((SPEC / "formats.json").read_text(encoding="utf-8"))["formats"]
+VECTORS = json.loads((SPEC / "vectors.json").read_text(encoding="utf-8"))
 
 COLOURS = list(product(MATRICES, RANGES))
+WEIGHTS = {
+    "bt601": ("0.299", "0.114"),
+    "bt709": ("0.2126", "0.0722"),
+    "bt2020": ("0.2627", "0.0593"),
+    "smpte240m": ("0.212", "0.087"),
+}
 TIE = Fraction(1, 1000)
 """How near to half a level a value has to be for 20 bits to round it otherwise than fractions."""
 
 
 def ideal(y, cb, cr, matrix, levels):
     """R, G and B of one sample before rounding, by Y' = Kr R + Kg G + Kb B solved for G."""
-    kr, kb = {"bt601": ("0.299", "0.114"), "bt709": ("0.2126", "0.0722")}[matrix]
-    kr, kb = Fraction(kr), Fraction(kb)
+    kr, kb = map(Fraction, WEIGHTS[matrix])
     if levels == "limited":
         light, u, v = Fraction(y - 16, 219), Fraction(cb - 128, 224), Fraction(cr - 128, 224)
     else:
@@ -31,8 +44,7 @@ def ideal(y, cb, cr, matrix, levels):
 
 def ideal_yuv(rgb, matrix, levels):
     """Y, Cb and Cr of one colour before rounding."""
-    kr, kb = {"bt601": ("0.299", "0.114"), "bt709": ("0.2126", "0.0722")}[matrix]
-    kr, kb = Fraction(kr), Fraction(kb)
+    kr, kb = map(Fraction, WEIGHTS[matrix])
     red, green, blue = (Fraction(int(value), 255) for value in rgb)
     light = kr * red + (1 - kr - kb) * green + kb * blue
     colours = (blue - light) / (2 * (1 - kb)), (red - light) / (2 * (1 - kr))
@@ -130,34 +142,96 @@ def test_the_order_of_channels(layout, data):
     assert list(from_rgb(rgb, frame)) == data
 
 
-@settings(deadline=None, max_examples=40)
+@pytest.mark.parametrize("case", VECTORS["converted"], ids=lambda case: case["name"])
+def test_the_vectors_are_converted_to_the_byte(case):
+    frame = FrameFormat(**case["frame"])
+    assert (frame.size, frame.full_size) == (case["size"], case["full_size"])
+    data = bytes.fromhex(case["data"])
+    assert to_rgb(data, frame).tobytes().hex() == case["rgb"]
+    assert to_rgb(data[: frame.size], frame).tobytes().hex() == case["rgb"]
+    rgb = np.frombuffer(bytes.fromhex(case["from_rgb"]), np.uint8).reshape(frame.height, frame.width, 3)
+    assert from_rgb(rgb, frame).hex() == case["made"]
+
+
+@pytest.mark.parametrize("case", VECTORS["refused"], ids=lambda case: case["error"])
+def test_the_vectors_that_are_no_frames_are_refused(case):
+    with pytest.raises(UsageError, match=case["error"]) as caught:
+        to_rgb(bytes(case["bytes"]), FrameFormat(**case["frame"]))
+    assert "did you mean" not in str(caught.value)
+
+
+def test_the_table_is_that_of_the_vectors():
+    found = {name: {**asdict(layout), "aliases": []} for name, layout in LAYOUTS.items()}
+    for alias, name in ALIASES.items():
+        found[name]["aliases"].append(alias)
+    assert json.loads(json.dumps(found)) == FORMATS
+    assert list(found) == list(FORMATS)
+
+
+@pytest.mark.parametrize(("alias", "name"), ALIASES.items())
+def test_another_name_of_the_same_bytes(alias, name):
+    assert FrameFormat(layout=alias, width=2, height=2).layout == name
+
+
+@settings(deadline=None, max_examples=60)
 @given(
     layout=st.sampled_from(sorted(LAYOUTS)),
     colours=st.sampled_from(COLOURS),
     half=st.tuples(st.integers(1, 20), st.integers(1, 20)),
     padding=st.integers(0, 9),
+    rows=st.integers(0, 3),
     seed=st.integers(0, 99),
 )
-def test_there_and_back(layout, colours, half, padding, seed):
+def test_there_and_back(layout, colours, half, padding, rows, seed):
     """Blocks of 2×2 equal pixels come back; padding is left out, and what lies behind the frame."""
     blocks = np.random.default_rng(seed).integers(0, 256, (*half, 3), dtype=np.uint8)
+    if layout == "gray8":
+        blocks[...] = blocks[..., :1]
     rgb = blocks.repeat(2, 0).repeat(2, 1)
-    row = FrameFormat(layout=layout, width=2 * half[1], height=2 * half[0]).row_bytes
+    height, width, _ = rgb.shape
+    row = FrameFormat(layout=layout, width=width, height=height).row_bytes
     frame = FrameFormat(
         layout=layout,
-        width=2 * half[1],
-        height=2 * half[0],
+        width=width,
+        height=height,
         stride=row + padding,
         matrix=colours[0],
         range=colours[1],
+        slice_height=height + 2 * rows,
     )
-    data = bytearray(from_rgb(rgb, frame))
-    for start in range(row, len(data), row + padding):
-        data[start : start + padding] = bytes([seed]) * padding
-    back = to_rgb(bytes(data) + b"page", frame)
+    data = np.frombuffer(from_rgb(rgb, frame), np.uint8).copy()
+    assert data.size == frame.full_size
+    used = from_rgb(np.full_like(rgb, 255), frame)  # white has no zero but in padding, and in no plane
+    data[np.frombuffer(used, np.uint8) == 0] |= np.uint8(seed) if LAYOUTS[layout].bits == 8 else 0
+    back = to_rgb(data.tobytes() + b"page", frame)
     assert back.shape == rgb.shape
     assert np.abs(back.astype(int) - rgb).max() <= (3 if LAYOUTS[layout].yuv else 0)
-    assert np.array_equal(to_rgb(bytes(data)[: frame.size], frame), back)
+    assert np.array_equal(to_rgb(data[: frame.size], frame), back)
+
+
+@pytest.mark.parametrize("layout", [name for name, layout in LAYOUTS.items() if len(layout.planes) > 1])
+def test_padded_rows_that_nothing_names_are_asked_for(layout):
+    """A surface of 1088 rows for 1080: its size says that it is one, but not where chroma is."""
+    frame = FrameFormat(layout=layout, width=64, height=36)
+    padded = FrameFormat(layout=layout, width=64, height=36, slice_height=48)
+    rgb = np.full((36, 64, 3), (200, 40, 40), np.uint8)
+    surface = from_rgb(rgb, padded)
+    with pytest.raises(UsageError, match=r"size with 48 rows: give slice_height=48 .* or slice_height=36"):
+        to_rgb(surface, frame)
+    assert np.abs(to_rgb(surface, padded).astype(int) - rgb).max() <= 2
+    whole_pages = from_rgb(rgb, frame) + bytes(-frame.full_size % 4096)
+    assert np.abs(to_rgb(whole_pages, frame).astype(int) - rgb).max() <= 2
+
+
+def test_ten_bits_are_rounded_half_up():
+    """Four levels of 10 bits to one of 8, white staying white."""
+    frame = FrameFormat(layout="i420p10", width=2, height=2, range="full")
+    for ten, expected in ((0, 0), (1, 0), (2, 1), (5, 1), (6, 2), (1021, 255), (1022, 255), (1023, 255)):
+        data = np.array([ten] * 4 + [512, 512], "<u2")
+        assert to_rgb(data, frame).ravel().tolist() == [expected] * 12
+        assert (
+            to_rgb(data << 6, FrameFormat(layout="p010", width=2, height=2, range="full")).max() == expected
+        )
 
 
 def test_large_frames_are_converted_in_parts_without_a_seam():
@@ -182,8 +256,8 @@ def test_any_buffer_is_taken_and_the_result_is_the_callers_own(kind):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"layout": "nv21"}, "unknown frame layout 'nv21'; known: bgr, bgra, nv12, rgb, yuyv"),
-        ({"matrix": "bt2020"}, "unknown colour matrix 'bt2020'; known: bt601, bt709"),
+        ({"layout": "nv42"}, "unknown frame layout 'nv42'; known: rgb, bgr, bgra, nv12, .*i420p10$"),
+        ({"matrix": "bt470"}, "unknown color matrix 'bt470'; known: bt601, bt709, bt2020, smpte240m$"),
         ({"range": "video"}, "unknown range 'video'; known: full, limited"),
         ({"width": 0}, "frame is empty: 0×4 pixels; both sides are at least 1"),
         ({"height": -2}, "frame is empty: 8×-2"),
@@ -193,6 +267,10 @@ def test_any_buffer_is_taken_and_the_result_is_the_callers_own(kind):
         ({"stride": 7}, "row of 8 nv12 pixels has 8 bytes, got a stride of 7; the stride is at least that"),
         ({"layout": "bgra", "stride": 24}, "row of 8 bgra pixels has 32 bytes, got a stride of 24"),
         ({"stride": -8}, "got a stride of -8"),
+        ({"slice_height": 3}, "at least the 4 of the frame, got 3; 0 for rows without padding"),
+        ({"planes": [(0, 8)]}, "each of the 2 planes of nv12, without stride and slice_height; got 1"),
+        ({"planes": [(0, 8), (-1, 8)]}, "byte 0 of the buffer or later, got -1"),
+        ({"planes": [(0, 8), (32, 7)]}, "got a stride of 7"),
     ],
 )
 def test_a_frame_that_cannot_be_is_refused(options, message):
@@ -207,13 +285,19 @@ def test_yuyv_may_have_an_odd_height():
 
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))
 def test_a_short_buffer_is_refused(layout):
-    frame = FrameFormat(layout=layout, width=8, height=4, stride=40)
+    frame = FrameFormat(layout=layout, width=8, height=4, stride=41)
     with pytest.raises(
-        UsageError, match=f"8×4 {layout} frame with a stride of 40 has {frame.size} bytes, got"
+        UsageError, match=f"8×4 {layout} frame with a stride of 41 has {frame.size} bytes, got"
     ):
         to_rgb(bytes(frame.size - 1), frame)
     with pytest.raises(UsageError, match="got 0: the buffer is cut off"):
         to_rgb(b"", frame)
+
+
+@pytest.mark.parametrize("data", ["text", [1, 2], np.zeros((8, 16), np.uint8)[:, ::2]])
+def test_only_bytes_in_one_piece_are_a_frame(data):
+    with pytest.raises(UsageError, match="a frame is bytes, .* in one piece; got"):
+        to_rgb(data, FrameFormat(layout="rgb", width=2, height=2))
 
 
 @pytest.mark.parametrize(

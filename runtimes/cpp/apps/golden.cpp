@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "backend.hpp"
+#include "layouts.hpp"
 #include "manifest.hpp"
 #include "restorect/restorect.hpp"
 
@@ -23,14 +24,14 @@ using restorect::FrameFormat;
 using restorect::Layout;
 using Bytes = std::vector<std::uint8_t>;
 
-const std::map<std::string, Layout> kLayouts = {{"rgb", Layout::rgb},
-                                                {"bgr", Layout::bgr},
-                                                {"bgra", Layout::bgra},
-                                                {"nv12", Layout::nv12},
-                                                {"yuyv", Layout::yuyv}};
+Layout layout_of(const std::string& name) {
+  const auto found = restorect::layout_named(name);
+  if (!found) throw restorect::IncompatibleError("golden.json has frames of '" + name + "'");
+  return *found;
+}
 
 FrameFormat format_of(const json& frame) {
-  FrameFormat format{kLayouts.at(frame.at("layout")), frame.at("width"), frame.at("height"),
+  FrameFormat format{layout_of(frame.at("layout")), frame.at("width"), frame.at("height"),
                      frame.at("stride")};
   if (frame.at("matrix") == "bt709") format.matrix = restorect::Matrix::bt709;
   if (frame.at("range") == "full") format.range = restorect::Range::full;
@@ -161,7 +162,7 @@ bool run(const std::filesystem::path& folder, const json& golden, const std::str
                    {"vectors", line.vectors},
                    {"passed", line.passed},
                    {"max_difference", line.max_difference}};
-    object["ms_640x480"] = timed(takes_timed(manifest) ? runtime.get() : nullptr, kLayouts.at(key.second),
+    object["ms_640x480"] = timed(takes_timed(manifest) ? runtime.get() : nullptr, layout_of(key.second),
                                  key.first == "tiled", rounds);
     std::cout << object.dump() << std::endl;
     passed = passed && line.passed == line.vectors;

@@ -21,8 +21,12 @@ __all__ = ["LAYOUTS", "Code", "Format", "Library", "Restore"]
 
 Levels = NDArray[np.uint8]
 
-LAYOUTS = ("rgb", "bgr", "bgra", "nv12", "yuyv")
-MATRICES = ("bt601", "bt709")
+LAYOUTS = (
+    "rgb", "bgr", "bgra", "nv12", "yuyv", "rgba", "argb", "abgr", "rgbx", "bgrx", "xrgb", "xbgr", "gray8", "nv21",
+    "nv16", "nv61", "nv24", "i420", "yv12", "i422", "i444", "uyvy", "yvyu", "vyuy", "p010", "i420p10",
+)  # fmt: skip
+"""By number, as ``restorect.h`` has them."""
+MATRICES = ("bt601", "bt709", "bt2020", "smpte240m")
 RANGES = ("full", "limited")
 
 
@@ -32,6 +36,12 @@ class Code(Exception):  # noqa: N818 - it is called what the C interface calls i
     def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
         self.code = code
+
+
+class Plane(ctypes.Structure):
+    """``restorect_plane``."""
+
+    _fields_ = (("offset", c_size_t), ("stride", c_size_t))
 
 
 class Format(ctypes.Structure):
@@ -44,6 +54,9 @@ class Format(ctypes.Structure):
         ("matrix", c_int32),
         ("range", c_int32),
         ("stride", c_size_t),
+        ("slice_height", c_int32),
+        ("plane_count", c_int32),
+        ("planes", Plane * 3),
     )
 
     @classmethod
@@ -51,7 +64,9 @@ class Format(ctypes.Structure):
         """Return a format by names, as `restorect_edge.media.frames.FrameFormat` has them."""
         matrix = MATRICES.index(more.get("matrix") or "bt601")
         levels = RANGES.index(more.get("range") or "limited")
-        return cls(LAYOUTS.index(layout), width, height, matrix, levels, more.get("stride", 0))
+        planes = [Plane(*plane) for plane in more.get("planes", ())]
+        rows = more.get("stride", 0), more.get("slice_height", 0), len(planes), (Plane * 3)(*planes)
+        return cls(LAYOUTS.index(layout), width, height, matrix, levels, *rows)
 
 
 class Frame(ctypes.Structure):

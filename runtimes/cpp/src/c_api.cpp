@@ -1,6 +1,7 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <utility>
 
 #include "restorect/restorect.h"
 #include "restorect/restorect.hpp"
@@ -49,12 +50,19 @@ T& required(T* pointer, const char* name) {
 }
 
 restorect::FrameFormat format_of(const restorect_format& format) {
+  std::vector<restorect::Plane> planes;
+  if (format.plane_count < 0 || format.plane_count > 3)
+    throw UsageError("plane_count is 0 to 3, got " + std::to_string(format.plane_count));
+  for (int i = 0; i < format.plane_count; ++i)
+    planes.push_back({format.planes[i].offset, format.planes[i].stride});
   return {static_cast<restorect::Layout>(format.layout),
           format.width,
           format.height,
           format.stride,
           static_cast<restorect::Matrix>(format.matrix),
-          static_cast<restorect::Range>(format.range)};
+          static_cast<restorect::Range>(format.range),
+          format.slice_height,
+          std::move(planes)};
 }
 
 restorect::Frame frame_of(const restorect_frame* frame) {

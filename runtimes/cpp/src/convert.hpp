@@ -33,7 +33,7 @@ struct Coefficients {
   std::int32_t black;  ///< Y of black.
 };
 
-/// Return those of restorect_edge.media.frames, which the golden vectors list.
+/// Return those of restorect_edge.media.ycbcr, which the golden vectors list.
 const Coefficients& coefficients(Matrix matrix, Range range);
 
 }  // namespace restorect

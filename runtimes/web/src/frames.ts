@@ -6,40 +6,47 @@
  */
 
 import { RestorectError } from "./errors.js";
+import { ALIASES, LAYOUTS, type Channel, type Layout, type LayoutFacts } from "./layouts.js";
 import { blank, type Pixels } from "./pixels.js";
 
-/** Columns and rows of pixels that share a chroma sample, and bytes of a pixel in a row. */
-const LAYOUTS = {
-  rgb: { bytes: 3, block: [1, 1], yuv: false },
-  bgr: { bytes: 3, block: [1, 1], yuv: false },
-  rgba: { bytes: 4, block: [1, 1], yuv: false },
-  bgra: { bytes: 4, block: [1, 1], yuv: false },
-  nv12: { bytes: 1, block: [2, 2], yuv: true },
-  yuyv: { bytes: 2, block: [2, 1], yuv: true },
-} as const;
-
-/** Kr and Kb (ITU-R BT.601-7, BT.709-6). */
-const MATRICES = { bt601: [0.299, 0.114], bt709: [0.2126, 0.0722] } as const;
+/** Kr and Kb (ITU-R BT.601-7, BT.709-6, BT.2020-2, SMPTE 240M). */
+const MATRICES = { bt601: [0.299, 0.114], bt709: [0.2126, 0.0722], bt2020: [0.2627, 0.0593], smpte240m: [0.212, 0.087] } as const;
 const RANGES = ["full", "limited"] as const;
 const SHIFT = 20;
+/** Bytes to whose multiples kernels round the size of a buffer. */
+const PAGE = 4096;
 
-/** How pixels lie in a buffer. */
-export type Layout = keyof typeof LAYOUTS;
+export type { Layout } from "./layouts.js";
 /** Which RGB a Y'CbCr frame stands for. */
 export type Matrix = keyof typeof MATRICES;
 /** Whether luma runs from 0 to 255 or from 16 to 235. */
 export type Range = (typeof RANGES)[number];
+
+/** Where a plane lies in a buffer. */
+export interface PlanePlace {
+  /** Byte of its first row. */
+  readonly offset: number;
+  /** Bytes from a row to the next. */
+  readonly stride: number;
+}
 
 /** A frame as a camera gives it. */
 export interface RawFrame {
   readonly layout: Layout;
   readonly width: number;
   readonly height: number;
-  /** Bytes from a row to the next; rows without padding where it is absent. NV12: of its chroma rows too. */
+  /**
+   * Bytes from a row of the first plane to the next, from which those of the others follow; rows without padding where
+   * it is absent.
+   */
   readonly stride?: number;
+  /** Rows that the first plane has room for, as of decoders that pad 1080 rows to 1088; `height` where absent. */
+  readonly sliceHeight?: number;
+  /** Each plane, where they follow from neither `stride` nor `sliceHeight`; as `VideoFrame.copyTo` gives them. */
+  readonly planes?: readonly PlanePlace[];
   /** `bt601` where absent; means nothing for RGB layouts. */
   readonly matrix?: Matrix;
-  /** `limited` where absent; means nothing for RGB layouts. */
+  /** `limited` where absent; means nothing for RGB and gray layouts. */
   readonly range?: Range;
   readonly data: Uint8Array | Uint8ClampedArray;
 }
@@ -55,18 +62,37 @@ interface Plane {
 /**
  * Convert a frame to RGBA, alpha 255.
  *
- * @throws RestorectError `input`: unknown names, no pixels, odd sides, too short a stride or buffer.
+ * @throws RestorectError `input`: unknown names, no pixels, odd sides, too short a stride or buffer, or a buffer as
+ * large as padded rows would make it where `sliceHeight` does not say whether they are.
  */
 export function fromRaw(frame: RawFrame): Pixels {
-  const stride = check(frame);
-  const { layout, width, height, data } = frame;
-  const { bytes, block, yuv } = LAYOUTS[layout];
-  if (!yuv) return fromPacked(frame, stride, bytes);
-  const [y, cb, cr] =
-    layout === "nv12"
-      ? [plane(data, 0, 1, stride), plane(data, height * stride, 2, stride), plane(data, height * stride + 1, 2, stride)]
-      : [plane(data, 0, 2, stride), plane(data, 1, 4, stride), plane(data, 3, 4, stride)];
-  return fromYuv(y, cb, cr, block, width, height, frame.matrix ?? "bt601", frame.range ?? "limited");
+  const [layout, places] = check(frame);
+  const { width, height, data } = frame;
+  const channels = layout.channels.map(({ plane, offset, step }: Channel) => {
+    const { offset: start, stride } = places[plane]!;
+    return { data, offset: start + offset, step, stride };
+  });
+  if (layout.color !== "yuv") return fromPacked(channels, width, height);
+  const [y, cb, cr] = (layout.shift === 0 ? channels : channels.map((each, at) => rounded(each, layout, width, height, at > 0))) as [
+    Plane,
+    Plane,
+    Plane,
+  ];
+  return fromYuv(y, cb, cr, layout.block, width, height, frame.matrix ?? "bt601", frame.range ?? "limited");
+}
+
+/** Samples of 10 bits as bytes, rounded half up. */
+function rounded(from: Plane, { block, shift }: LayoutFacts, width: number, height: number, chroma: boolean): Plane {
+  const [across, down] = chroma ? block : [1, 1];
+  const [columns, rows] = [width / across, height / down];
+  const data = new Uint8Array(columns * rows);
+  const half = 1 << (shift - 1);
+  for (let row = 0, to = 0; row < rows; row++) {
+    for (let column = 0, at = from.offset + row * from.stride; column < columns; column++, to++, at += from.step) {
+      data[to] = Math.min((from.data[at]! + 256 * from.data[at + 1]! + half) >> shift, 255);
+    }
+  }
+  return { data, offset: 0, step: 1, stride: columns };
 }
 
 /** As `fromRaw`, for canvases. */
@@ -75,38 +101,106 @@ export function toImageData(frame: RawFrame): ImageData {
   return new ImageData(data, width, height);
 }
 
-function check(frame: RawFrame): number {
-  const { layout, width, height } = frame;
-  known("frame layout", layout, Object.keys(LAYOUTS));
-  known("colour matrix", frame.matrix ?? "bt601", Object.keys(MATRICES));
+/** Return what the layout is and where its planes are. */
+function check(frame: RawFrame): [LayoutFacts, readonly PlanePlace[]] {
+  const { width, height, data } = frame;
+  const name = ALIASES[frame.layout as keyof typeof ALIASES] ?? frame.layout;
+  known("frame layout", name, Object.keys(LAYOUTS));
+  known("color matrix", frame.matrix ?? "bt601", Object.keys(MATRICES));
   known("range", frame.range ?? "limited", RANGES);
   if (!(Number.isInteger(width) && Number.isInteger(height) && width >= 1 && height >= 1)) {
     throw bad(`the frame is empty: ${width}×${height} pixels; both sides are whole numbers from 1`);
   }
-  const { bytes, block } = LAYOUTS[layout];
-  if (width % block[0] !== 0 || height % block[1] !== 0) {
-    const side = width % block[0] !== 0 ? "width" : "height";
-    throw bad(`a ${layout} frame has an even ${side}, since 2 pixels share a chroma sample, got ${width}×${height}; crop it`);
+  const layout: LayoutFacts = LAYOUTS[name as keyof typeof LAYOUTS];
+  const [across, down] = layout.block;
+  if (width % across !== 0 || height % down !== 0) {
+    const side = width % across !== 0 ? "width" : "height";
+    throw bad(`a ${name} frame has an even ${side}, since 2 pixels share a chroma sample, got ${width}×${height}; crop it`);
   }
-  const stride = frame.stride ?? bytes * width;
-  if (!Number.isInteger(stride) || stride < bytes * width) {
+  if (frame.sliceHeight !== undefined && !(Number.isInteger(frame.sliceHeight) && frame.sliceHeight >= height)) {
     throw bad(
-      `a row of ${width} ${layout} pixels has ${bytes * width} bytes, got a stride of ${stride}; ` +
-        "leave it out for rows without padding",
+      `slice_height (sliceHeight) is the rows that the buffer has room for, at least the ${height} of the frame, ` +
+        `got ${frame.sliceHeight}; leave it out for rows without padding`,
     );
   }
-  const rows = layout === "nv12" ? height + height / 2 : height;
-  const size = stride * (rows - 1) + bytes * width;
-  if (!(frame.data instanceof Uint8Array || frame.data instanceof Uint8ClampedArray)) {
+  const places = checkedPlaces(frame, name, layout);
+  checkData(frame, name, layout, places, data);
+  return [layout, places];
+}
+
+function checkedPlaces(frame: RawFrame, name: string, layout: LayoutFacts): readonly PlanePlace[] {
+  const { planes, stride, sliceHeight } = frame;
+  if (planes !== undefined && (planes.length !== layout.planes.length || (stride ?? sliceHeight) !== undefined)) {
+    throw bad(
+      `planes are offset and stride of each of the ${layout.planes.length} planes of ${name}, without stride and ` +
+        `slice_height (sliceHeight); got ${planes.length}`,
+    );
+  }
+  const places = planes ?? packed(frame, layout, sliceHeight ?? frame.height);
+  for (const [at, { offset, stride }] of places.entries()) {
+    const needed = rowBytes(frame, layout, at);
+    if (!Number.isInteger(stride) || stride < needed) {
+      throw bad(
+        `a row of ${frame.width} ${name} pixels has ${needed} bytes, got a stride of ${stride}; ` +
+          "leave it out for rows without padding",
+      );
+    }
+    if (!Number.isInteger(offset) || offset < 0) throw bad(`a plane starts at byte 0 of the buffer or later, got ${offset}`);
+  }
+  return places;
+}
+
+function checkData(frame: RawFrame, name: string, layout: LayoutFacts, places: readonly PlanePlace[], data: unknown): void {
+  if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray)) {
     throw bad("the data of a frame is a Uint8Array or a Uint8ClampedArray");
   }
-  if (frame.data.length < size) {
+  const ends = layout.planes.map(
+    ({ down }, at) => places[at]!.offset + places[at]!.stride * (frame.height / down - 1) + rowBytes(frame, layout, at),
+  );
+  const what = `a ${frame.width}×${frame.height} ${name} frame with a stride of ${places[0]!.stride} has`;
+  const size = Math.max(...ends);
+  if (data.length < size) {
+    throw bad(`${what} ${size} bytes, got ${data.length}: the buffer is cut off, or its format is another`);
+  }
+  const rows = slicesOf(frame, layout, data.length);
+  if (rows > 0) {
     throw bad(
-      `a ${width}×${height} ${layout} frame with a stride of ${stride} has ${size} bytes, got ${frame.data.length}: ` +
-        "the buffer is cut off, or its format is another",
+      `${what} ${fullSize(frame, layout, frame.height)} bytes, got ${data.length}, which is the size with ${rows} rows: ` +
+        `give sliceHeight: ${rows} if rows are padded to that, or sliceHeight: ${frame.height} if they are not`,
     );
   }
-  return stride;
+}
+
+/** Planes one after the other, the first with room for so many rows. */
+function packed(frame: RawFrame, layout: LayoutFacts, rows: number): PlanePlace[] {
+  const first = layout.planes[0]!;
+  const stride = frame.stride ?? rowBytes(frame, layout, 0);
+  let offset = 0;
+  return layout.planes.map(({ bytes, across, down }) => {
+    const place = { offset, stride: Math.ceil((stride * bytes * first.across) / (across * first.bytes)) };
+    offset += place.stride * Math.ceil(rows / down);
+    return place;
+  });
+}
+
+function rowBytes({ width }: RawFrame, layout: LayoutFacts, plane: number): number {
+  const { bytes, across } = layout.planes[plane]!;
+  return (bytes * width) / across;
+}
+
+function fullSize(frame: RawFrame, layout: LayoutFacts, rows: number): number {
+  const last = packed(frame, layout, rows).at(-1)!;
+  return last.offset + last.stride * Math.ceil(rows / layout.planes.at(-1)!.down);
+}
+
+/** The rows that a larger buffer would have room for, were they padded; 0 where it is none, or rounded up to pages. */
+function slicesOf(frame: RawFrame, layout: LayoutFacts, size: number): number {
+  if (frame.planes !== undefined || frame.sliceHeight !== undefined || layout.planes.length === 1) return 0;
+  const down = layout.block[1];
+  const whole = fullSize(frame, layout, frame.height);
+  const [spare, step] = [size - whole, fullSize(frame, layout, frame.height + down) - whole];
+  if (spare <= 0 || spare % step !== 0 || (spare < PAGE && size % PAGE === 0)) return 0;
+  return frame.height + (spare / step) * down;
 }
 
 function known(kind: string, got: string, names: readonly string[]): void {
@@ -117,19 +211,13 @@ function bad(message: string): RestorectError {
   return new RestorectError("input", message);
 }
 
-function plane(data: Plane["data"], offset: number, step: number, stride: number): Plane {
-  return { data, offset, step, stride };
-}
-
-function fromPacked({ layout, width, height, data }: RawFrame, stride: number, bytes: number): Pixels {
+/** Copy channels of bytes; a single one is gray. */
+function fromPacked(channels: readonly Plane[], width: number, height: number): Pixels {
   const out = blank(width, height);
-  const [red, blue] = layout.startsWith("rgb") ? [0, 2] : [2, 0];
-  let to = 0;
-  for (let row = 0; row < height; row++) {
-    for (let at = row * stride, stop = at + bytes * width; at < stop; at += bytes, to += 4) {
-      out.data[to] = data[at + red]!;
-      out.data[to + 1] = data[at + 1]!;
-      out.data[to + 2] = data[at + blue]!;
+  for (const channel of [0, 1, 2]) {
+    const { data, offset, step, stride } = channels[channel] ?? channels[0]!;
+    for (let row = 0, to = channel; row < height; row++) {
+      for (let column = 0, at = offset + row * stride; column < width; column++, at += step, to += 4) out.data[to] = data[at]!;
     }
   }
   return out;
@@ -225,20 +313,42 @@ export async function fromVideoFrame(frame: VideoFrame): Promise<Pixels | null> 
   const { width, height } = frame.visibleRect!;
   if (width !== frame.displayWidth || height !== frame.displayHeight) return null;
   const data = new Uint8Array(frame.allocationSize());
-  const layout = await frame.copyTo(data);
-  const format = frame.format!;
-  if (format.startsWith("RGB") || format.startsWith("BGR")) {
-    const packed = { layout: format.startsWith("RGB") ? "rgba" : "bgra", width, height, data: data.subarray(layout[0]!.offset) } as const;
-    return fromPacked(packed, layout[0]!.stride, 4);
-  }
-  const [y, ...chroma] = layout.map(({ offset, stride }) => plane(data, offset, 1, stride));
-  const [cb, cr] =
-    format === "NV12"
-      ? [{ ...chroma[0]!, step: 2 }, { ...chroma[0]!, step: 2, offset: chroma[0]!.offset + 1 }]
-      : [chroma[0]!, chroma[1]!];
+  const planes = await frame.copyTo(data);
+  const name = SHAPES.get(frame.format)!;
   const space = frame.colorSpace;
-  const matrix = space.matrix === "bt709" ? "bt709" : "bt601";
-  return fromYuv(y!, cb, cr, [2, 2], width, height, matrix, space.fullRange ? "full" : "limited");
+  const matrix = SPACES.get(space.matrix) ?? "bt601";
+  const range = space.fullRange ? "full" : "limited";
+  const layout: LayoutFacts = LAYOUTS[name];
+  if (width % layout.block[0] !== 0 || height % layout.block[1] !== 0) return odd(layout, planes, data, width, height, matrix, range);
+  return fromRaw({ layout: name, width, height, planes: planes.slice(0, layout.planes.length), matrix, range, data });
 }
 
-const SHAPES = new Set<string | null>(["I420", "I420A", "NV12", "RGBA", "RGBX", "BGRA", "BGRX"]);
+/** A browser's frame whose sides are odd: its last chroma samples are shared by fewer pixels. */
+function odd(
+  layout: LayoutFacts,
+  planes: readonly PlanePlace[],
+  data: Uint8Array,
+  width: number,
+  height: number,
+  matrix: Matrix,
+  range: Range,
+): Pixels {
+  const [y, cb, cr] = layout.channels.map(({ plane, offset, step }) => {
+    return { data, offset: planes[plane]!.offset + offset, step, stride: planes[plane]!.stride };
+  }) as [Plane, Plane, Plane];
+  return fromYuv(y, cb, cr, layout.block, width, height, matrix, range);
+}
+
+const SPACES = new Map<string | null, Matrix>([["bt709", "bt709"], ["bt2020-ncl", "bt2020"]]);
+/** By WebCodecs' name; alpha of the first is a plane behind the others. */
+const SHAPES = new Map<string | null, keyof typeof LAYOUTS>([
+  ["I420A", "i420"],
+  ["I420", "i420"],
+  ["I422", "i422"],
+  ["I444", "i444"],
+  ["NV12", "nv12"],
+  ["RGBA", "rgba"],
+  ["RGBX", "rgbx"],
+  ["BGRA", "bgra"],
+  ["BGRX", "bgrx"],
+]);

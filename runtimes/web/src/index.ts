@@ -1,7 +1,7 @@
 /** Runs restorect_edge artifacts in the browser: `load(url)`, then `restore(picture)`. */
 
 export { type ErrorCode, RestorectError } from "./errors.js";
-export type { Layout, Matrix, Range, RawFrame } from "./frames.js";
+export type { Layout, Matrix, PlanePlace, Range, RawFrame } from "./frames.js";
 export { toImageData } from "./frames.js";
 export { type LiveOptions, type LiveStats, LiveView, openCamera } from "./live.js";
 export type { GraphFile, Manifest, PriorSpec, Size } from "./manifest.js";

@@ -112,8 +112,8 @@ export class Restorer {
   /**
    * Restore a picture; its alpha is ignored.
    *
-   * A `VideoFrame` stays the caller's to close. NV12, I420 and RGB frames are converted exactly, others by the
-   * browser.
+   * A `VideoFrame` stays the caller's to close. 8-bit 4:2:0, 4:2:2, 4:4:4 and RGB frames are converted exactly, others by
+   * the browser.
    *
    * @throws RestorectError `input`, `size`, `backend`, `cancelled`, `closed`.
    */

@@ -198,7 +198,7 @@ const BAD = {
   ],
   "an unknown layout": [() => nano.restore({ layout: "rgb565", width: 8, height: 8, data: new Uint8Array(128) }), "known: rgb, bgr"],
   "an unknown matrix": [
-    () => nano.restore({ layout: "nv12", width: 8, height: 8, data: new Uint8Array(96), matrix: "bt2020" }),
+    () => nano.restore({ layout: "nv12", width: 8, height: 8, data: new Uint8Array(96), matrix: "bt470" }),
     "known: bt601, bt709",
   ],
   "a width that is no whole number": [() => nano.restore({ layout: "rgb", width: 8.5, height: 8, data: new Uint8Array(300) }), "whole numbers"],

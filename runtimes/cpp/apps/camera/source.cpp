@@ -21,7 +21,7 @@ std::string description(const Options& options) {
   return source_description(options) +
          " ! videoconvert ! videoscale ! appsink name=frames sync=false enable-last-sample=false "
          "max-buffers=" +
-         std::to_string(kQueue) + " caps=\"" + kCaps + size + "\"";
+         std::to_string(kQueue) + " caps=\"video/x-raw,format={" + kFormats + "}" + size + "\"";
 }
 
 GstPadProbeReturn count(GstPad*, GstPadProbeInfo*, gpointer made) {

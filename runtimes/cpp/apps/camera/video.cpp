@@ -7,25 +7,36 @@
 namespace camera {
 namespace {
 
+using restorect::Layout;
+
 constexpr int kHd = 720;
 
-restorect::Layout layout_of(const GstVideoInfo& info) {
-  switch (GST_VIDEO_INFO_FORMAT(&info)) {
-    case GST_VIDEO_FORMAT_NV12:
-      return restorect::Layout::nv12;
-    case GST_VIDEO_FORMAT_YUY2:
-      return restorect::Layout::yuyv;
-    case GST_VIDEO_FORMAT_BGRA:
-    case GST_VIDEO_FORMAT_BGRx:
-      return restorect::Layout::bgra;
-    case GST_VIDEO_FORMAT_BGR:
-      return restorect::Layout::bgr;
-    case GST_VIDEO_FORMAT_RGB:
-      return restorect::Layout::rgb;
-    default:
-      throw restorect::UsageError(std::string("frames of the format ") + GST_VIDEO_INFO_NAME(&info) +
-                                  " are not taken; possible: NV12, YUY2, BGRA, BGRx, BGR, RGB");
+struct Known {
+  GstVideoFormat format;
+  Layout layout;
+};
+constexpr Known kKnown[] = {
+    {GST_VIDEO_FORMAT_NV12, Layout::nv12},         {GST_VIDEO_FORMAT_NV21, Layout::nv21},
+    {GST_VIDEO_FORMAT_I420, Layout::i420},         {GST_VIDEO_FORMAT_YV12, Layout::yv12},
+    {GST_VIDEO_FORMAT_YUY2, Layout::yuyv},         {GST_VIDEO_FORMAT_UYVY, Layout::uyvy},
+    {GST_VIDEO_FORMAT_YVYU, Layout::yvyu},         {GST_VIDEO_FORMAT_VYUY, Layout::vyuy},
+    {GST_VIDEO_FORMAT_NV16, Layout::nv16},         {GST_VIDEO_FORMAT_NV61, Layout::nv61},
+    {GST_VIDEO_FORMAT_NV24, Layout::nv24},         {GST_VIDEO_FORMAT_Y42B, Layout::i422},
+    {GST_VIDEO_FORMAT_Y444, Layout::i444},         {GST_VIDEO_FORMAT_P010_10LE, Layout::p010},
+    {GST_VIDEO_FORMAT_I420_10LE, Layout::i420p10}, {GST_VIDEO_FORMAT_RGB, Layout::rgb},
+    {GST_VIDEO_FORMAT_BGR, Layout::bgr},           {GST_VIDEO_FORMAT_RGBA, Layout::rgba},
+    {GST_VIDEO_FORMAT_BGRA, Layout::bgra},         {GST_VIDEO_FORMAT_ARGB, Layout::argb},
+    {GST_VIDEO_FORMAT_ABGR, Layout::abgr},         {GST_VIDEO_FORMAT_RGBx, Layout::rgbx},
+    {GST_VIDEO_FORMAT_BGRx, Layout::bgrx},         {GST_VIDEO_FORMAT_xRGB, Layout::xrgb},
+    {GST_VIDEO_FORMAT_xBGR, Layout::xbgr},         {GST_VIDEO_FORMAT_GRAY8, Layout::gray8},
+};
+
+Layout layout_of(const GstVideoInfo& info) {
+  for (const Known& known : kKnown) {
+    if (known.format == GST_VIDEO_INFO_FORMAT(&info)) return known.layout;
   }
+  throw restorect::UsageError(std::string("frames of the format ") + GST_VIDEO_INFO_NAME(&info) +
+                              " are not taken; possible: " + kFormats);
 }
 
 restorect::Matrix matrix_of(const GstVideoInfo& info) {
@@ -34,53 +45,86 @@ restorect::Matrix matrix_of(const GstVideoInfo& info) {
       return restorect::Matrix::bt709;
     case GST_VIDEO_COLOR_MATRIX_BT601:
       return restorect::Matrix::bt601;
+    case GST_VIDEO_COLOR_MATRIX_BT2020:
+      return restorect::Matrix::bt2020;
+    case GST_VIDEO_COLOR_MATRIX_SMPTE240M:
+      return restorect::Matrix::smpte240m;
     case GST_VIDEO_COLOR_MATRIX_UNKNOWN:
     case GST_VIDEO_COLOR_MATRIX_RGB:
       return GST_VIDEO_INFO_HEIGHT(&info) >= kHd ? restorect::Matrix::bt709 : restorect::Matrix::bt601;
     default:
       throw restorect::UsageError(
-          "the frames' colour matrix is neither BT.601 nor BT.709; end the source with "
-          "! videoconvert ! video/x-raw,colorimetry=bt709");
+          "the frames' color matrix is none of BT.601, BT.709, BT.2020 and SMPTE 240M; put "
+          "! videoconvert ! video/x-raw,colorimetry=bt709 before");
   }
 }
 
 }  // namespace
 
-const char* const kCaps = "video/x-raw,format={NV12,YUY2,BGRA,BGRx,RGB,BGR}";
+const char* const kFormats =
+    "NV12, NV21, I420, YV12, YUY2, UYVY, YVYU, VYUY, NV16, NV61, NV24, Y42B, Y444, P010_10LE, I420_10LE, "
+    "RGB, "
+    "BGR, RGBA, BGRA, ARGB, ABGR, RGBx, BGRx, xRGB, xBGR, GRAY8";
 
 restorect::FrameFormat format_of(const GstVideoInfo& info) {
-  restorect::FrameFormat format{layout_of(info), GST_VIDEO_INFO_WIDTH(&info), GST_VIDEO_INFO_HEIGHT(&info),
-                                static_cast<std::size_t>(GST_VIDEO_INFO_PLANE_STRIDE(&info, 0))};
+  restorect::FrameFormat format{layout_of(info), GST_VIDEO_INFO_WIDTH(&info), GST_VIDEO_INFO_HEIGHT(&info)};
   format.matrix = matrix_of(info);
   format.range = info.colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255 ? restorect::Range::full
                                                                        : restorect::Range::limited;
+  for (guint i = 0; i < GST_VIDEO_INFO_N_PLANES(&info); ++i) {
+    format.planes.push_back({GST_VIDEO_INFO_PLANE_OFFSET(&info, i),
+                             static_cast<std::size_t>(GST_VIDEO_INFO_PLANE_STRIDE(&info, i))});
+  }
   format.check();
   return format;
 }
 
-MappedFrame::MappedFrame(const GstVideoInfo& info, GstBuffer* buffer) {
-  if (!gst_video_frame_map(&mapped_, &info, buffer, GST_MAP_READ))
-    throw restorect::BackendError("the source gave a frame whose memory cannot be read, or is cut off");
-  frame_.format = format_of(info);
-  frame_.format.stride = static_cast<std::size_t>(GST_VIDEO_FRAME_PLANE_STRIDE(&mapped_, 0));
-  frame_.data = static_cast<const std::uint8_t*>(GST_VIDEO_FRAME_PLANE_DATA(&mapped_, 0));
-  frame_.size = frame_.format.size();
-  if (GST_VIDEO_FRAME_N_PLANES(&mapped_) > 1) join_planes();
+MappedFrame::MappedFrame(const GstVideoInfo& info, GstBuffer* buffer, GstMapFlags flags)
+    : written_((flags & GST_MAP_WRITE) != 0), format_(format_of(info)) {
+  if (!gst_video_frame_map(&mapped_, &info, buffer, flags))
+    throw restorect::BackendError("the memory of a frame cannot be accessed, or is cut off");
+  const auto planes = format_.planes.size();
+  std::array<std::uint8_t*, 3> first{};
+  for (std::size_t i = 0; i < planes; ++i)
+    first[i] = static_cast<std::uint8_t*>(GST_VIDEO_FRAME_PLANE_DATA(&mapped_, i));
+  if (planes > 1 && gst_buffer_n_memory(buffer) > 1) {
+    join_planes();
+    return;
+  }
+  data_ = *std::min_element(first.begin(), first.begin() + static_cast<std::ptrdiff_t>(planes));
+  for (std::size_t i = 0; i < planes; ++i) {
+    format_.planes[i] = {static_cast<std::size_t>(first[i] - data_),
+                         static_cast<std::size_t>(GST_VIDEO_FRAME_PLANE_STRIDE(&mapped_, i))};
+  }
+  size_ = format_.size();
+}
+
+MappedFrame::~MappedFrame() {
+  if (written_ && !copy_.empty()) copy_planes(/*back=*/true);
+  gst_video_frame_unmap(&mapped_);
 }
 
 void MappedFrame::join_planes() {
-  const auto* chroma = static_cast<const std::uint8_t*>(GST_VIDEO_FRAME_PLANE_DATA(&mapped_, 1));
-  const auto chroma_stride = static_cast<std::size_t>(GST_VIDEO_FRAME_PLANE_STRIDE(&mapped_, 1));
-  const std::size_t stride = frame_.format.stride, row = frame_.format.row_bytes();
-  const auto height = static_cast<std::size_t>(frame_.format.height);
-  if (chroma_stride == stride && chroma == frame_.data + stride * height) return;
-  copy_.resize(row * frame_.format.rows());
-  for (std::size_t y = 0; y < height; ++y) std::copy_n(frame_.data + y * stride, row, copy_.data() + y * row);
-  for (std::size_t y = 0; y < height / 2; ++y)
-    std::copy_n(chroma + y * chroma_stride, row, copy_.data() + (height + y) * row);
-  frame_.format.stride = 0;
-  frame_.data = copy_.data();
-  frame_.size = copy_.size();
+  format_.planes.clear();
+  copy_.resize(format_.full_size());
+  data_ = copy_.data();
+  size_ = copy_.size();
+  const auto places = format_.places();
+  format_.planes.assign(places.begin(), places.begin() + GST_VIDEO_FRAME_N_PLANES(&mapped_));
+  copy_planes(/*back=*/false);
+}
+
+void MappedFrame::copy_planes(bool back) {
+  for (std::size_t i = 0; i < format_.planes.size(); ++i) {
+    auto* theirs = static_cast<std::uint8_t*>(GST_VIDEO_FRAME_PLANE_DATA(&mapped_, i));
+    const auto stride = static_cast<std::size_t>(GST_VIDEO_FRAME_PLANE_STRIDE(&mapped_, i));
+    const auto& [offset, row] = format_.planes[i];
+    const auto rows = static_cast<std::size_t>(GST_VIDEO_FRAME_COMP_HEIGHT(&mapped_, i));
+    for (std::size_t y = 0; y < rows; ++y) {
+      std::uint8_t* ours = copy_.data() + offset + y * row;
+      back ? std::copy_n(ours, row, theirs + y * stride) : std::copy_n(theirs + y * stride, row, ours);
+    }
+  }
 }
 
 }  // namespace camera

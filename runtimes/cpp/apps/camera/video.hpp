@@ -3,6 +3,7 @@
 
 #include <gst/video/video.h>
 
+#include <array>
 #include <cstdint>
 #include <restorect/frame.hpp>
 #include <vector>
@@ -11,32 +12,39 @@
 
 namespace camera {
 
-/// What sources are asked for, the preferred layout first.
-extern const char* const kCaps;
+/// Every layout of the library by GStreamer's name, separated by commas, the preferred one first.
+extern const char* const kFormats;
 
-/// Return what a frame of GStreamer is to the library, with the stride of its first plane.
+/// Return what a frame of GStreamer is to the library, with the strides and offsets of its planes.
 ///
-/// Colours that the caps do not name are BT.709 from 720 rows on, else BT.601. Throws UsageError: a layout or
-/// matrix that the library does not have.
+/// Colors that the caps do not name are BT.709 from 720 rows on, else BT.601. Throws UsageError: a layout or
+/// matrix that the library does not have, or odd sides where chroma is shared.
 restorect::FrameFormat format_of(const GstVideoInfo& info);
 
-/// A frame to read: the strides and offsets are those of the buffer's GstVideoMeta, where it has one.
+/// A frame to read or to write: strides and offsets are those of the buffer's GstVideoMeta, where it has one.
 class MappedFrame {
  public:
-  /// Throws BackendError: its memory cannot be read.
-  MappedFrame(const GstVideoInfo& info, GstBuffer* buffer);
-  ~MappedFrame() { gst_video_frame_unmap(&mapped_); }
+  /// Throws BackendError: its memory cannot be accessed.
+  MappedFrame(const GstVideoInfo& info, GstBuffer* buffer, GstMapFlags flags = GST_MAP_READ);
+  /// Of a frame to write, what was written to a copy is taken over.
+  ~MappedFrame();
   MappedFrame(const MappedFrame&) = delete;
   MappedFrame& operator=(const MappedFrame&) = delete;
 
-  /// The frame where it lies; copied only where its planes do not follow one another.
-  const restorect::Frame& frame() const { return frame_; }
+  /// The frame where it lies; a copy only where its planes are in several memories.
+  restorect::Frame frame() const { return {format_, data_, size_}; }
+  /// As `frame`, of one that was mapped for writing.
+  restorect::FrameBuffer buffer() const { return {format_, data_, size_}; }
 
  private:
   void join_planes();
+  void copy_planes(bool back);
 
   GstVideoFrame mapped_;
-  restorect::Frame frame_;
+  bool written_;
+  restorect::FrameFormat format_;
+  std::uint8_t* data_ = nullptr;
+  std::size_t size_ = 0;
   std::vector<std::uint8_t> copy_;
 };
 

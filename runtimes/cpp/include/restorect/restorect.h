@@ -27,9 +27,43 @@ enum {
   RESTORECT_BACKEND = 5       /* the back end failed, or the device is absent */
 };
 
-enum { RESTORECT_RGB = 0, RESTORECT_BGR = 1, RESTORECT_BGRA = 2, RESTORECT_NV12 = 3, RESTORECT_YUYV = 4 };
-enum { RESTORECT_BT601 = 0, RESTORECT_BT709 = 1 };
+/* Layouts of frames; see restorect/frame.hpp. */
+enum {
+  RESTORECT_RGB = 0,
+  RESTORECT_BGR = 1,
+  RESTORECT_BGRA = 2,
+  RESTORECT_NV12 = 3,
+  RESTORECT_YUYV = 4, /* YUY2 */
+  RESTORECT_RGBA = 5,
+  RESTORECT_ARGB = 6,
+  RESTORECT_ABGR = 7,
+  RESTORECT_RGBX = 8,
+  RESTORECT_BGRX = 9,
+  RESTORECT_XRGB = 10,
+  RESTORECT_XBGR = 11,
+  RESTORECT_GRAY8 = 12,
+  RESTORECT_NV21 = 13,
+  RESTORECT_NV16 = 14,
+  RESTORECT_NV61 = 15,
+  RESTORECT_NV24 = 16,
+  RESTORECT_I420 = 17,
+  RESTORECT_YV12 = 18,
+  RESTORECT_I422 = 19,
+  RESTORECT_I444 = 20,
+  RESTORECT_UYVY = 21,
+  RESTORECT_YVYU = 22,
+  RESTORECT_VYUY = 23,
+  RESTORECT_P010 = 24,
+  RESTORECT_I420P10 = 25
+};
+enum { RESTORECT_BT601 = 0, RESTORECT_BT709 = 1, RESTORECT_BT2020 = 2, RESTORECT_SMPTE240M = 3 };
 enum { RESTORECT_FULL = 0, RESTORECT_LIMITED = 1 };
+
+/* Where a plane lies in a buffer. */
+typedef struct restorect_plane {
+  size_t offset; /* byte of its first row */
+  size_t stride; /* bytes from a row to the next */
+} restorect_plane;
 
 /* What a buffer of bytes holds; see restorect/frame.hpp. Zeroed fields mean rows without padding, BT.601 and
  * full range. */
@@ -37,9 +71,12 @@ typedef struct restorect_format {
   int32_t layout; /* RESTORECT_RGB … */
   int32_t width;
   int32_t height;
-  int32_t matrix; /* RESTORECT_BT601 or RESTORECT_BT709; Y'CbCr only */
-  int32_t range;  /* RESTORECT_FULL or RESTORECT_LIMITED; Y'CbCr only */
-  size_t stride;  /* bytes from a row to the next; 0: rows without padding */
+  int32_t matrix;            /* RESTORECT_BT601 or RESTORECT_BT709; Y'CbCr only */
+  int32_t range;             /* RESTORECT_FULL or RESTORECT_LIMITED; Y'CbCr only */
+  size_t stride;             /* bytes from a row to the next; 0: rows without padding */
+  int32_t slice_height;      /* rows that the first plane has room for; 0: height */
+  int32_t plane_count;       /* 0, or how many planes the layout has: */
+  restorect_plane planes[3]; /* where they are, if not one after the other */
 } restorect_format;
 
 /* A frame to read, and one to write. */
