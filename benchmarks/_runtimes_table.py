@@ -17,7 +17,8 @@ Row = Mapping[str, Any]
 
 def table(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
     """Return the table as Markdown, with what it was measured on."""
-    head = ["runtime", "precision", "form", *LAYOUTS, "largest difference"]
+    layouts = [layout for layout in LAYOUTS if any(row["format"] == layout for row in rows)]
+    head = ["runtime", "precision", "form", *layouts, "largest difference"]
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     groups: dict[tuple[Any, ...], dict[str, Row]] = {}
     for row in rows:
@@ -27,7 +28,7 @@ def table(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
         if form is None:
             lines.append(f"| {runtime} | {status} {'| ' * (len(head) - 2)}|")
             continue
-        cells = [_cell(found.get(layout)) for layout in LAYOUTS]
+        cells = [_cell(found.get(layout)) for layout in layouts]
         worst = max(row["max_difference"] for row in found.values())
         lines.append(f"| {' | '.join([runtime, precision or '–', form, *cells, _levels(worst)])} |")
     timed = any(row["ms_640x480"] is not None for row in rows)

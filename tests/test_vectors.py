@@ -32,8 +32,19 @@ def test_values(repository, made):
     assert np.abs(found - expected).max() <= 1e-7
 
 
+def test_frames_are_what_their_script_makes(repository, tmp_path):
+    folder = repository / "spec" / "frames"
+    subprocess.run([sys.executable, folder / "make_frames.py", "-o", tmp_path], check=True)
+    for name in ("formats.json", "vectors.json"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
 def test_nothing_of_the_package_is_imported(repository):
-    for script in (repository / "spec" / "vectors").glob("*.py"):
+    scripts = [
+        *(repository / "spec" / "vectors").glob("*.py"),
+        *(repository / "spec" / "frames").glob("*.py"),
+    ]
+    for script in scripts:
         text = script.read_text(encoding="utf-8")
         assert "import restorect_edge" not in text
         assert "from restorect_edge" not in text

@@ -1,4 +1,4 @@
-"""Camera frames against the vectors of `spec/frames`, and the formulas of the standards in exact fractions."""
+"""Camera frames against the vectors of `spec/frames`, and the standards' formulas in exact fractions."""
 
 import json
 from dataclasses import asdict
@@ -296,7 +296,7 @@ def test_a_short_buffer_is_refused(layout):
 
 @pytest.mark.parametrize("data", ["text", [1, 2], np.zeros((8, 16), np.uint8)[:, ::2]])
 def test_only_bytes_in_one_piece_are_a_frame(data):
-    with pytest.raises(UsageError, match="a frame is bytes, .* in one piece; got"):
+    with pytest.raises(UsageError, match=r"a frame is bytes, .* in one piece; got"):
         to_rgb(data, FrameFormat(layout="rgb", width=2, height=2))
 
 

@@ -16,7 +16,7 @@ from restorect_edge.bench.measure import record
 from restorect_edge.cli.export import main
 from restorect_edge.inference import tiling
 from restorect_edge.inference.video import stream
-from restorect_edge.media.frames import MATRICES, RANGES, SHIFT, _forward, coefficients
+from restorect_edge.media.ycbcr import MATRICES, RANGES, SHIFT, _forward, coefficients
 
 PACKAGE = Path(__file__).parents[2] / "runtimes" / "swift"
 FILES = sorted(f for f in PACKAGE.rglob("*.swift") if ".build" not in f.parts)
@@ -76,6 +76,22 @@ def test_conversion_coefficients(matrix, range_):
     assert tuple(json.loads(to_rgb)) == coefficients(matrix, range_)
     assert json.loads(from_rgb) == [value for row in _forward(matrix, range_) for value in row]
     assert number(source, "shift") == SHIFT
+
+
+def test_layouts_are_those_of_the_table(repository):
+    table = json.loads(text(repository / "spec" / "frames" / "formats.json"))["formats"]
+    rows = re.findall(
+        r'name: "(\w+)".*?channels: (\[\[.*?\]\]), block: (nil|\[.*?\]), shift: (\d+)',
+        text(KIT / "PixelLayout.swift"),
+        re.S,
+    )
+    assert {"bgra", "rgba", "nv12", "i420", "uyvy", "yuyv", "p010"} <= {name for name, *_ in rows}
+    for name, channels, block, shift in rows:
+        facts = table[name]
+        assert json.loads(channels) == facts["channels"], name
+        assert (json.loads(block) if block != "nil" else [1, 1]) == facts["block"], name
+        assert (block == "nil") == (facts["color"] == "rgb"), name
+        assert int(shift) == facts["shift"], name
 
 
 def test_constants():

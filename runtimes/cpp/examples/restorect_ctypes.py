@@ -22,8 +22,8 @@ __all__ = ["LAYOUTS", "Code", "Format", "Library", "Restore"]
 Levels = NDArray[np.uint8]
 
 LAYOUTS = (
-    "rgb", "bgr", "bgra", "nv12", "yuyv", "rgba", "argb", "abgr", "rgbx", "bgrx", "xrgb", "xbgr", "gray8", "nv21",
-    "nv16", "nv61", "nv24", "i420", "yv12", "i422", "i444", "uyvy", "yvyu", "vyuy", "p010", "i420p10",
+    "rgb", "bgr", "bgra", "nv12", "yuyv", "rgba", "argb", "abgr", "rgbx", "bgrx", "xrgb", "xbgr", "gray8",
+    "nv21", "nv16", "nv61", "nv24", "i420", "yv12", "i422", "i444", "uyvy", "yvyu", "vyuy", "p010", "i420p10",
 )  # fmt: skip
 """By number, as ``restorect.h`` has them."""
 MATRICES = ("bt601", "bt709", "bt2020", "smpte240m")

@@ -4,47 +4,61 @@ import CoreVideo
 struct FrameFormat {
     /// Core Video's four-character code.
     let code: OSType
-    /// How Y'CbCr is meant; nil for BGRA.
+    let layout: PixelLayout
+    /// How Y'CbCr is meant; nil for RGB.
     let matrix: YCbCr?
     /// Core Video's name of it.
     let matrixName: CFString?
 
-    static let bgra = FrameFormat(code: kCVPixelFormatType_32BGRA, matrix: nil, matrixName: nil)
+    static let bgra = FrameFormat(
+        code: kCVPixelFormatType_32BGRA, layout: PixelLayout.all[0], matrix: nil, matrixName: nil
+    )
 
     /// Read it off a buffer; without an attachment that says otherwise, Y'CbCr is BT.601.
     init(of buffer: CVPixelBuffer) throws {
         let code = CVPixelBufferGetPixelFormatType(buffer)
-        switch code {
-        case kCVPixelFormatType_32BGRA:
-            self = .bgra
-        case kCVPixelFormatType_420YpCbCr8BiPlanarVideoRange:
-            self = try FrameFormat(buffer, code, limited: true)
-        case kCVPixelFormatType_420YpCbCr8BiPlanarFullRange:
-            self = try FrameFormat(buffer, code, limited: false)
-        default:
-            throw RestorectError.usage("pixel format \(code) is not taken; ask the camera for BGRA, 420v or 420f")
+        guard let (layout, limited) = PixelLayout.of(code) else {
+            let known = PixelLayout.all.map(\.name).joined(separator: ", ")
+            throw RestorectError.usage("pixel format \(code) is not taken; ask the camera for one of \(known)")
         }
-    }
-
-    private init(_ buffer: CVPixelBuffer, _ code: OSType, limited: Bool) throws {
+        guard let block = layout.block else {
+            self.init(code: code, layout: layout, matrix: nil, matrixName: nil)
+            return
+        }
         let height = CVPixelBufferGetHeight(buffer)
         let width = CVPixelBufferGetWidth(buffer)
-        guard height % 2 == 0, width % 2 == 0 else {
-            throw RestorectError.usage("a 4:2:0 frame has even sides, got \(width)×\(height); crop it")
+        guard height % block[0] == 0, width % block[1] == 0 else {
+            throw RestorectError.usage(
+                "a \(layout.name) frame has even sides, since pixels share chroma samples, got "
+                    + "\(width)×\(height); crop it"
+            )
         }
         let attached = CVBufferCopyAttachment(buffer, kCVImageBufferYCbCrMatrixKey, nil) as? String
         let name = attached ?? (kCVImageBufferYCbCrMatrix_ITU_R_601_4 as String)
-        if name == kCVImageBufferYCbCrMatrix_ITU_R_601_4 as String {
-            self.init(code: code, matrix: limited ? .bt601Limited : .bt601Full, matrixName: name as CFString)
-        } else if name == kCVImageBufferYCbCrMatrix_ITU_R_709_2 as String {
-            self.init(code: code, matrix: limited ? .bt709Limited : .bt709Full, matrixName: name as CFString)
-        } else {
-            throw RestorectError.usage("matrix '\(name)' is not taken; the frame must be BT.601 or BT.709")
+        guard let matrix = FrameFormat.matrix(name, limited: limited) else {
+            throw RestorectError.usage(
+                "matrix '\(name)' is not taken; the frame must be BT.601, BT.709, BT.2020 or SMPTE 240M"
+            )
         }
+        self.init(code: code, layout: layout, matrix: matrix, matrixName: name as CFString)
     }
 
-    private init(code: OSType, matrix: YCbCr?, matrixName: CFString?) {
+    private static func matrix(_ name: String, limited: Bool) -> YCbCr? {
+        if name == kCVImageBufferYCbCrMatrix_ITU_R_601_4 as String {
+            return limited ? .bt601Limited : .bt601Full
+        } else if name == kCVImageBufferYCbCrMatrix_ITU_R_709_2 as String {
+            return limited ? .bt709Limited : .bt709Full
+        } else if name == kCVImageBufferYCbCrMatrix_ITU_R_2020 as String {
+            return limited ? .bt2020Limited : .bt2020Full
+        } else if name == kCVImageBufferYCbCrMatrix_SMPTE_240M_1995 as String {
+            return limited ? .smpte240mLimited : .smpte240mFull
+        }
+        return nil
+    }
+
+    private init(code: OSType, layout: PixelLayout, matrix: YCbCr?, matrixName: CFString?) {
         self.code = code
+        self.layout = layout
         self.matrix = matrix
         self.matrixName = matrixName
     }

@@ -11,7 +11,7 @@ struct Picture {
         bytes = [UInt8](repeating: 255, count: 4 * size.height * size.width)
     }
 
-    /// Read a camera's buffer: BGRA, 420v or 420f, rows padded or not.
+    /// Read a camera's buffer, of any of `PixelLayout.all`, rows padded or not.
     init(_ buffer: CVPixelBuffer) throws {
         self.init(size: Size(height: CVPixelBufferGetHeight(buffer), width: CVPixelBufferGetWidth(buffer)))
         guard size.height > 0, size.width > 0 else {
@@ -19,42 +19,23 @@ struct Picture {
         }
         let format = try FrameFormat(of: buffer)
         try locked(buffer, .readOnly) {
-            if let matrix = format.matrix {
-                try readPlanes(of: buffer, matrix)
-            } else {
-                try readBGRA(of: buffer)
-            }
+            try read(format, buffer)
         }
     }
 
-    private mutating func readBGRA(of buffer: CVPixelBuffer) throws {
-        let plane = try Plane(buffer, nil)
+    private mutating func read(_ format: FrameFormat, _ buffer: CVPixelBuffer) throws {
+        let layout = format.layout
+        let planes = try layout.planes(of: buffer)
         for row in 0..<size.height {
             for column in 0..<size.width {
-                let from = row * plane.stride + 4 * column
+                let levels = (0..<3).map { layout.read(planes[$0], layout.place($0, row, column, planes[$0])) }
                 let to = 4 * (row * size.width + column)
-                bytes[to] = plane.base[from]
-                bytes[to + 1] = plane.base[from + 1]
-                bytes[to + 2] = plane.base[from + 2]
-            }
-        }
-    }
-
-    private mutating func readPlanes(of buffer: CVPixelBuffer, _ matrix: YCbCr) throws {
-        let luma = try Plane(buffer, 0)
-        let chroma = try Plane(buffer, 1)
-        for row in 0..<size.height {
-            for column in 0..<size.width {
-                let pair = row / 2 * chroma.stride + column / 2 * 2
-                let (r, g, b) = matrix.rgb(
-                    y: Int(luma.base[row * luma.stride + column]),
-                    cb: Int(chroma.base[pair]),
-                    cr: Int(chroma.base[pair + 1])
-                )
-                let to = 4 * (row * size.width + column)
-                bytes[to] = b
-                bytes[to + 1] = g
-                bytes[to + 2] = r
+                if let matrix = format.matrix {
+                    let (r, g, b) = matrix.rgb(y: levels[0], cb: levels[1], cr: levels[2])
+                    (bytes[to], bytes[to + 1], bytes[to + 2]) = (b, g, r)
+                } else {
+                    for channel in 0..<3 { bytes[to + 2 - channel] = UInt8(levels[channel]) }
+                }
             }
         }
     }
@@ -63,10 +44,10 @@ struct Picture {
     func buffer(_ format: FrameFormat) throws -> CVPixelBuffer {
         let made = try emptyBuffer(size, format.code)
         try locked(made, []) {
-            if let matrix = format.matrix {
-                try writePlanes(of: made, matrix)
+            if let matrix = format.matrix, let block = format.layout.block {
+                try writeYCbCr(format.layout, matrix, block, made)
             } else {
-                try writeBGRA(of: made)
+                try writeRGB(format.layout, made)
             }
         }
         if let name = format.matrixName {
@@ -75,29 +56,35 @@ struct Picture {
         return made
     }
 
-    private func writeBGRA(of buffer: CVPixelBuffer) throws {
+    private func writeRGB(_ layout: PixelLayout, _ buffer: CVPixelBuffer) throws {
         let plane = try Plane(buffer, nil)
+        let step = layout.channels[0][2]
         for row in 0..<size.height {
-            for at in 0..<(4 * size.width) {
-                plane.base[row * plane.stride + at] = bytes[4 * row * size.width + at]
+            for column in 0..<size.width {
+                let from = 4 * (row * size.width + column)
+                let to = row * plane.stride + step * column
+                for at in 0..<step { plane.base[to + at] = 255 }
+                for channel in 0..<3 { plane.base[to + layout.channels[channel][1]] = bytes[from + 2 - channel] }
             }
         }
     }
 
-    private func writePlanes(of buffer: CVPixelBuffer, _ matrix: YCbCr) throws {
-        let luma = try Plane(buffer, 0)
-        let chroma = try Plane(buffer, 1)
-        for row in stride(from: 0, to: size.height, by: 2) {
-            for column in stride(from: 0, to: size.width, by: 2) {
+    private func writeYCbCr(
+        _ layout: PixelLayout, _ matrix: YCbCr, _ block: [Int], _ buffer: CVPixelBuffer
+    ) throws {
+        let planes = try layout.planes(of: buffer)
+        for row in stride(from: 0, to: size.height, by: block[0]) {
+            for column in stride(from: 0, to: size.width, by: block[1]) {
                 var sum = (r: 0, g: 0, b: 0)
-                for (down, across) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-                    let (r, g, b) = pixel(row + down, column + across)
-                    luma.base[(row + down) * luma.stride + column + across] = matrix.luma(r: r, g: g, b: b)
+                for at in 0..<(block[0] * block[1]) {
+                    let (y, x) = (row + at / block[1], column + at % block[1])
+                    let (r, g, b) = pixel(y, x)
+                    layout.write(matrix.luma(r: r, g: g, b: b), planes[0], layout.place(0, y, x, planes[0]))
                     sum = (sum.r + r, sum.g + g, sum.b + b)
                 }
-                let (cb, cr) = matrix.chroma(r: sum.r, g: sum.g, b: sum.b)
-                chroma.base[row / 2 * chroma.stride + column] = cb
-                chroma.base[row / 2 * chroma.stride + column + 1] = cr
+                let (cb, cr) = matrix.chroma(r: sum.r, g: sum.g, b: sum.b, pixels: block[0] * block[1])
+                layout.write(cb, planes[1], layout.place(1, row, column, planes[1]))
+                layout.write(cr, planes[2], layout.place(2, row, column, planes[2]))
             }
         }
     }

@@ -1,4 +1,4 @@
-/// Y'CbCr ↔ RGB in integers, the same as `restorect_edge/media/frames.py`; grey gives no colour at all.
+/// Y'CbCr ↔ RGB in integers, the same as `restorect_edge/media/ycbcr.py`; grey gives no colour at all.
 struct YCbCr {
     /// Fractional bits of the coefficients.
     static let shift = 20
@@ -31,6 +31,27 @@ struct YCbCr {
         fromRGB: [191455, 644067, 65019, -105533, -355018, 460551, 460551, -418321, -42230]
     )
 
+    static let bt2020Full = YCbCr(
+        black: 0,
+        toRGB: [1048576, 1546230, -172546, -599107, 1972791],
+        fromRGB: [275461, 710935, 62181, -146413, -377875, 524288, 524288, -482120, -42168]
+    )
+    static let bt2020Limited = YCbCr(
+        black: 16,
+        toRGB: [1220945, 1760217, -196426, -682019, 2245811],
+        fromRGB: [236572, 610567, 53402, -128614, -331937, 460551, 460551, -423510, -37041]
+    )
+    static let smpte240mFull = YCbCr(
+        black: 0,
+        toRGB: [1048576, 1652556, -237630, -499774, 1914700],
+        fromRGB: [222298, 735052, 91226, -121740, -402548, 524288, 524288, -466403, -57885]
+    )
+    static let smpte240mLimited = YCbCr(
+        black: 16,
+        toRGB: [1220945, 1881258, -270517, -568940, 2179681],
+        fromRGB: [190915, 631280, 78347, -106941, -353610, 460551, 460551, -409703, -50848]
+    )
+
     /// Red, green and blue of a pixel; `>>` rounds down.
     func rgb(y: Int, cb: Int, cr: Int) -> (UInt8, UInt8, UInt8) {
         let light = toRGB[0] * (y - black) + (1 << (YCbCr.shift - 1))
@@ -48,9 +69,9 @@ struct YCbCr {
         return clamped(((sum + (1 << (YCbCr.shift - 1))) >> YCbCr.shift) + black)
     }
 
-    /// Cb and Cr of a block of four pixels, from the sums of its channels.
-    func chroma(r: Int, g: Int, b: Int) -> (UInt8, UInt8) {
-        let bits = YCbCr.shift + 2
+    /// Cb and Cr of a block of `pixels`, two or four, from the sums of its channels.
+    func chroma(r: Int, g: Int, b: Int, pixels: Int) -> (UInt8, UInt8) {
+        let bits = YCbCr.shift + pixels / 2
         let half = 1 << (bits - 1)
         let cb = fromRGB[3] * r + fromRGB[4] * g + fromRGB[5] * b
         let cr = fromRGB[6] * r + fromRGB[7] * g + fromRGB[8] * b
