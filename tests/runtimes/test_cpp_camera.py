@@ -21,7 +21,15 @@ SIZE = (64, 96)
 FRAMES = 12
 STREAM = {"prior_every": 4, "smooth": 0.5}
 LOSSLESS = "videoconvert ! video/x-raw,format=I420 ! y4menc ! filesink location="
-GSTREAMER = {"rgb": "rgb", "bgr": "bgr", "bgra": "bgra", "nv12": "nv12", "yuyv": "yuy2"}
+GSTREAMER = {
+    "rgb": "rgb",
+    "bgra": "bgra",
+    "nv12": "nv12",
+    "yuyv": "yuy2",
+    "nv21": "nv21",
+    "uyvy": "uyvy",
+    "p010": "p010-10le",
+}
 """GStreamer's names of the layouts."""
 
 

@@ -1,6 +1,7 @@
 #include "video.hpp"
 
 #include <algorithm>
+#include <array>
 #include <restorect/error.hpp>
 #include <string>
 
@@ -79,52 +80,58 @@ restorect::FrameFormat format_of(const GstVideoInfo& info) {
   return format;
 }
 
-MappedFrame::MappedFrame(const GstVideoInfo& info, GstBuffer* buffer, GstMapFlags flags)
-    : written_((flags & GST_MAP_WRITE) != 0), format_(format_of(info)) {
-  if (!gst_video_frame_map(&mapped_, &info, buffer, flags))
-    throw restorect::BackendError("the memory of a frame cannot be accessed, or is cut off");
-  const auto planes = format_.planes.size();
-  std::array<std::uint8_t*, 3> first{};
-  for (std::size_t i = 0; i < planes; ++i)
-    first[i] = static_cast<std::uint8_t*>(GST_VIDEO_FRAME_PLANE_DATA(&mapped_, i));
-  if (planes > 1 && gst_buffer_n_memory(buffer) > 1) {
-    join_planes();
+Planes::Planes(GstVideoFrame& mapped, bool written)
+    : mapped_(mapped), written_(written), format_(format_of(mapped.info)) {
+  const auto count = format_.planes.size();
+  if (count > 1 && gst_buffer_n_memory(mapped_.buffer) > 1) {
+    join();
     return;
   }
-  data_ = *std::min_element(first.begin(), first.begin() + static_cast<std::ptrdiff_t>(planes));
-  for (std::size_t i = 0; i < planes; ++i) {
+  std::array<std::uint8_t*, 3> first{};
+  for (std::size_t i = 0; i < count; ++i)
+    first[i] = static_cast<std::uint8_t*>(GST_VIDEO_FRAME_PLANE_DATA(&mapped_, i));
+  data_ = *std::min_element(first.begin(), first.begin() + static_cast<std::ptrdiff_t>(count));
+  for (std::size_t i = 0; i < count; ++i) {
     format_.planes[i] = {static_cast<std::size_t>(first[i] - data_),
                          static_cast<std::size_t>(GST_VIDEO_FRAME_PLANE_STRIDE(&mapped_, i))};
   }
   size_ = format_.size();
 }
 
-MappedFrame::~MappedFrame() {
-  if (written_ && !copy_.empty()) copy_planes(/*back=*/true);
-  gst_video_frame_unmap(&mapped_);
+Planes::~Planes() {
+  if (written_ && !copy_.empty()) copy(/*back=*/true);
 }
 
-void MappedFrame::join_planes() {
+void Planes::join() {
+  const auto count = static_cast<std::ptrdiff_t>(format_.planes.size());
   format_.planes.clear();
+  const auto places = format_.places();
   copy_.resize(format_.full_size());
+  format_.planes.assign(places.begin(), places.begin() + count);
   data_ = copy_.data();
   size_ = copy_.size();
-  const auto places = format_.places();
-  format_.planes.assign(places.begin(), places.begin() + GST_VIDEO_FRAME_N_PLANES(&mapped_));
-  copy_planes(/*back=*/false);
+  copy(/*back=*/false);
 }
 
-void MappedFrame::copy_planes(bool back) {
+void Planes::copy(bool back) {
   for (std::size_t i = 0; i < format_.planes.size(); ++i) {
     auto* theirs = static_cast<std::uint8_t*>(GST_VIDEO_FRAME_PLANE_DATA(&mapped_, i));
     const auto stride = static_cast<std::size_t>(GST_VIDEO_FRAME_PLANE_STRIDE(&mapped_, i));
     const auto& [offset, row] = format_.planes[i];
+    // the i-th plane has the rows of the i-th component, in all of these layouts
     const auto rows = static_cast<std::size_t>(GST_VIDEO_FRAME_COMP_HEIGHT(&mapped_, i));
     for (std::size_t y = 0; y < rows; ++y) {
       std::uint8_t* ours = copy_.data() + offset + y * row;
       back ? std::copy_n(ours, row, theirs + y * stride) : std::copy_n(theirs + y * stride, row, ours);
     }
   }
+}
+
+MappedFrame::MappedFrame(const GstVideoInfo& info, GstBuffer* buffer) {
+  format_of(info);  // throws before anything is mapped
+  if (!gst_video_frame_map(&mapped_, &info, buffer, GST_MAP_READ))
+    throw restorect::BackendError("the source gave a frame whose memory cannot be read, or is cut off");
+  planes_.emplace(mapped_);
 }
 
 }  // namespace camera

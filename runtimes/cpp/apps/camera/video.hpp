@@ -3,8 +3,8 @@
 
 #include <gst/video/video.h>
 
-#include <array>
 #include <cstdint>
+#include <optional>
 #include <restorect/frame.hpp>
 #include <vector>
 
@@ -21,31 +21,44 @@ extern const char* const kFormats;
 /// matrix that the library does not have, or odd sides where chroma is shared.
 restorect::FrameFormat format_of(const GstVideoInfo& info);
 
-/// A frame to read or to write: strides and offsets are those of the buffer's GstVideoMeta, where it has one.
-class MappedFrame {
+/// The planes of a mapped frame, where they lie; a copy only where they are in several memories.
+class Planes {
  public:
-  /// Throws BackendError: its memory cannot be accessed.
-  MappedFrame(const GstVideoInfo& info, GstBuffer* buffer, GstMapFlags flags = GST_MAP_READ);
-  /// Of a frame to write, what was written to a copy is taken over.
-  ~MappedFrame();
-  MappedFrame(const MappedFrame&) = delete;
-  MappedFrame& operator=(const MappedFrame&) = delete;
+  /// `written`: what was written to a copy is taken over at the end.
+  explicit Planes(GstVideoFrame& mapped, bool written = false);
+  ~Planes();
+  Planes(const Planes&) = delete;
+  Planes& operator=(const Planes&) = delete;
 
-  /// The frame where it lies; a copy only where its planes are in several memories.
   restorect::Frame frame() const { return {format_, data_, size_}; }
-  /// As `frame`, of one that was mapped for writing.
   restorect::FrameBuffer buffer() const { return {format_, data_, size_}; }
 
  private:
-  void join_planes();
-  void copy_planes(bool back);
+  void join();
+  void copy(bool back);
 
-  GstVideoFrame mapped_;
+  GstVideoFrame& mapped_;
   bool written_;
   restorect::FrameFormat format_;
   std::uint8_t* data_ = nullptr;
   std::size_t size_ = 0;
   std::vector<std::uint8_t> copy_;
+};
+
+/// A frame to read: strides and offsets are those of the buffer's GstVideoMeta, where it has one.
+class MappedFrame {
+ public:
+  /// Throws BackendError: its memory cannot be read.
+  MappedFrame(const GstVideoInfo& info, GstBuffer* buffer);
+  ~MappedFrame() { gst_video_frame_unmap(&mapped_); }
+  MappedFrame(const MappedFrame&) = delete;
+  MappedFrame& operator=(const MappedFrame&) = delete;
+
+  restorect::Frame frame() const { return planes_->frame(); }
+
+ private:
+  GstVideoFrame mapped_;
+  std::optional<Planes> planes_;
 };
 
 }  // namespace camera
