@@ -114,14 +114,17 @@ class ThumbnailCache:
         self.degraded = _with_decomposition(torch.stack(degraded), self.decomposition)
         self.clean = _with_decomposition(torch.stack(clean), self.decomposition)
 
-    def draw(self, step: int, how: Sampling, varied: float, identity: float) -> ThumbnailBatch:
+    def draw(
+        self, step: int, how: Sampling, varied: float, identity: float, dimmed: float = 0.5
+    ) -> ThumbnailBatch:
         """Draw the batch of a step, the same for the same seed and step.
 
         Args:
             step: of the run.
             how: seed and size of the batch.
             varied: share of the samples whose exposure is changed by a factor of up to 1.65.
-            identity: share of the samples whose input is the clean image, half of them dimmed.
+            identity: share of the samples whose input is the clean image.
+            dimmed: share of those that are dimmed.
         """
         rng = np.random.default_rng([how.seed, step, how.rank])
         index = torch.from_numpy(rng.integers(len(self.clean), size=how.batch))
@@ -129,8 +132,8 @@ class ThumbnailCache:
         same = (kind < identity)[:, None, None, None]
         view = torch.where(same, self.clean[index], self.degraded[index])
         gain = torch.ones(how.batch)
-        dimmed, jittered = kind < identity / 2, kind > 1.0 - varied
-        gain = torch.where(dimmed, torch.from_numpy(rng.uniform(0.3, 1.0, how.batch)).float(), gain)
+        dark, jittered = kind < identity * dimmed, kind > 1.0 - varied
+        gain = torch.where(dark, torch.from_numpy(rng.uniform(0.3, 1.0, how.batch)).float(), gain)
         factors = np.exp(rng.uniform(-0.5, 0.5, how.batch))
         gain = torch.where(jittered, torch.from_numpy(factors).float(), gain)
         view[:, :6] = (view[:, :6] * gain[:, None, None, None]).clamp(max=1.0)

@@ -5,6 +5,7 @@ half a decibel and more. Fitted to a student's own prior, it learns beside that 
 identity where there is nothing to restore.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -14,10 +15,12 @@ from restorect_edge.artifact import file_hash
 from restorect_edge.errors import IncompatibleError
 from restorect_edge.models import Student, build
 from restorect_edge.training.config import PriorTraining
+from restorect_edge.training.data.sampling import Sampling
+from restorect_edge.training.data.sources import Source
 from restorect_edge.training.engine import checkpoint
 from restorect_edge.training.engine.stage import Restore
 from restorect_edge.training.losses.objective import Parts
-from restorect_edge.training.prior import PriorStage, log_brightness
+from restorect_edge.training.prior import PriorStage, ThumbnailCache, log_brightness
 from restorect_edge.weights import card, locate
 
 __all__ = ["DistilledPriorStage", "load_student"]
@@ -62,6 +65,12 @@ class DistilledPriorStage(PriorStage):
 
     def _trained(self) -> tuple[nn.Module, ...]:
         return (self.network.prior,)
+
+    def batches(self, source: Source, first: int, last: int, how: Sampling, workers: int) -> Iterator[Any]:
+        """Yield batches whose clean photographs are as they are: a dimmed one is not to be left alone."""
+        cache = ThumbnailCache(source, self.network, self.config)
+        for step in range(first, last):
+            yield cache.draw(step, how, self.config.varied, self.config.identity, dimmed=0.0)
 
     def facts(self) -> dict[str, Any]:
         """Name the teacher."""
