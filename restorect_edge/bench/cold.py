@@ -9,12 +9,11 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from restorect_edge.bench.images import pictures
 from restorect_edge.bench.measure.protocol import DIGITS, peak_memory, timed
 from restorect_edge.bench.measure.record import Cold
-from restorect_edge.bench.subjects import Candidate, PeerCandidate, Shape, candidates
+from restorect_edge.bench.subjects import Candidate, Shape, candidates
 from restorect_edge.errors import BackendError, RestorectError
 
 __all__ = ["ColdStart", "cold_start"]
@@ -39,8 +38,7 @@ def cold_start(candidate: Candidate, shape: Shape, threads: int | None, task: st
         BackendError: it failed there; the message is the last line that the process wrote.
     """
     asked = {
-        "source": candidate.source,
-        "peer": isinstance(candidate, PeerCandidate),
+        "source": candidate.place,
         "runtime": candidate.runtime,
         "device": candidate.device,
         "shape": shape,
@@ -74,8 +72,6 @@ def _measure(asked: str) -> str:
 
 def _find(options: dict[str, object]) -> Candidate:
     source, device = str(options["source"]), str(options["device"])
-    if options["peer"]:
-        return candidates([], [Path(source)], device=device)[0]
     runtime = None if options["runtime"] == "torch" else str(options["runtime"])
     return next(
         found for found in candidates([source], runtime=runtime, device=device) if found.device == device

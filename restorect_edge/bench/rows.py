@@ -18,7 +18,7 @@ from restorect_edge.bench.measure.record import Moment, Protocol, Row
 from restorect_edge.bench.platforms import apple
 from restorect_edge.bench.platforms.device import Machine
 from restorect_edge.bench.profile import profile
-from restorect_edge.bench.subjects import Candidate, Opened, PeerCandidate, Shape
+from restorect_edge.bench.subjects import Candidate, Opened, Shape
 from restorect_edge.errors import RestorectError
 from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.targets.registry import RUNTIMES
@@ -140,7 +140,8 @@ def _call(opened: Opened, shown: Pictures) -> Call:
 def _quality(candidate: Candidate, results: list[Any], shown: Pictures) -> dict[str, float]:
     """Return PSNR against the clean photographs, if they are of the candidate's task, and what it says."""
     found = dict(candidate.quality)
-    if candidate.scored and candidate.task == shown.task and shown.clean:
+    # a model of somebody else is of no task that is known: it is scored on what all are shown
+    if candidate.scored and candidate.task in (None, shown.task) and shown.clean:
         scores = [min(psnr(r, c), HIGHEST_PSNR) for r, c in zip(results, shown.clean, strict=True)]
         found = {"psnr": round(float(np.mean(scores)), DIGITS), **found}
     return found
@@ -213,7 +214,7 @@ def _completed(ready: _Ready, row: Row, setup: Setup, machine: Machine, bar: Any
         row = replace(row, sustained=moments, energy_mj=energy)
         if throttled(moments):
             row = replace(row, status="throttled", reason="; ".join(filter(None, (row.reason, CLOCK_FELL))))
-    if setup.profile and RUNTIMES[row.runtime].profiler and not isinstance(ready.candidate, PeerCandidate):
+    if setup.profile and RUNTIMES[row.runtime].profiler:
         try:
             row = replace(row, modules_ms=_modules(ready.candidate, row.shape, setup.protocol.threads))
         except RestorectError as error:  # such as a missing `onnx`; the times stand without it
@@ -241,7 +242,7 @@ def _sustained(call: Call, seconds: float, machine: Machine) -> tuple[tuple[Mome
 def _modules(candidate: Candidate, shape: Shape, threads: int | None) -> dict[str, float]:
     """Profile a candidate; raises as `profile` does."""
     found = profile(
-        candidate.source,
+        candidate.place,
         pictures(candidate.task or "lowlight", shape).degraded,
         runtime=None if candidate.runtime == "torch" else candidate.runtime,
         device=candidate.device,

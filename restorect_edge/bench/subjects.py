@@ -10,8 +10,7 @@ from typing import Any, Protocol
 from restorect_edge.artifact import Artifact, Manifest, file_hash
 from restorect_edge.bench.measure.record import Subject, Work
 from restorect_edge.bench.measure.work import count_graph, total
-from restorect_edge.bench.peer import BACKEND as PEER_BACKEND
-from restorect_edge.bench.peer import PeerModel, Signature, peer_subject
+from restorect_edge.bench.peer import Prepared, peer_subject
 from restorect_edge.bench.platforms import apple
 from restorect_edge.errors import (
     BackendError,
@@ -72,6 +71,13 @@ class Candidate(ABC):
     scored: bool = False
     """Whether its output can be compared with clean photographs."""
 
+    place: str = ""
+    """What is loaded, where that is not the source itself."""
+
+    def __post_init__(self) -> None:
+        if not self.place:
+            object.__setattr__(self, "place", self.source)
+
     def shapes(self, wanted: Sequence[Shape]) -> tuple[Shape, ...]:
         """Return what to measure it at: what is asked for, else its own sizes, else `FREE_SHAPES`."""
         return tuple(wanted) or self.sizes or FREE_SHAPES
@@ -122,12 +128,12 @@ class ArtifactCandidate(Candidate):
     manifest: Manifest
 
     def open(self, threads: int | None) -> Opened:
-        return load(self.source, device=self.device, threads=threads, runtime=self.runtime)
+        return load(self.place, device=self.device, threads=threads, runtime=self.runtime)
 
     def work(self, shape: Shape) -> Work | None:
         padded = self.manifest.spec.size.padded(*shape)
         graphs = [g for g in self.manifest.graphs if g.role == "prior" or g.shape in (None, padded)]
-        found = [count_graph(Path(self.source, graph.file), padded) for graph in graphs]
+        found = [count_graph(Path(self.place, graph.file), padded) for graph in graphs]
         counted = [work for work in found if work is not None]
         return total(counted) if counted and len(counted) == len(found) else None
 
@@ -162,23 +168,40 @@ class WeightsCandidate(Candidate):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PeerCandidate(Candidate):
-    """Someone else's ONNX model."""
+class PeerCandidate(ArtifactCandidate):
+    """Someone else's model, as an artifact."""
 
-    signature: Signature
+    prepared: Prepared
+    """Whose folder lives as long as this."""
 
     def refusal(self, shape: Shape) -> str:
-        if self.signature.takes(shape):
-            return ""
-        made = "x".join(str(side or "any") for side in (self.signature.height, self.signature.width))
+        sides = self.prepared.sides
+        if all(side in (None, asked) for side, asked in zip(sides, shape, strict=True)):
+            return self._too_small(shape)
+        made = "x".join(str(side or "any") for side in sides)
         return f"made for {made} (height x width), which is not {shape[0]}x{shape[1]}"
 
-    def open(self, threads: int | None) -> Opened:
-        device = backend_class(self.runtime).devices()[0] if self.device == "auto" else self.device
-        return PeerModel(Path(self.source), threads=threads, device=device)
+    def _too_small(self, shape: Shape) -> str:
+        """Say where padding would be more than the picture, empty where it would not."""
+        padded = self.manifest.spec.size.padded(*shape)
+        return (
+            ""
+            if padded[0] < 2 * shape[0] and padded[1] < 2 * shape[1]
+            else f"takes {padded[0]}x{padded[1]} at least"
+        )
 
-    def work(self, shape: Shape) -> Work | None:
-        return count_graph(Path(self.source), shape)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnfitCandidate(Candidate):
+    """What was named and cannot be timed: a row that says why."""
+
+    fault: RestorectError
+
+    def absent(self) -> RestorectError | None:
+        return self.fault
+
+    def open(self, threads: int | None) -> Opened:
+        raise self.fault
 
 
 def candidates(
@@ -189,7 +212,7 @@ def candidates(
     Args:
         sources: artifacts' folders, and weights by name or file.
         peers: other people's ``.onnx`` files.
-        runtime: the back end of the artifacts, if not their own.
+        runtime: the back end of artifacts and models, if not their own.
         device: one of the runtime's devices; Core ML artifacts have one candidate per compute unit instead.
 
     Returns:
@@ -197,8 +220,7 @@ def candidates(
 
     Raises:
         UsageError: an unknown name, path or runtime, or nothing to time.
-        IncompatibleError: an artifact is damaged, or a model does not take one image.
-        BackendError, MissingDependencyError: a model cannot be looked at.
+        IncompatibleError: an artifact is damaged. A model that cannot be timed is a candidate that says why.
     """
     if runtime is not None and runtime not in RUNTIMES:
         raise unknown_name("runtime", runtime, RUNTIMES)
@@ -208,7 +230,7 @@ def candidates(
             found += _of_artifact(source, runtime, device)
         else:
             found.append(_of_weights(source, device))
-    found += [_of_peer(path, device) for path in peers]
+    found += [_of_peer(path, runtime, device) for path in peers]
     if not found:
         raise UsageError("nothing to time: give an ARTIFACT, weights by name, or --onnx FILE")
     return _told_apart(found)
@@ -260,17 +282,27 @@ def _of_weights(source: str, device: str) -> Candidate:
     )
 
 
-def _of_peer(path: Path, device: str) -> Candidate:
+def _of_peer(path: Path, runtime: str | None, device: str) -> Candidate:
     subject = peer_subject(path)
-    with PeerModel(path, threads=1) as opened:
-        signature = opened.signature
+    try:
+        prepared = Prepared(path)
+        manifest, folder = prepared.artifact.manifest, str(prepared.artifact.path)
+        chosen = runtime_for(manifest.target, runtime, timed=True)
+    except RestorectError as error:
+        return UnfitCandidate(
+            source=str(path), subject=subject, runtime=runtime or "", device=device, fault=error
+        )
+    shape = manifest.graphs[0].shape
     return PeerCandidate(
         source=str(path),
+        place=folder,
         subject=subject,
-        runtime=PEER_BACKEND.name,
+        runtime=chosen,
         device=device,
-        sizes=signature.sizes,
-        signature=signature,
+        sizes=() if shape is None else (shape,),
+        scored=manifest.spec.scale == 1,
+        manifest=manifest,
+        prepared=prepared,
     )
 
 

@@ -94,6 +94,8 @@ class Target:
     precisions: ClassVar[tuple[str, ...]] = ("fp32", "fp16", "int8")
     free_sides: ClassVar[bool] = True
     """Whether height and width may stay free in its files (``--dynamic``)."""
+    starts_from: ClassVar[tuple[str, ...]] = ()
+    """Kinds of foreign model that an artifact can be made of, besides PyTorch's; see `weights.kinds`."""
     x86: ClassVar[bool] = False
     """Whether its INT8 artifacts run on x86 CPUs, with VNNI or without."""
     form: ClassVar[str] = "split"

@@ -2,11 +2,14 @@
 it is needed, and none imports another."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from restorect_edge.artifact import Artifact
 from restorect_edge.errors import BackendError, UsageError, unknown_name
 from restorect_edge.inference.base import Runtime
+from restorect_edge.spec import ImageSpec
+from restorect_edge.targets.models import as_artifact, is_model
 from restorect_edge.targets.registry import RUNTIMES, WEIGHTS, backend_class, runtime_for
 
 __all__ = ["load", "require_weights_runtime"]
@@ -19,16 +22,19 @@ def load(
     require: str | None = None,
     threads: int | None = None,
     runtime: str | None = None,
+    spec: ImageSpec | None = None,
 ) -> Runtime:
-    """Load an artifact directory, or weights by name or file, ready to run.
+    """Load an artifact directory, weights by name or file, or an ONNX model of somebody else, ready to run.
 
     Args:
-        source: an artifact made by `restorect_edge.export`; or a weights name or file, which PyTorch runs.
+        source: an artifact made by `restorect_edge.export`; or a weights name or file, or a checkpoint of
+            the community, which PyTorch runs; or an ``.onnx`` file.
         device: where to run, such as ``cpu``, ``gpu``, ``cuda``; ``auto`` is what `require` asks for, or
             the back end's first choice.
         require: a device that must be what really runs, or loading fails.
         threads: CPU threads of one call; by default the back end decides.
         runtime: the back end, if not the artifact's own (``mil`` stands in for Core ML off macOS).
+        spec: what an ``.onnx`` file takes: sides, scale, halo; by default found by running it, without halo.
 
     Raises:
         UsageError: unknown name, path or runtime, or a runtime that does not run this target.
@@ -42,7 +48,7 @@ def load(
         raise unknown_name("runtime", runtime, RUNTIMES)
     if device == "auto" and require is not None:
         device = require
-    loaded = _open(Path(source), str(source), device, threads, runtime)
+    loaded = _open(Path(source), str(source), device, threads, runtime, spec)
     if require is not None and require != loaded.device:
         loaded.close()
         raise BackendError(
@@ -52,7 +58,16 @@ def load(
     return loaded
 
 
-def _open(path: Path, source: str, device: str, threads: int | None, runtime: str | None) -> Runtime:
+def _open(
+    path: Path, source: str, device: str, threads: int | None, runtime: str | None, spec: ImageSpec | None
+) -> Runtime:
+    if is_model(path):
+        with TemporaryDirectory() as folder:
+            model = as_artifact(path, Path(folder), spec)
+            chosen = runtime_for(model.manifest.target, runtime)
+            return backend_class(chosen)(model.manifest, model.path, device=device, threads=threads)
+    if spec is not None:
+        raise UsageError(f"spec describes a model file of somebody else; '{source}' brings its own")
     if not path.is_dir():
         require_weights_runtime(source, runtime)
         of_weights: Any = backend_class(WEIGHTS.name)

@@ -9,16 +9,16 @@ def model(tmp_path):
     """Save a ``.onnx`` file that brightens what it takes, in any layout and type; return its path."""
     onnx = pytest.importorskip("onnx")
 
-    def save(shape, dtype="FLOAT", name="theirs", inputs=1):
+    def save(shape, dtype="FLOAT", name="theirs", inputs=1, opset=17):
         kind = onnx.TensorProto.DataType.Value(dtype)
         made = [onnx.helper.make_tensor_value_info(f"x{i}", kind, shape) for i in range(inputs)]
         two = onnx.helper.make_tensor("two", kind, [1], [2])
         node = onnx.helper.make_node("Mul", ["x0", "two"], ["y"])
         given = onnx.helper.make_tensor_value_info("y", kind, shape)
         graph = onnx.helper.make_graph([node], "theirs", made, [given], [two])
-        opset = [onnx.helper.make_opsetid("", 17)]
+        opsets = [onnx.helper.make_opsetid("", opset)]
         path = tmp_path / f"{name}.onnx"
-        onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=9), path)
+        onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
         return path
 
     return save

@@ -35,7 +35,7 @@ def test_weights_and_models(model):
     weights, peer = candidates(["lowlight-small"], [model((1, 3, 8, 12))])
     assert (weights.runtime, weights.subject.target, weights.subject.precision) == ("torch", "torch", "fp32")
     assert weights.work((64, 96)) is None
-    assert (peer.runtime, peer.scored) == ("onnxruntime", False)
+    assert (peer.runtime, peer.scored) == ("onnxruntime", True)
     assert peer.work((8, 12)).macs == 0
     assert peer.shapes([]) == ((8, 12),)
     assert peer.refusal((8, 12)) == ""

@@ -28,6 +28,7 @@ class MNNTarget(Target):
         ),
     )
     verified_by = "mnn"
+    starts_from = ("onnx",)
     leaves_open = "not run on device"
     precisions = ("fp32", "fp16")
 

@@ -25,4 +25,5 @@ class ONNXTarget(Target):
         ),
     )
     verified_by = "onnxruntime"
+    starts_from = ("onnx",)
     x86 = True

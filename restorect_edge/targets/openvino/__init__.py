@@ -25,4 +25,5 @@ class OpenVINOTarget(Target):
         ),
     )
     verified_by = "openvino"
+    starts_from = ("onnx",)
     x86 = True

@@ -47,6 +47,7 @@ class TensorRTTarget(Target):
         ),
     )
     verified_by = "onnxruntime"
+    starts_from = ("onnx",)
     leaves_open = "not run on device"
     precision = "fp16"
     form = "whole"

@@ -1,0 +1,75 @@
+"""Model files of somebody else, as artifacts that any backend which reads their format runs."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from restorect_edge.artifact import Artifact, GraphFile, Manifest, file_hash, hash_files
+from restorect_edge.errors import IncompatibleError, MissingDependencyError
+from restorect_edge.spec import ImageSpec
+from restorect_edge.targets.registry import TARGETS
+from restorect_edge.weights import names
+from restorect_edge.weights.kinds import kind_of, there
+
+__all__ = ["as_artifact", "is_model", "opened"]
+
+
+def is_model(source: str | Path) -> bool:
+    """Whether a file is a model that a target's room can open, told by its content."""
+    path = Path(source)
+    if str(source) in names() or not there(path) or path.is_dir():
+        return False
+    return kind_of(path) in _starts()
+
+
+def opened(path: Path) -> Any:
+    """Open a model by the room of its format.
+
+    Raises:
+        IncompatibleError: it is damaged, or takes something other than one image.
+        MissingDependencyError: the room's library is not installed.
+    """
+    kind = str(kind_of(path))
+    if kind not in _starts():
+        raise IncompatibleError(f"'{path}' is no model of {', '.join(sorted(_starts()))}")
+    try:
+        module = importlib.import_module(f"{type(TARGETS[kind]).__module__}.foreign")
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(f"opening '{path.name}'", "export", detail=str(error)) from error
+    return module.ForeignModel(path)
+
+
+def as_artifact(path: Path, folder: Path, spec: ImageSpec | None = None, *, model: Any = None) -> Artifact:
+    """Write a model as an artifact that is not verified; nothing says which network it stands for.
+
+    Args:
+        path: of the model.
+        folder: an empty one.
+        spec: what it takes; None to find it by running the model.
+        model: that file, where it is opened already.
+
+    Raises:
+        IncompatibleError, BackendError: it cannot be run as an image → image network.
+    """
+    model = model or opened(path)
+    spec = spec or model.described()
+    kind = str(kind_of(path))
+    file = folder / f"model.{TARGETS[kind].format}"
+    model.write(file)
+    manifest = Manifest(
+        name=path.stem,
+        task="custom",
+        target=kind,
+        precision="fp32",
+        form="whole",
+        spec=spec,
+        graphs=(GraphFile(role="whole", file=file.name, shape=model.signature.shape),),
+        weights={"name": path.stem, "sha256": file_hash(path)},
+        files=hash_files(folder),
+    )
+    (folder / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
+    return Artifact.open(folder)
+
+
+def _starts() -> set[str]:
+    return {kind for target in TARGETS.values() for kind in target.starts_from}
