@@ -14,6 +14,7 @@ from restorect_edge.export.options import ALIASES, AUTO, CPUS, FORMS, INT8_ONLY,
 from restorect_edge.export.recipe import parse_shapes, read_recipe
 from restorect_edge.spec import ImageSpec, SizeRequirements
 from restorect_edge.targets.base import Target
+from restorect_edge.targets.models import is_model, starting_at
 from restorect_edge.targets.registry import labels
 
 EXAMPLES = """  python -m restorect_edge.export --target coreml
@@ -44,7 +45,10 @@ def parser() -> Parser:
     )
     p.add_argument("--target", metavar="NAME", help=f"{', '.join(TARGETS)} or all")
     p.add_argument(
-        "-w", "--weights", metavar="NAME|PATH", help="default lowlight-small; a .safetensors or .pt2 file"
+        "-w",
+        "--weights",
+        metavar="NAME|PATH",
+        help="default lowlight-small; a .safetensors, .pth, .pt2 or .onnx file",
     )
     p.add_argument(
         "--precision",
@@ -91,7 +95,7 @@ def parser() -> Parser:
         help="int8: portable (default), exact on every x86, or vnni, for CPUs that have it",
     )
     p.add_argument("--recipe", type=Path, metavar="FILE", help="TOML file with any of the options above")
-    own = p.add_argument_group("networks of your own (.pt2)")
+    own = p.add_argument_group("networks of your own (.pt2, .onnx)")
     own.add_argument("--scale", type=int, default=1, metavar="N", help="output side over input side")
     own.add_argument("--multiple-of", type=int, default=1, metavar="N", help="image sides it takes")
     own.add_argument("--halo", type=int, metavar="N", help="pixels of context it needs, if strictly local")
@@ -166,14 +170,16 @@ def _plan(args: argparse.Namespace, options: dict[str, Any]) -> Plan:
     if target != "all" and target not in TARGETS:
         raise unknown_name("target", target, [*TARGETS, "all"])
     spec = None
-    if Path(weights).suffix == ".pt2":
+    described = args.scale != 1 or args.multiple_of != 1 or args.halo is not None
+    if Path(weights).suffix == ".pt2" or (described and is_model(weights)):
         multiple = args.multiple_of
         size = SizeRequirements(minimum=multiple, multiple_of=multiple)
         spec = ImageSpec(scale=args.scale, size=size, halo=args.halo)
-    elif args.scale != 1 or args.multiple_of != 1 or args.halo is not None:
-        raise UsageError("--scale, --multiple-of and --halo describe a .pt2 network of your own")
+    elif described:
+        raise UsageError("--scale, --multiple-of and --halo describe a .pt2 or .onnx network of your own")
     request = ExportRequest(spec=spec, output_dir=args.output_dir, **options)
-    every = [name for name, row in TARGETS.items() if row.free_sides or not request.dynamic]
+    able = starting_at(weights) if is_model(weights) else list(TARGETS)
+    every = [name for name in able if TARGETS[name].free_sides or not request.dynamic]
     return prepare(weights, every if target == "all" else [target], request)
 
 

@@ -17,6 +17,7 @@ from restorect_edge.errors import UsageError
 from restorect_edge.export.options import AUTO, MAX_PSNR_DROP, Calibration, ExportOptions, ExportRequest
 from restorect_edge.spec import ImageSpec
 from restorect_edge.targets.base import Target
+from restorect_edge.targets.models import is_model, starting_at
 from restorect_edge.targets.registry import TARGETS, resolve
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def export(
     Args:
         source: weights by name or ``.safetensors`` file; a checkpoint of the community, ``.pth`` or
             ``.safetensors``, whose architecture the extra ``spandrel`` tells; any torch module image → image;
-            or a ``.pt2`` file that `torch.export.save` wrote.
+            a ``.pt2`` file that `torch.export.save` wrote; or an ``.onnx`` file, for the targets
+            that can start there.
         target: a name of `TARGETS`, such as ``onnx``.
         spec: the contract of a module or program of one's own; by default any size, scale 1.
         name: what to call a module of one's own.
@@ -177,7 +179,8 @@ def _jobs(
     """Give each target the network in its form and with its sides."""
     from restorect_edge.export.jobs import Job, form_for, layout_for
 
-    own = not isinstance(source, (str, Path)) or Path(source).suffix == ".pt2"
+    own = not isinstance(source, (str, Path)) or _is_foreign(source)
+    _check_start(source, rows)
     forms = [form_for(row, request, own=own) for row in rows]
     found = {form: _found(source, request, form) for form in dict.fromkeys(forms)}
     jobs = []
@@ -186,6 +189,26 @@ def _jobs(
         chosen = replace(options, dynamic=layout.dynamic, metadata=_metadata(found[form]))
         jobs.append(Job(source=found[form], target=row, options=chosen, layout=layout))
     return jobs
+
+
+def _is_foreign(source: str | Path) -> bool:
+    """Whether a file holds a network that is not of this package, which has no form of its own."""
+    from restorect_edge.models.community.checkpoint import is_checkpoint
+
+    return Path(source).suffix == ".pt2" or is_checkpoint(source) or is_model(source)
+
+
+def _check_start(source: "str | Path | nn.Module", rows: Sequence[Target]) -> None:
+    """Raise `UsageError` for a target whose converter does not take a model of this format."""
+    if not isinstance(source, (str, Path)) or not is_model(source):
+        return
+    able = starting_at(source)
+    unable = [row.name for row in rows if row.name not in able]
+    if unable:
+        raise UsageError(
+            f"'{source}' is a model that --target {', '.join(able)} can be made of; {', '.join(unable)} "
+            "starts at PyTorch: export the module that it was made from"
+        )
 
 
 def _check_offered(row: Target, request: ExportRequest) -> None:
@@ -257,6 +280,8 @@ def _found(source: "str | Path | nn.Module", request: ExportRequest, form: str) 
     if isinstance(source, (str, Path)):
         if Path(source).suffix == ".pt2":
             return sources.from_program(Path(source), spec or ImageSpec(), name=name, form=form, steps=steps)
+        if is_model(source):
+            return sources.from_model(Path(source), spec, name=name, form=form, steps=steps)
         if is_checkpoint(source):
             if spec is not None:
                 raise UsageError(

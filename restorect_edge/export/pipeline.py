@@ -211,7 +211,11 @@ def _bare_manifest(source: Source) -> Manifest:
 def _write_reference(partial: Path, graphs: Sequence[Graph]) -> None:
     """Keep the user's own network in the artifact, so that it can be verified again later."""
     for graph in graphs:
-        torch.export.save(graph.program, partial / reference.file_name(graph.stem))
+        path = partial / reference.file_name(graph.stem)
+        if graph.model is None:
+            torch.export.save(graph.program, path)
+        else:
+            path.with_suffix(reference.MODEL).write_bytes(graph.model.SerializeToString())
 
 
 def _write_report(partial: Path, result: Verification, notes: dict[str, Any]) -> None:

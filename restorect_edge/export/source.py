@@ -11,6 +11,7 @@ from torch import nn
 
 from restorect_edge.artifact import PriorSpec, file_hash
 from restorect_edge.errors import IncompatibleError, UsageError
+from restorect_edge.export.foreign import ModelNetwork
 from restorect_edge.export.naming import check_name
 from restorect_edge.models.blocks import POOL
 from restorect_edge.models.community.checkpoint import from_checkpoint
@@ -21,7 +22,7 @@ from restorect_edge.quantization.qdq import store_weights
 from restorect_edge.spec import ImageSpec
 from restorect_edge.utils.foreign import reason
 
-__all__ = ["Source", "from_community", "from_module", "from_program", "from_weights"]
+__all__ = ["Source", "from_community", "from_model", "from_module", "from_program", "from_weights"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +96,8 @@ class Source:
         if self.form == "split":
             assert isinstance(self.network, SplitNetwork)
             return trace_split(self.network, self.spec, shapes, dynamic)
+        if isinstance(self.network, ModelNetwork):
+            return self.network.graphs(shapes, dynamic)
         return trace_whole(self.network, self.spec, shapes, dynamic)
 
 
@@ -128,6 +131,23 @@ def from_community(path: Path, *, name: str | None, form: str, steps: int | None
         spec=found.spec(split=False),
         weights=facts,
         carried=True,
+    )
+
+
+def from_model(
+    path: Path, spec: ImageSpec | None, *, name: str | None, form: str, steps: int | None
+) -> Source:
+    """Take a model of another format, whose own graph is converted."""
+    _refuse(form, steps)
+    network = ModelNetwork(path, spec)
+    return Source(
+        name=name or path.stem,
+        network=network,
+        form="whole",
+        spec=network.spec,
+        weights={"name": path.stem, "sha256": file_hash(path), "licence": "not stated"},
+        carried=True,
+        only_shape=network.only_shape,
     )
 
 

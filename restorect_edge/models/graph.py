@@ -15,7 +15,7 @@ from restorect_edge.models.untraceable import why_untraceable
 from restorect_edge.spec import ImageSpec
 from restorect_edge.utils.foreign import hushed
 
-__all__ = ["Graph", "trace_split", "trace_whole"]
+__all__ = ["Graph", "stems", "trace_split", "trace_whole"]
 
 Role = Literal["whole", "prior", "body"]
 Shape = tuple[int, int]
@@ -37,13 +37,15 @@ class Graph:
     output: str
     shape: Shape | None
     """(H, W) of the image; None where both may vary, or for a prior."""
+    model: Any = None
+    """The graph in the format of a model that somebody else made, in which case there is no program."""
 
 
 def trace_whole(
     module: nn.Module, spec: ImageSpec, shapes: Sequence[Shape], dynamic: bool
 ) -> Iterator[Graph]:
     """Trace an image → image module, once per shape, or once with H and W free."""
-    for shape, stem in _stems("model", shapes, dynamic):
+    for shape, stem in stems("model", shapes, dynamic):
         yield Graph(
             role="whole",
             stem=stem,
@@ -69,7 +71,7 @@ def trace_split(
         output="z",
         shape=None,
     )
-    for shape, stem in _stems("body", shapes, dynamic):
+    for shape, stem in stems("body", shapes, dynamic):
         yield Graph(
             role="body",
             stem=stem,
@@ -80,7 +82,8 @@ def trace_split(
         )
 
 
-def _stems(stem: str, shapes: Sequence[Shape], dynamic: bool) -> list[tuple[Shape, str]]:
+def stems(stem: str, shapes: Sequence[Shape], dynamic: bool) -> list[tuple[Shape, str]]:
+    """Return each shape to trace with the name of its file."""
     if dynamic or len(shapes) == 1:
         return [(shapes[0], stem)]
     return [(shape, f"{stem}-{shape[0]}x{shape[1]}") for shape in shapes]

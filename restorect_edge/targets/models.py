@@ -11,7 +11,7 @@ from restorect_edge.targets.registry import TARGETS
 from restorect_edge.weights import names
 from restorect_edge.weights.kinds import kind_of, there
 
-__all__ = ["as_artifact", "is_model", "opened"]
+__all__ = ["as_artifact", "is_model", "opened", "reference", "starting_at"]
 
 
 def is_model(source: str | Path) -> bool:
@@ -37,6 +37,12 @@ def opened(path: Path) -> Any:
     except ModuleNotFoundError as error:
         raise MissingDependencyError(f"opening '{path.name}'", "export", detail=str(error)) from error
     return module.ForeignModel(path)
+
+
+def reference(model: Any, path: Path) -> Any:
+    """Return an adapted model of a file as a function (1, 3, H, W) → (1, 3, scale·H, scale·W) of arrays."""
+    module = importlib.import_module(f"{type(TARGETS[str(kind_of(path))]).__module__}.foreign")
+    return module.reference(model, path)
 
 
 def as_artifact(path: Path, folder: Path, spec: ImageSpec | None = None, *, model: Any = None) -> Artifact:
@@ -69,6 +75,12 @@ def as_artifact(path: Path, folder: Path, spec: ImageSpec | None = None, *, mode
     )
     (folder / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
     return Artifact.open(folder)
+
+
+def starting_at(source: str | Path) -> list[str]:
+    """Return the targets whose converters take a model, which `is_model` told."""
+    kind = kind_of(Path(source))
+    return [name for name, target in TARGETS.items() if kind in target.starts_from]
 
 
 def _starts() -> set[str]:

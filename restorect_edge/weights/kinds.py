@@ -46,7 +46,7 @@ _KINDS = {
     ),
     "onnx": (
         "an ONNX model",
-        "an export starts from PyTorch; bench --onnx measures such a file, and ONNX Runtime runs it",
+        "export takes it for targets that start there; load, run and evaluate run it; bench --onnx times it",
     ),
     "tflite": ("a LiteRT model", "an export starts from PyTorch"),
     "openvino": ("a model of OpenVINO", "an export starts from PyTorch; an artifact is named by its folder"),

@@ -10,6 +10,7 @@ from torch import nn
 
 from restorect_edge.artifact import Artifact
 from restorect_edge.errors import IncompatibleError, UsageError
+from restorect_edge.export.foreign import ModelNetwork
 from restorect_edge.models.weights import Weights, load_weights
 from restorect_edge.utils.foreign import foreign_errors
 from restorect_edge.weights import names
@@ -17,6 +18,10 @@ from restorect_edge.weights import names
 __all__ = ["file_name", "of_artifact", "of_network", "weights_of"]
 
 Reference = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+MODEL = ".model"
+"""Ends the name of such a copy where it is a model of another format."""
 
 
 def file_name(stem: str) -> str:
@@ -45,6 +50,9 @@ def of_artifact(artifact: Artifact, weights: str | Path | None = None) -> Refere
     own = {g.shape: artifact.path / file_name(Path(g.file).stem) for g in artifact.manifest.graphs}
     if all(path.is_file() for path in own.values()):
         return _of_programs(own)
+    models = {shape: path.with_suffix(MODEL) for shape, path in own.items()}
+    if all(path.is_file() for path in models.values()):
+        return _of_models(models, artifact)
     return of_network(weights_of(artifact, weights).network)
 
 
@@ -68,6 +76,13 @@ def weights_of(artifact: Artifact, weights: str | Path | None = None) -> Weights
     if loaded.sha256 != facts.get("sha256"):
         raise IncompatibleError(f"'{artifact.path}' was made from other weights than '{named}' here")
     return loaded
+
+
+def _of_models(paths: dict[tuple[int, int] | None, Path], artifact: Artifact) -> Reference:
+    """Run the model of somebody else that the artifact was made of, at the image's size."""
+    with foreign_errors("the artifact's own copy of its network cannot be loaded", IncompatibleError):
+        runs = {s: of_network(ModelNetwork(path, artifact.manifest.spec)) for s, path in paths.items()}
+    return lambda image: (runs.get(None) or runs[image.shape[2], image.shape[3]])(image)
 
 
 def _of_programs(paths: dict[tuple[int, int] | None, Path]) -> Reference:

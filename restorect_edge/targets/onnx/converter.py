@@ -77,7 +77,7 @@ def written(graph: Graph) -> Any:
 
     torch takes seconds to minutes for it, and most targets start from it: it is written once per graph.
     """
-    known = _WRITTEN.get(graph.program)
+    known = _WRITTEN.get(graph.program) if graph.model is None else graph.model
     if known is None:
         known = _WRITTEN[graph.program] = _to_onnx(graph)
     model = onnx.ModelProto()
