@@ -3,14 +3,12 @@
     python benchmarks/overhead.py [--weights NAME] [--threads N] [--rounds N] [-o FILE]
 
 A is ``runtime(image)`` with a uint8 image. B runs the same session on a float32 tensor that is ready.
-They take turns, A, B, A, B …, in one process; the overhead is the median of A over the median of B,
+They take turns, A, B, A, B …, in one process; the overhead is the median over rounds of A over B,
 less one, in wall time and in processor time. Exits with 2 where the wall overhead is above 10 %.
 """
 
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,13 +19,12 @@ from _results import conditions, write
 from tqdm import tqdm
 
 import restorect_edge
+from restorect_edge.bench.measure.timing import interleaved
 
 SIZES = ((400, 600), (1080, 1920))
 TARGETS = {"onnxruntime": "onnx", "openvino": "openvino"}
 LIMIT_PERCENT = 10.0
 WARM_UP = 3
-
-Timed = tuple[float, float]
 
 
 def main() -> int:
@@ -60,26 +57,19 @@ def compare(runtime: Any, size: tuple[int, int], rounds: int, bar: Any) -> dict[
     """Time the runtime and its own session in turns, on one image of `size`, (height, width)."""
     image = np.random.default_rng(0).integers(0, 64, (*size, 3), dtype=np.uint8)
     bare = _bare(runtime, image)
-    for _ in range(WARM_UP):
-        runtime(image)
-        bare()
-    ours: list[Timed] = []
-    theirs: list[Timed] = []
-    for _ in range(rounds):
-        ours.append(_timed(lambda: runtime(image)))
-        theirs.append(_timed(bare))
-        bar.update()
-    (wall_a, cpu_a), (wall_b, cpu_b) = (_medians(times) for times in (ours, theirs))
+    calls = {"runtime": lambda: runtime(image), "session": bare}
+    times = interleaved(calls, rounds=rounds, warm_up=WARM_UP, pause_s=0, each_round=bar.update)
+    ours, theirs = times["runtime"], times["session"]
     return {
         "provider": runtime.provider,
         "height": size[0],
         "width": size[1],
-        "runtime_ms": round(wall_a, 3),
-        "session_ms": round(wall_b, 3),
-        "overhead_percent": round(100 * (wall_a / wall_b - 1), 2),
-        "runtime_cpu_ms": round(cpu_a, 3),
-        "session_cpu_ms": round(cpu_b, 3),
-        "overhead_cpu_percent": round(100 * (cpu_a / cpu_b - 1), 2),
+        "runtime_ms": round(ours.ms.value, 3),
+        "session_ms": round(theirs.ms.value, 3),
+        "overhead_percent": round(100 * (theirs.speed_up(ours).value - 1), 2),
+        "runtime_cpu_ms": round(ours.processor_ms.value, 3),
+        "session_cpu_ms": round(theirs.processor_ms.value, 3),
+        "overhead_cpu_percent": round(100 * (theirs.processor_speed_up(ours).value - 1), 2),
     }
 
 
@@ -92,17 +82,6 @@ def _bare(runtime: Any, image: Any) -> Callable[[], Any]:
     if runtime.name == "onnxruntime":
         return lambda: session.run(None, feeds)
     return lambda: session.infer(feeds, share_inputs=True, share_outputs=True)
-
-
-def _timed(call: Callable[[], Any]) -> Timed:
-    wall, cpu = time.perf_counter(), time.process_time()
-    call()
-    return 1e3 * (time.perf_counter() - wall), 1e3 * (time.process_time() - cpu)
-
-
-def _medians(times: list[Timed]) -> Timed:
-    walls, cpus = zip(*times, strict=True)
-    return statistics.median(walls), statistics.median(cpus)
 
 
 def _report(rows: list[dict[str, Any]], path: Path) -> int:

@@ -5,17 +5,14 @@
 The probe is a plain FP32 network: pixel-unshuffle by 2, 3x3 convolutions 12 to 32, six of 32 to 32 and
 32 to 12 with ReLU between them, pixel-shuffle, at 600x400 on OpenVINO. It, the FP32 and the INT8 student
 take turns in one process; the ratio is the median over rounds of INT8's time over the probe's within the
-round, with the 95 % interval of that median by order statistics. Processor time stands beside it, which
+round, with the 95 % interval of that median by blocks. Processor time stands beside it, which
 does not count what other processes take. Exits with 2 where the ratio exceeds the limit.
 """
 
-import math
 import os
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,6 +26,7 @@ from torch import nn
 from tqdm import tqdm
 
 import restorect_edge
+from restorect_edge.bench.measure.timing import interleaved
 from restorect_edge.media.photos import photos
 
 HEIGHT, WIDTH = 400, 600
@@ -71,42 +69,25 @@ def compare(files: dict[str, Path], threads: int, rounds: int) -> dict[str, Any]
     photo = next(iter(photos((HEIGHT, WIDTH)).values()))
     image = np.ascontiguousarray(photo.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
     requests = {name: _request(file, threads) for name, file in files.items()}
-    times: dict[str, list[float]] = {name: [] for name in files}
-    processor: dict[str, list[float]] = {name: [] for name in files}
     load = os.getloadavg()[0]
-    for number in tqdm(range(-WARM_UP, rounds), desc=f"{threads} threads", disable=None):
-        for name, request in requests.items():
-            started, used = time.perf_counter(), time.process_time()
-            request.infer({0: image}, share_inputs=True, share_outputs=True)
-            if number >= 0:
-                times[name].append(1e3 * (time.perf_counter() - started))
-                processor[name].append(1e3 * (time.process_time() - used))
-    ratios = [a / b for a, b in zip(times["int8"], times["probe"], strict=True)]
-    low, high = _interval(ratios)
+    calls = {
+        name: partial(request.infer, {0: image}, share_inputs=True, share_outputs=True)
+        for name, request in requests.items()
+    }
+    with tqdm(total=WARM_UP + rounds, desc=f"{threads} threads", disable=None) as bar:
+        times = interleaved(calls, rounds=rounds, warm_up=WARM_UP, pause_s=0, each_round=bar.update)
+    ratio = times["probe"].speed_up(times["int8"])
     return {
         "threads": threads,
         "load": round(load, 2),
-        **{f"{name}_ms": round(statistics.median(values), 2) for name, values in times.items()},
-        "ratio": round(_ratio(times), 4),
-        "low": round(low, 4),
-        "high": round(high, 4),
-        "cpu_ratio": round(_ratio(processor), 4),
-        **{f"{name}_cpu_ms": round(statistics.median(v), 2) for name, v in processor.items()},
-        **{f"{name}_all_ms": [round(value, 2) for value in values] for name, values in times.items()},
+        **{f"{name}_ms": round(timing.ms.value, 2) for name, timing in times.items()},
+        "ratio": round(ratio.value, 4),
+        "low": round(ratio.low, 4),
+        "high": round(ratio.high, 4),
+        "cpu_ratio": round(times["probe"].processor_speed_up(times["int8"]).value, 4),
+        **{f"{name}_cpu_ms": round(timing.processor_ms.value, 2) for name, timing in times.items()},
+        **{f"{name}_all_ms": [round(ms, 2) for ms in timing.samples] for name, timing in times.items()},
     }
-
-
-def _ratio(times: dict[str, list[float]]) -> float:
-    return statistics.median(a / b for a, b in zip(times["int8"], times["probe"], strict=True))
-
-
-def _interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return the 95 % interval of the median: the order statistics about 0.98 sqrt(n) from the middle."""
-    ordered, middle = sorted(values), (len(values) - 1) / 2
-    reach = 0.98 * math.sqrt(len(values))
-    return ordered[max(0, math.floor(middle - reach))], ordered[
-        min(len(values) - 1, math.ceil(middle + reach))
-    ]
 
 
 def _request(file: Path, threads: int) -> Any:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 import restorect_edge
+from restorect_edge.bench.measure.statistics import median_interval
 from restorect_edge.inference.base import Runtime
 
 Levels = NDArray[np.uint8]
@@ -125,10 +126,8 @@ def _rate(runtime: Runtime, callers: int, picture: Levels) -> float:
 
 def _ratio(ours: list[float], theirs: list[float]) -> tuple[float, list[float]]:
     """Return the median ratio of paired rounds and its 95 % interval."""
-    ratios = np.array(ours) / np.array(theirs)
-    drawn = np.random.default_rng(0).choice(ratios, (2000, len(ratios)))
-    low, high = np.percentile(np.median(drawn, axis=1), (2.5, 97.5))
-    return round(float(np.median(ratios)), 3), [round(float(low), 3), round(float(high), 3)]
+    found = median_interval([own / their for own, their in zip(ours, theirs, strict=True)])
+    return round(found.value, 3), [round(found.low, 3), round(found.high, 3)]
 
 
 def _pictures(count: int, size: tuple[int, int] | None = None) -> Iterator[Levels]:

@@ -4,14 +4,13 @@ python examples/demo.py -o out/demo
 """
 
 import argparse
-import statistics
 import sys
-import time
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
 import restorect_edge
+from restorect_edge.bench.measure.timing import interleaved
 from restorect_edge.export import TARGETS, ExportRequest, prepare
 from restorect_edge.media.photos import photo_paths
 
@@ -66,12 +65,8 @@ def _milliseconds(artifact: restorect_edge.Artifact, photo: Path) -> str:
 def _restore(source: str | Path, photo: Path) -> tuple[Image.Image, float]:
     with restorect_edge.load(source) as restore:
         restored = restore(photo)
-        times = []
-        for _ in range(RUNS):
-            started = time.perf_counter()
-            restore(photo)
-            times.append(1e3 * (time.perf_counter() - started))
-    return restored, statistics.median(times)
+        times = interleaved({"photo": lambda: restore(photo)}, rounds=RUNS, warm_up=0)
+    return restored, times["photo"].ms.value
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:

@@ -194,16 +194,8 @@ class _Progress:
 
 
 def _row(row: Row, samples: Samples, heat: str) -> Row:
-    return replace(
-        row,
-        status="throttled" if heat else "measured",
-        reason=heat,
-        warm_up=samples.warm_up,
-        model_ms=tuple(samples.model_ms),
-        total_ms=tuple(samples.total_ms),
-        anchor_ms=tuple(samples.anchor_ms),
-        stages_ms=samples.stages_ms,
-    )
+    measured = samples.row(row)
+    return replace(measured, status="throttled", reason=heat) if heat else measured
 
 
 def _completed(ready: _Ready, row: Row, setup: Setup, machine: Machine, bar: Any) -> Row:
@@ -224,19 +216,12 @@ def _completed(ready: _Ready, row: Row, setup: Setup, machine: Machine, bar: Any
 
 def _sustained(call: Call, seconds: float, machine: Machine) -> tuple[tuple[Moment, ...], float | None]:
     """Run without rest; return the moments and, where power is known of all, the energy of an image in mJ."""
-    images = 0
-
-    def counted() -> Mapping[str, float]:
-        nonlocal images
-        images += 1
-        return call()
-
-    machine.read()  # power is told from the second reading on
-    moments = sustain(counted, seconds, sensors=machine.read)
-    powers = [moment.power_mw for moment in moments if moment.power_mw is not None]
-    if len(powers) < len(moments) or not images:
-        return moments, None
-    return moments, round(statistics.fmean(powers) * moments[-1].seconds / images, 3)
+    machine.read()  # the counter of energy gives a power from the second reading on
+    run = sustain(call, seconds, sensors=machine.read)
+    powers = [moment.power_mw for moment in run.moments if moment.power_mw is not None]
+    if len(powers) < len(run.moments) or not run.runs:
+        return run.moments, None
+    return run.moments, round(statistics.fmean(powers) * run.moments[-1].seconds / run.runs, 3)
 
 
 def _modules(candidate: Candidate, shape: Shape, threads: int | None) -> dict[str, float]:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from restorect_edge.artifact import Artifact, Manifest, file_hash
+from restorect_edge.bench.measure.protocol import FREE_SHAPES
 from restorect_edge.bench.measure.record import Subject, Work
 from restorect_edge.bench.measure.work import count_graph, total
 from restorect_edge.bench.peer import Prepared, peer_subject
@@ -23,9 +24,8 @@ from restorect_edge.targets.loading import load
 from restorect_edge.targets.registry import RUNTIMES, WEIGHTS, backend_class, runtime_for
 from restorect_edge.weights import card, locate
 
-__all__ = ["FREE_SHAPES", "Candidate", "Opened", "candidates"]
+__all__ = ["Candidate", "Opened", "candidates"]
 
-FREE_SHAPES = ((400, 600), (720, 1280))
 """Heights and widths that what has free sides is measured at, unless others are asked for."""
 
 Shape = tuple[int, int]

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from restorect_edge.bench.measure.protocol import PROTOCOL
+from restorect_edge.bench.measure.protocol import FREE_SHAPES, PROTOCOL, QUICK
 from restorect_edge.bench.measure.record import Protocol, Report
 from restorect_edge.bench.platforms.device import Machine
 from restorect_edge.bench.platforms.jetson import RunOptions, bundle, remote
 from restorect_edge.bench.report import console
 from restorect_edge.bench.report.write import FILES, write
 from restorect_edge.bench.session import Session, Setup
-from restorect_edge.bench.subjects import FREE_SHAPES, Candidate, candidates
+from restorect_edge.bench.subjects import Candidate, candidates
 from restorect_edge.cli import compare
 from restorect_edge.cli.command import Parser, run
 from restorect_edge.errors import BackendError, RestorectError, UsageError
@@ -32,7 +32,6 @@ All that is named takes turns, A, B, A, B, …; "faster" is said only where the 
 With -o, DIR gets report.json, report.md and report.html. What cannot run here is a row that says why; where
 nothing at all can, that is an error. The exit code is 5 where a row failed.
 """
-QUICK = replace(PROTOCOL, duration_s=0.2, least_runs=10, least_warm_up_s=0.0, warm_up_cap_s=0.2, pause_s=0.0)
 CAP = PROTOCOL.warm_up_cap_s / PROTOCOL.least_warm_up_s
 """How many times the least warm-up it may take at most."""
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from restorect_edge.bench.measure.timing import Median, Timing
+from restorect_edge.bench.measure.statistics import Interval
+from restorect_edge.bench.measure.timing import Timing
 from restorect_edge.errors import QualityError
 
 __all__ = ["Candidate", "choose", "table"]
@@ -144,5 +145,5 @@ def _faster(one: Candidate, other: Candidate) -> bool:
     return one.timing is not None and other.timing is not None and one.timing.faster_than(other.timing)
 
 
-def _speed(ms: Median) -> str:
+def _speed(ms: Interval) -> str:
     return f"{ms.value:.1f} ms, {ms.low:.1f}-{ms.high:.1f}"

@@ -7,10 +7,8 @@ What a line holds is in README.md. Exits with 2 where a vector fails.
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +18,7 @@ import numpy as np
 from vectors import Vector, passes, read
 
 import restorect_edge
+from restorect_edge.bench.measure.timing import interleaved
 from restorect_edge.media.frames import FrameFormat, from_rgb, to_rgb
 from restorect_edge.media.photos import photos
 from restorect_edge.targets.registry import RUNTIMES
@@ -116,12 +115,8 @@ def _timed(restore: restorect_edge.Runtime, layout: str, tile: int | None, round
         return None
     frame = FrameFormat(layout=layout, width=SIZE[1], height=SIZE[0])
     data = from_rgb(next(iter(photos(SIZE).values())), frame)
-    times = []
-    for _ in range(rounds + 2):
-        started = time.perf_counter()
-        restore(to_rgb(data, frame), tile=tile)
-        times.append(1e3 * (time.perf_counter() - started))
-    return round(statistics.median(times[2:]), 1)
+    calls = {"frame": lambda: restore(to_rgb(data, frame), tile=tile)}
+    return round(interleaved(calls, rounds=rounds, warm_up=2, pause_s=0)["frame"].ms.value, 1)
 
 
 def _line(

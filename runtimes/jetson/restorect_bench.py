@@ -18,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from jetson_bench.stop import Stop
@@ -28,13 +28,6 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 OLDEST = (3, 10)
 MISSING, BACKEND = 3, 5
-QUICK: dict[str, Any] = {
-    "duration_s": 0.2,
-    "least_runs": 10,
-    "least_warm_up_s": 0.0,
-    "warm_up_cap_s": 0.2,
-    "pause_s": 0.0,
-}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -124,9 +117,9 @@ def _measure(arguments: argparse.Namespace, stop: "Stop") -> int:
 
 
 def _protocol(arguments: argparse.Namespace) -> "Protocol":
-    from restorect_edge.bench.measure.protocol import PROTOCOL
+    from restorect_edge.bench.measure.protocol import PROTOCOL, QUICK
 
-    protocol = replace(PROTOCOL, **QUICK) if arguments.quick else PROTOCOL
+    protocol = QUICK if arguments.quick else PROTOCOL
     return protocol if arguments.duration is None else replace(protocol, duration_s=arguments.duration)
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from restorect_edge.bench import rows as _rows
 from restorect_edge.bench.cold import cold_start
+from restorect_edge.bench.measure.protocol import QUICK
 from restorect_edge.bench.measure.record import Report
 from restorect_edge.bench.session import Session, Setup
 from restorect_edge.bench.subjects import ArtifactCandidate, candidates
-from restorect_edge.cli.bench import QUICK
 from restorect_edge.errors import BackendError
 
 PROTOCOL = replace(QUICK, threads=1, duration_s=0.05, warm_up_cap_s=0.05, least_runs=5)

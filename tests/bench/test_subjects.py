@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from restorect_edge.bench.measure.protocol import FREE_SHAPES
 from restorect_edge.bench.platforms import apple
-from restorect_edge.bench.subjects import FREE_SHAPES, candidates
+from restorect_edge.bench.subjects import candidates
 from restorect_edge.errors import IncompatibleError, UsageError
 
 

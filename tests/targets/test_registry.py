@@ -1,6 +1,7 @@
 """The list of targets, which backend runs what, and who may name a target."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,14 @@ def test_labels_are_joined_as_prose():
     assert labels("or").startswith("Core ML, ")
     assert labels("or").endswith(" or TensorRT")
     assert labels("and", among={"onnx": TARGETS["onnx"]}) == "ONNX"
+
+
+def test_the_page_on_adding_a_target_shows_a_class_that_is_here(repository):
+    (shown,) = re.findall(
+        r"```python\n(.*?)```",
+        (repository / "docs" / "add-a-target.md").read_text(encoding="utf-8"),
+        re.DOTALL,
+    )
+    file = repository / "restorect_edge" / "targets" / "executorch" / "__init__.py"
+    held = file.read_text(encoding="utf-8").split('__all__ = ["ExecuTorchTarget"]\n')[1]
+    assert shown.split("import Backend, Need, Target\n")[1] == held

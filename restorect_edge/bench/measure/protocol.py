@@ -6,20 +6,23 @@ Nothing but the standard library and numpy: the Jetson kit carries this very fil
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from restorect_edge.bench.measure.record import Moment, Protocol, WarmUp
+from restorect_edge.bench.measure.record import Moment, Protocol, Row, WarmUp
 
 __all__ = [
     "CLOCK_DROP",
+    "FREE_SHAPES",
     "PROTOCOL",
+    "QUICK",
     "STATUS",
     "Anchor",
     "Call",
     "Reading",
     "Samples",
+    "Sustained",
     "measure",
     "peak_memory",
     "sustain",
@@ -40,6 +43,10 @@ PROTOCOL = Protocol(
     resamples=2000,
 )
 """The defaults. The pause lets the threads of the run before stop spinning, where a back end's do."""
+QUICK = replace(PROTOCOL, duration_s=0.2, least_runs=10, least_warm_up_s=0.0, warm_up_cap_s=0.2, pause_s=0.0)
+"""A rehearsal in seconds: too few runs for a measurement."""
+FREE_SHAPES = ((400, 600), (720, 1280))
+"""(height, width) that an artifact whose sides are free is measured at."""
 
 STABLE_RUNS = 10
 CLOCK_DROP = 0.05
@@ -81,6 +88,30 @@ class Samples:
         names = dict.fromkeys(name for stages in self.stages for name in stages if name != "total")
         medians = {name: statistics.median(s.get(name, 0.0) for s in self.stages) for name in names}
         return {name: round(value, DIGITS) for name, value in medians.items() if value > 0}
+
+    def row(self, base: Row) -> Row:
+        """Return a row with these times, as measured."""
+        return replace(
+            base,
+            status="measured",
+            reason="",
+            warm_up=self.warm_up,
+            model_ms=tuple(self.model_ms),
+            total_ms=tuple(self.total_ms),
+            anchor_ms=tuple(self.anchor_ms),
+            stages_ms=self.stages_ms,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sustained:
+    """A run without rest."""
+
+    moments: tuple[Moment, ...]
+    """One per second; where a run takes longer, one per run."""
+    runs: int
+    seconds: float
+    """From the start of the first run to the end of the last."""
 
 
 def timed(call: Callable[[], T]) -> tuple[float, T]:
@@ -147,11 +178,10 @@ def sustain(
     *,
     sensors: Callable[[], Reading] = Reading,
     each_moment: Callable[[float], object] = lambda elapsed: None,
-) -> tuple[Moment, ...]:
-    """Run a call over and over without rest; return a moment per second.
+) -> Sustained:
+    """Run a call over and over without rest.
 
-    A moment's time is the median of the runs that ended within it, so that where a run takes longer than a
-    second there is a moment per run.
+    A moment's time is the median of the runs that ended within it.
 
     Args:
         call: what to run.
@@ -159,7 +189,16 @@ def sustain(
         sensors: is read once per moment, between two runs.
         each_moment: is told, after each moment, the seconds since the start.
     """
-    return tuple(_moments(call, seconds, sensors, each_moment))
+    runs = 0
+
+    def counted() -> Mapping[str, float]:
+        nonlocal runs
+        runs += 1
+        return call()
+
+    started = time.perf_counter()
+    moments = tuple(_moments(counted, seconds, sensors, each_moment))
+    return Sustained(moments, runs, time.perf_counter() - started)
 
 
 def throttled(moments: Sequence[Moment]) -> bool | None:

@@ -1,73 +1,58 @@
-"""Timing of calls that take turns, A, B, C, A, B, C …, so that a busy machine slows all of them alike."""
+"""Timing of calls that take turns, A, B, C, A, B, C …, so that a busy machine slows all of them alike.
 
-import math
-import statistics
+The short way, for a fixed number of rounds; `protocol` has the long one, with warm-up until stable.
+"""
+
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["CONFIDENCE", "FEWEST_ROUNDS", "PAUSE_S", "Median", "Timing", "interleaved", "median"]
+from restorect_edge.bench.measure.statistics import Interval, median_interval
 
-CONFIDENCE = 0.95
+__all__ = ["FEWEST_ROUNDS", "PAUSE_S", "Timing", "interleaved"]
+
 FEWEST_ROUNDS = 6
-"""Fewer samples have no interval for the median of that confidence."""
+"""Of fewer rounds no speed-up is given: five blocks of one sample each say nothing of their spread."""
 PAUSE_S = 0.03
 """Before each call, so that the threads of the one before have stopped spinning."""
 
 
 @dataclass(frozen=True, slots=True)
-class Median:
-    """A median, and what it lies between with `CONFIDENCE`."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
 class Timing:
-    """What one of several calls took.
-
-    Raises:
-        ValueError: fewer than `FEWEST_ROUNDS` samples.
-    """
+    """What one of several calls took."""
 
     samples: tuple[float, ...]
-    """In ms, in the order of the rounds."""
-
-    def __post_init__(self) -> None:
-        median(self.samples)
+    """Wall time in ms, in the order of the rounds."""
+    processor: tuple[float, ...] = ()
+    """Processor time of this process in ms, all threads together, which does not count other processes."""
 
     @property
-    def ms(self) -> Median:
-        """The median time."""
-        return median(self.samples)
+    def ms(self) -> Interval:
+        """The median wall time."""
+        return median_interval(self.samples)
 
-    def speed_up(self, over: "Timing") -> Median:
+    @property
+    def processor_ms(self) -> Interval:
+        """The median processor time."""
+        return median_interval(self.processor)
+
+    def speed_up(self, over: "Timing") -> Interval:
         """Return how many times as fast this is as a call that it took turns with.
 
         The ratio is taken within each round, so that a machine whose speed drifts does not decide it.
+
+        Raises:
+            ValueError: fewer than `FEWEST_ROUNDS` rounds.
         """
-        return median([theirs / ours for ours, theirs in zip(self.samples, over.samples, strict=True)])
+        return _ratio(over.samples, self.samples)
+
+    def processor_speed_up(self, over: "Timing") -> Interval:
+        """Return the same of processor time; raises as `speed_up` does."""
+        return _ratio(over.processor, self.processor)
 
     def faster_than(self, other: "Timing") -> bool:
         """Whether the whole interval of the speed-up lies above 1."""
         return self.speed_up(other).low > 1
-
-
-def median(samples: Sequence[float]) -> Median:
-    """Return the median with its interval: two samples that hold it, whatever the distribution.
-
-    They are the order statistics of rank k and n + 1 − k, k the largest for which both tails of the binomial
-    distribution (n, 1/2) below k keep within 1 − `CONFIDENCE`.
-
-    Raises:
-        ValueError: fewer than `FEWEST_ROUNDS` samples.
-    """
-    if len(samples) < FEWEST_ROUNDS:
-        raise ValueError(f"a median needs {FEWEST_ROUNDS} samples or more, got {len(samples)}")
-    ordered, rank = sorted(samples), _rank(len(samples))
-    return Median(statistics.median(ordered), ordered[rank - 1], ordered[-rank])
 
 
 def interleaved(
@@ -87,21 +72,20 @@ def interleaved(
         pause_s: seconds of rest before each call.
         each_round: is called after each round, warm-up too, such as a progress bar's ``update``.
     """
-    samples: dict[str, list[float]] = {name: [] for name in calls}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
     for number in range(-warm_up, rounds):
         for name, call in calls.items():
             time.sleep(pause_s)
-            started = time.perf_counter()
+            wall, processor = time.perf_counter(), time.process_time()
             call()
             if number >= 0:
-                samples[name].append(1e3 * (time.perf_counter() - started))
+                taken = time.perf_counter() - wall, time.process_time() - processor
+                times[name].append((1e3 * taken[0], 1e3 * taken[1]))
         each_round()
-    return {name: Timing(tuple(times)) for name, times in samples.items()}
+    return {name: Timing(*zip(*taken, strict=True)) for name, taken in times.items()}
 
 
-def _rank(count: int) -> int:
-    tail, rank = 0, 0
-    while 2 * (tail + math.comb(count, rank)) <= (1 - CONFIDENCE) * 2**count:
-        tail += math.comb(count, rank)
-        rank += 1
-    return rank
+def _ratio(theirs: tuple[float, ...], ours: tuple[float, ...]) -> Interval:
+    if len(ours) < FEWEST_ROUNDS:
+        raise ValueError(f"a speed-up needs {FEWEST_ROUNDS} rounds or more, got {len(ours)}")
+    return median_interval([over / own for own, over in zip(ours, theirs, strict=True)])

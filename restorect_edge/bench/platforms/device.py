@@ -17,11 +17,13 @@ from pathlib import Path
 from restorect_edge.bench.measure.protocol import Reading
 from restorect_edge.bench.measure.record import Device
 from restorect_edge.errors import BackendError
+from restorect_edge.targets.registry import TARGETS
 from restorect_edge.utils.cpu import cpu_name
 
 __all__ = ["LIBRARIES", "Machine"]
 
-LIBRARIES = ("numpy", "onnxruntime", "onnxruntime-gpu", "openvino", "torch", "tensorrt", "coremltools")
+LIBRARIES = ("numpy", "torch", "onnxruntime-gpu", "tensorrt")
+"""Distributions whose versions a report has besides those that targets need."""
 CPU_ZONES = ("x86_pkg_temp", "cpu", "soc", "k10temp", "coretemp", "acpitz")
 """Sensors that stand for the processor, the best first; names begin with these."""
 SYSTEM_FILES = Path("/")
@@ -200,7 +202,8 @@ def _put_back(values: dict[Path, str]) -> None:
 
 def _versions() -> dict[str, str]:
     found = {}
-    for name in LIBRARIES:
+    needed = (need for target in TARGETS.values() for need in target.needs)
+    for name in sorted({*LIBRARIES, *(need.distribution or need.module for need in needed)}):
         with suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)
     return found

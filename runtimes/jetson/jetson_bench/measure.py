@@ -14,8 +14,16 @@ from jetson_bench.system import System
 from jetson_bench.watch import Observation, Watch, energy_per_frame, lost_clock, read_events
 
 from restorect_edge import Runtime, load
-from restorect_edge.bench.measure.protocol import Call, Samples, measure, peak_memory, sustain, timed
-from restorect_edge.bench.measure.record import Cold, Moment, Protocol, Row
+from restorect_edge.bench.measure.protocol import (
+    Call,
+    Samples,
+    Sustained,
+    measure,
+    peak_memory,
+    sustain,
+    timed,
+)
+from restorect_edge.bench.measure.record import Cold, Protocol, Row
 from restorect_edge.errors import BackendError, IncompatibleError, QualityError
 from restorect_edge.evaluation.metrics import psnr
 
@@ -30,9 +38,8 @@ Say = Callable[[str], None]
 class _Steady:
     """A run without rest, and what was seen meanwhile."""
 
-    moments: tuple[Moment, ...]
+    run: Sustained
     seen: tuple[Observation, ...]
-    seconds_per_frame: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,10 @@ class Bench:
             found = self._measured(ready, watch) if ready else {}
             events = read_events(self.system).since(before)
             for name, (samples, seen, steady) in found.items():
-                yield self._judged(_row(bases[name], samples, steady), seen, steady, events)
+                row = replace(
+                    samples.row(bases[name]), memory_peak_bytes=peak_memory(), sustained=steady.run.moments
+                )
+                yield self._judged(row, seen, steady, events)
         if watch.lines:
             log.parent.mkdir(parents=True, exist_ok=True)
             log.write_text("\n".join(watch.lines) + "\n", encoding="utf-8")
@@ -133,7 +143,7 @@ class Bench:
 
     def _judged(self, row: Row, seen: list[Observation], steady: _Steady, events: list[str]) -> Row:
         """Add the energy, and mark the row if the board slowed itself down."""
-        joules = energy_per_frame(steady.seen, self.profile, steady.seconds_per_frame)
+        joules = energy_per_frame(steady.seen, self.profile, steady.run.seconds / max(1, steady.run.runs))
         reasons = list(events)
         reasons += ["the GPU clock fell in the timed runs"] if lost_clock(seen) else []
         reasons += ["the GPU clock fell in the run without rest"] if lost_clock(steady.seen) else []
@@ -159,28 +169,6 @@ def not_measured(kit: Kit, entry: Entry, shape: Shape, mode: str | None, reason:
 
 
 def _steady(call: Call, seconds: float, watch: Watch) -> _Steady:
-    frames = 0
-
-    def counted() -> Mapping[str, float]:
-        nonlocal frames
-        frames += 1
-        return call()
-
     started = time.perf_counter()
-    moments = sustain(counted, seconds, sensors=watch.reading)
-    ended = time.perf_counter()
-    return _Steady(moments, tuple(watch.between(started, ended)), (ended - started) / max(1, frames))
-
-
-def _row(base: Row, samples: Samples, steady: _Steady) -> Row:
-    return replace(
-        base,
-        status="measured",
-        reason="",
-        warm_up=samples.warm_up,
-        model_ms=tuple(samples.model_ms),
-        total_ms=tuple(samples.total_ms),
-        stages_ms=samples.stages_ms,
-        memory_peak_bytes=peak_memory(),
-        sustained=steady.moments,
-    )
+    run = sustain(call, seconds, sensors=watch.reading)
+    return _Steady(run, tuple(watch.between(started, time.perf_counter())))

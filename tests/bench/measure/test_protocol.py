@@ -129,14 +129,22 @@ def test_a_sustained_run_has_a_moment_per_second(machine):
     found = sustain(
         machine.call("a", lambda: next(pace)), 60, sensors=lambda: reading, each_moment=seen.append
     )
-    assert [m.seconds for m in found] == pytest.approx(list(range(1, 61)))
-    assert {(m.ms, m.temperature_c, m.clock_mhz, m.power_mw) for m in found} == {(100.0, 60.0, 1000.0, None)}
+    assert (found.runs, found.seconds) == (600, pytest.approx(60))
+    assert [m.seconds for m in found.moments] == pytest.approx(list(range(1, 61)))
+    assert {(m.ms, m.temperature_c, m.clock_mhz, m.power_mw) for m in found.moments} == {
+        (100.0, 60.0, 1000.0, None)
+    }
     assert seen == pytest.approx(list(range(1, 61)))
 
 
 def test_runs_of_more_than_a_second_are_a_moment_each(machine):
     found = sustain(machine.call("a", 1500), 6)
-    assert [(m.seconds, m.ms) for m in found] == [(1.5, 1500.0), (3.0, 1500.0), (4.5, 1500.0), (6.0, 1500.0)]
+    assert [(m.seconds, m.ms) for m in found.moments] == [
+        (1.5, 1500.0),
+        (3.0, 1500.0),
+        (4.5, 1500.0),
+        (6.0, 1500.0),
+    ]
 
 
 def moments(*clocks):

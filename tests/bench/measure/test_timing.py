@@ -1,10 +1,13 @@
 """Taking turns, and medians with intervals."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restorect_edge.bench.measure.timing import FEWEST_ROUNDS, Timing, interleaved, median
+from restorect_edge.bench.measure.statistics import median_interval
+from restorect_edge.bench.measure.timing import FEWEST_ROUNDS, Timing, interleaved
 
 
 def test_calls_take_turns_and_warm_up_is_not_counted():
@@ -24,24 +27,22 @@ def test_calls_take_turns_and_warm_up_is_not_counted():
         assert all(0 <= sample < 1000 for sample in timing.samples)
 
 
-@pytest.mark.parametrize(
-    ("count", "low", "high"), [(6, 1, 6), (8, 1, 8), (9, 2, 8), (15, 4, 12), (21, 6, 16), (30, 10, 21)]
-)
-def test_the_interval_is_that_of_the_sign_test(count, low, high):
-    """Ranks as tabulated for the binomial distribution with one half, 95 %."""
-    found = median(range(count, 0, -1))
-    assert (found.value, found.low, found.high) == ((count + 1) / 2, low, high)
+def test_too_few_rounds_have_no_speed_up():
+    few = Timing((1.0,) * 5)
+    with pytest.raises(ValueError, match=f"needs {FEWEST_ROUNDS} rounds or more, got 5"):
+        few.speed_up(few)
 
 
-def test_too_few_samples_have_no_interval():
-    with pytest.raises(ValueError, match=f"needs {FEWEST_ROUNDS} samples or more, got 5"):
-        Timing((1.0,) * 5)
+@given(st.lists(st.floats(0.1, 1e3), min_size=1, max_size=40))
+def test_the_interval_is_that_of_every_other_measurement(samples):
+    assert Timing(tuple(samples)).ms == median_interval(samples)
 
 
-@given(st.lists(st.floats(0.1, 1e3), min_size=6, max_size=40))
-def test_the_interval_holds_the_median(samples):
-    found = median(samples)
-    assert min(samples) <= found.low <= found.value <= found.high <= max(samples)
+def test_processor_time_is_that_of_the_work():
+    work = {"work": lambda: sum(range(30_000)), "rest": lambda: time.sleep(0.002)}
+    times = interleaved(work, rounds=FEWEST_ROUNDS, warm_up=0, pause_s=0)
+    assert times["rest"].processor_ms.value < times["rest"].ms.value
+    assert times["rest"].processor_speed_up(times["work"]).value > 1
 
 
 def test_a_speed_up_is_taken_within_rounds():

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 import restorect_edge
 from restorect_edge.artifact import MANIFEST, Artifact
+from restorect_edge.bench.measure.protocol import FREE_SHAPES
 from restorect_edge.errors import UsageError
 from restorect_edge.export.verify import golden
 from restorect_edge.export.verify.check import GATES
@@ -26,7 +27,7 @@ from restorect_edge.media.photos import photos
 from restorect_edge.targets.registry import RUNTIMES
 from restorect_edge.utils.files import replacing
 
-__all__ = ["FOLDER", "FREE_SHAPES", "LARGEST_BYTES", "Kit", "bundle", "carried", "device_files"]
+__all__ = ["FOLDER", "LARGEST_BYTES", "Kit", "bundle", "carried", "device_files"]
 
 SCHEMA_VERSION = 1
 RUNTIME = "tensorrt"
@@ -34,8 +35,6 @@ RUNTIME = "tensorrt"
 FOLDER = "restorect-kit"
 """Top folder of the archive."""
 LARGEST_BYTES = 30_000_000
-FREE_SHAPES = ((400, 600), (720, 1280))
-"""Heights and widths that an artifact with free sides is measured at."""
 
 PACKAGE = Path(__file__).resolve().parents[3]
 INSTALLED = Path(__file__).resolve().parent / "device"

@@ -16,8 +16,9 @@ from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import TypeVar
 
+from restorect_edge.bench.measure.protocol import FREE_SHAPES
 from restorect_edge.bench.measure.record import RecordError, Report
-from restorect_edge.bench.platforms.jetson.bundle import FREE_SHAPES, Kit, Shape, bundle
+from restorect_edge.bench.platforms.jetson.bundle import FOLDER, Kit, Shape, bundle
 from restorect_edge.bench.platforms.jetson.ssh import LOST, ConnectionLostError, Shell
 from restorect_edge.errors import (
     BackendError,
@@ -31,7 +32,6 @@ from restorect_edge.utils.files import replacing
 
 __all__ = ["Fetched", "RunOptions", "remote"]
 
-FOLDER = "restorect-kit"
 """On the board, in the home of the user."""
 REPORT = "report.json"
 PAUSES_S = (1.0, 5.0, 15.0)
