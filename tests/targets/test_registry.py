@@ -82,12 +82,12 @@ def test_labels_are_joined_as_prose():
     assert labels("and", among={"onnx": TARGETS["onnx"]}) == "ONNX"
 
 
-def test_the_page_on_adding_a_target_shows_a_class_that_is_here(repository):
+def test_the_page_on_adding_a_target_shows_lines_of_a_class_that_is_here(repository):
     (shown,) = re.findall(
         r"```python\n(.*?)```",
         (repository / "docs" / "add-a-target.md").read_text(encoding="utf-8"),
         re.DOTALL,
     )
     file = repository / "restorect_edge" / "targets" / "executorch" / "__init__.py"
-    held = file.read_text(encoding="utf-8").split('__all__ = ["ExecuTorchTarget"]\n')[1]
-    assert shown.split("import Backend, Need, Target\n")[1] == held
+    missing = set(shown.splitlines()) - set(file.read_text(encoding="utf-8").splitlines())
+    assert missing == set()
