@@ -12,7 +12,8 @@ import pytest
 from restorect_edge.media.photos import photo_paths
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").glob("*/README.md"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *EXAMPLES]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LANGUAGES = {"bash", "python", "text"}
 NOT_RUN = ("make ", "pip install", "git clone")
@@ -30,19 +31,28 @@ def blocks(page: Path):
     return FENCE.findall(page.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def title(page: Path) -> str:
+    """Of a page in the suite: an example has that of its folder."""
+    return page.parent.name if page in EXAMPLES else page.stem
+
+
+@pytest.mark.parametrize("page", PAGES, ids=title)
 def test_only_known_languages_are_fenced(page):
     assert {language for language, _ in blocks(page)} <= LANGUAGES
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=title)
 def test_commands_and_examples_run(page, tmp_path):
+    if page in EXAMPLES:
+        shutil.copytree(page.parent, tmp_path, dirs_exist_ok=True)
     shutil.copytree(ROOT / "export", tmp_path / "export")
+    (tmp_path / "photos").mkdir()
     from PIL import Image
 
     with Image.open(photo_paths()[0]) as photo:
-        for name, size in SIZES[page.stem in ("README", "run-on-your-device")].items():
+        for name, size in SIZES[title(page) in ("README", "run-on-your-device")].items():
             photo.convert("RGB").resize(size).save(tmp_path / name)
+    shutil.copy(tmp_path / "dark.jpg", tmp_path / "photos")
     film(tmp_path / "dark.mp4")
     ran = 0
     for language, content in blocks(page):
@@ -52,7 +62,7 @@ def test_commands_and_examples_run(page, tmp_path):
             )
             assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
             ran += 1
-    assert ran or page.stem not in {"README", "add-a-target", "camera", "run-on-your-device", "train"}
+    assert ran or title(page) not in {"README", "add-a-target", "camera", "run-on-your-device", "train"}
 
 
 def film(path: Path):
