@@ -1,6 +1,6 @@
 """Small networks of the community's architectures with random weights, as their state dicts are published.
 
-The weights are random but tame: a residual network starts near the identity, any other near a grey picture,
+The weights are random but tame: a residual network starts near the identity, any other near a gray picture,
 so that outputs are pictures and a verdict means something.
 """
 

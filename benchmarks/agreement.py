@@ -4,7 +4,7 @@ and how large each artifact is.
     python benchmarks/agreement.py [--weights NAME] [-o FILE]
 
 One calibration, four artifacts at 600x400, run on the shipped photographs of the task: ONNX and TensorRT's
-ONNX by ONNX Runtime without optimisation, Core ML by the MIL interpreter with float16 as declared, OpenVINO
+ONNX by ONNX Runtime without optimization, Core ML by the MIL interpreter with float16 as declared, OpenVINO
 on its CPU. Core ML gives 8-bit images, the others float. Sizes are those of the native files, in bytes and as
 a share of float32's. Exits with 2 where a pair falls below its limit, or a size is over its own.
 """

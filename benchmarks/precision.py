@@ -1,4 +1,4 @@
-"""INT8 against FP32: the same student on one image, in turns in one process, back end by back end.
+"""INT8 against FP32: the same student on one image, in turns in one process, backend by backend.
 
     python benchmarks/precision.py [--weights NAME] [--threads N] [--rounds N] [-o FILE]
 

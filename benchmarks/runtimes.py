@@ -2,7 +2,7 @@
 
     python benchmarks/runtimes.py [--only python,cpp,web] [--rounds N] [--page FILE] [-o FILE]
 
-Runs the golden vectors (`runtimes/golden/`) through every runtime that runs here: the Python back ends, the
+Runs the golden vectors (`runtimes/golden/`) through every runtime that runs here: the Python backends, the
 C++ runner (cmake, ninja and the packages of its README) and the web package in headless Chromium (Node and
 npm). Writes the result and, between its markers, the table of `runtimes/README.md`. What needs another
 machine is listed as `not compiled here` or `not run on device`. Exits with 2 where a vector fails.

@@ -2,7 +2,7 @@
 
     python benchmarks/sizes.py [--weights NAME] [--frames N] [-o FILE]
 
-Resident memory is read every fifth of the way, in a process for each back end.
+Resident memory is read every fifth of the way, in a process for each backend.
 """
 
 import argparse

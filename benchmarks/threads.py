@@ -2,7 +2,7 @@
 
     python benchmarks/threads.py [--weights NAME] [--threads N] [--calls N] [--rounds N] [--size HxW]
 
-Each back end restores pictures of mixed sizes in `--threads` threads, `--calls` calls each, and every result
+Each backend restores pictures of mixed sizes in `--threads` threads, `--calls` calls each, and every result
 is compared with that of one thread alone. Then two threads that share a runtime take turns with one thread
 whose runtime has two: the ratio of their pictures a second, with a bootstrap interval over the rounds. Exits
 with 2 where a result differs.

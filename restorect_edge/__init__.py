@@ -6,7 +6,7 @@
     with restorect_edge.load(artifact.path) as restore:
         bright = restore("dark.jpg")
 
-Importing this package imports no back end.
+Importing this package imports no backend.
 """
 
 import importlib

@@ -2,7 +2,7 @@
 
     python -m restorect_edge.bench.cold '{"source": "out/lowlight-small-onnx-fp32-400x600", ...}'
 
-The back end's library is imported before the clock starts. Files may be in the system's cache.
+The backend's library is imported before the clock starts. Files may be in the system's cache.
 """
 
 import json

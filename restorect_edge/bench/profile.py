@@ -1,4 +1,4 @@
-"""Where a restored image's time goes: the back end's own profiler, mapped back to modules of the source."""
+"""Where a restored image's time goes: the backend's own profiler, mapped back to modules of the source."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ __all__ = ["BETWEEN", "NOT_MAPPED", "Profile", "profile"]
 NOT_MAPPED = "(not mapped)"
 """Operations whose module cannot be told."""
 BETWEEN = "(between operations)"
-"""What the back end spends outside of its operations: starting them, copies, the profiler itself."""
+"""What the backend spends outside of its operations: starting them, copies, the profiler itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Profile:
     operations: tuple[Timed, ...]
     """The slowest first."""
     total_ms: float
-    """In the back end, as the runtime's own stages have it: prior and model."""
+    """In the backend, as the runtime's own stages have it: prior and model."""
 
     @property
     def modules_ms(self) -> dict[str, float]:
@@ -96,16 +96,16 @@ def profile(
     tile: int | None = None,
     each_run: Callable[[], object] = lambda: None,
 ) -> Profile:
-    """Restore images with the back end's profiler on, and say what each operation and module took.
+    """Restore images with the backend's profiler on, and say what each operation and module took.
 
     `Profile.modules_ms` is what `Row.modules_ms` of a benchmark's record holds.
 
     Args:
         source: an artifact's folder, or weights by name or file, which PyTorch runs.
         images: (H, W, 3) uint8 RGB, all of one size; taken in turns.
-        runtime: the back end, one with a `Backend.profiler`; by default the artifact's own.
+        runtime: the backend, one with a `Backend.profiler`; by default the artifact's own.
         device: one of the runtime's devices.
-        threads: CPU threads; None leaves them to the back end.
+        threads: CPU threads; None leaves them to the backend.
         runs: how many images to restore with the profiler on.
         warm_up: how many before those.
         tile: as in `Runtime.__call__`.
@@ -113,7 +113,7 @@ def profile(
 
     Raises:
         UsageError: a runtime without a profiler, no image, or images of different sizes.
-        MissingDependencyError: the back end, or `onnx` to read its graph, is not installed.
+        MissingDependencyError: the backend, or `onnx` to read its graph, is not installed.
         IncompatibleError, BackendError: as `load` raises them.
     """
     _check(images, runs)

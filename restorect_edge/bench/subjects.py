@@ -56,7 +56,7 @@ class Opened(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate(ABC):
-    """Something to time, on one device of one back end; nothing is loaded yet."""
+    """Something to time, on one device of one backend; nothing is loaded yet."""
 
     source: str
     """As the user named it."""
@@ -212,7 +212,7 @@ def candidates(
     Args:
         sources: artifacts' folders, and weights by name or file.
         peers: other people's ``.onnx`` files.
-        runtime: the back end of artifacts and models, if not their own.
+        runtime: the backend of artifacts and models, if not their own.
         device: one of the runtime's devices; Core ML artifacts have one candidate per compute unit instead.
 
     Returns:

@@ -1,7 +1,7 @@
 """The frame of every command: how arguments are parsed, errors shown and exit codes chosen.
 
 Results go to standard output, messages to standard error. Exit codes: 0 ok, 1 usage, 2 quality gate,
-3 missing dependency, 4 incompatible artifact, 5 back-end failure (see `restorect_edge.errors`),
+3 missing dependency, 4 incompatible artifact, 5 backend failure (see `restorect_edge.errors`),
 130 interrupted, 141 the reader of standard output went away.
 """
 

@@ -83,7 +83,7 @@ class Comparison:
 
 
 def compare(before: Report, after: Report, *, threshold: float = THRESHOLD) -> Comparison:
-    """Compare rows of the same subject, back end, device, power mode and size.
+    """Compare rows of the same subject, backend, device, power mode and size.
 
     Args:
         before: of one session.

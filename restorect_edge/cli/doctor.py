@@ -26,7 +26,7 @@ The exit code is 0 whatever is found.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendReport:
-    """What was found of one back end."""
+    """What was found of one backend."""
 
     name: str
     available: bool
@@ -94,7 +94,7 @@ def system() -> dict[str, Any]:
 
 
 def examine_backend(name: str) -> BackendReport:
-    """Ask a back end for its devices; whatever goes wrong is what it needs."""
+    """Ask a backend for its devices; whatever goes wrong is what it needs."""
     devices: tuple[str, ...] = ()
     needs = ""
     try:
@@ -116,7 +116,7 @@ def examine_backend(name: str) -> BackendReport:
 
 
 def _version(name: str) -> str | None:
-    """Return the version of a back end's library if it has been imported."""
+    """Return the version of a backend's library if it has been imported."""
     loaded = (sys.modules.get(library) for library in RUNTIMES[name].import_names())
     versions = (getattr(module, "__version__", None) for module in loaded if module)
     return next((str(version).partition("-")[0] for version in versions if version), None)

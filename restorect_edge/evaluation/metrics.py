@@ -1,7 +1,7 @@
 """Image quality metrics with their protocol named (numpy only).
 
 Protocol ``standard``: RGB, full resolution, 8-bit images, no correction towards the target. The
-GT-mean variant rescales the output so that its mean grey equals the target's and is always reported
+GT-mean variant rescales the output so that its mean gray equals the target's and is always reported
 as its own column.
 """
 
@@ -62,7 +62,7 @@ def ssim(output: Image, target: Image, *, peak: float = 255.0) -> float:
 
 
 def gt_mean(output: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Scale `output` (H, W, 3) so that its mean grey equals that of `target`, clipped to 8 bits."""
+    """Scale `output` (H, W, 3) so that its mean gray equals that of `target`, clipped to 8 bits."""
     wanted, got = (float(np.mean(image @ GREY)) for image in (target, output))
     scaled = output * (wanted / max(got, 1e-6))
     levels: NDArray[np.uint8] = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
@@ -75,7 +75,7 @@ def blur(planes: NDArray[np.float64], taps: NDArray[np.float64], *, step: int = 
     Args:
         planes: (..., H, W).
         taps: (n,), mirror-symmetric.
-        step: elements between neighbours along the last axis: the channels, where they are interleaved.
+        step: elements between neighbors along the last axis: the channels, where they are interleaved.
 
     Returns:
         (..., H - n + 1, W - (n - 1) * step).

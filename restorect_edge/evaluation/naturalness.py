@@ -1,6 +1,6 @@
 """NIQE and BRISQUE: how far an image's local statistics are from those of natural photographs.
 
-Both describe mean-subtracted, contrast-normalised luminance at two scales by generalised Gaussians. The
+Both describe mean-subtracted, contrast-normalized luminance at two scales by generalised Gaussians. The
 models are those of the authors' releases (`models/LICENCE.txt`), and so are rounding, borders and halving.
 
     NIQE     Mittal, Soundararajan and Bovik, IEEE Signal Processing Letters 20(3), 2013
@@ -25,7 +25,7 @@ BLOCK = 96
 """Side of the blocks whose statistics NIQE compares, in pixels; an image needs two of them."""
 WINDOW = gaussian(7, 7 / 6)
 NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
-"""Shifts (down, right) to the neighbour that each coefficient is multiplied with."""
+"""Shifts (down, right) to the neighbor that each coefficient is multiplied with."""
 SHAPES = np.arange(0.2, 10.001, 0.001)
 """Shape parameters that a fit chooses from."""
 HALVING = np.array([-0.01171875, -0.03515625, 0.11328125, 0.43359375])

@@ -1,7 +1,7 @@
 """What is done to an output and its target before they are compared: the protocols, never mixed.
 
     standard   RGB, full resolution, 8-bit, no correction
-    gt-mean    the same, the output scaled to the target's mean grey
+    gt-mean    the same, the output scaled to the target's mean gray
     restorect  the choices of the evaluation script published with RestoRect
     sr         super-resolution: luma, a border of as many pixels as the network enlarges by
 
@@ -37,7 +37,7 @@ class Protocol:
     """Side of the square that both images are scaled to, bilinearly, without antialiasing, then truncated to
     8 bits; None keeps them."""
     gt_mean: bool = False
-    """Scale the output to the target's mean grey."""
+    """Scale the output to the target's mean gray."""
     correction: float = 0.0
     """How far mean and deviation of each channel of the output are moved towards the target's, 0 to 1."""
     channel: Literal["rgb", "y", "y-bgr"] = "rgb"
@@ -163,7 +163,7 @@ def corrected(output: Levels, target: Levels, strength: float) -> Levels:
 
 
 def _neighbours(length: int, side: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """Return the pixels to the left and right of each new pixel's centre and the weight of the right one."""
+    """Return the pixels to the left and right of each new pixel's center and the weight of the right one."""
     centre = np.clip((np.arange(side) + 0.5) * (length / side) - 0.5, 0, length - 1)
     low = np.floor(centre).astype(np.intp)
     return low, np.minimum(low + 1, length - 1), (centre - low).astype(np.float32)

@@ -1,4 +1,4 @@
-"""UCIQE and UIQM: colour, sharpness and contrast of underwater pictures, without a clean one.
+"""UCIQE and UIQM: color, sharpness and contrast of underwater pictures, without a clean one.
 
 Both were fitted to opinions on underwater photographs, reward saturation and contrast without end, and are
 published in many variants: compare values of one program only.
@@ -23,7 +23,7 @@ WHITE = np.array([0.95047, 1.0, 1.08883])
 
 
 def uciqe(image: NDArray[np.uint8]) -> float:
-    """Return the underwater colour image quality evaluation; higher is better.
+    """Return the underwater color image quality evaluation; higher is better.
 
     0.4680 σ_c + 0.2745 con_l + 0.2576 μ_s: deviation of chroma, 99th less 1st percentile of lightness, mean
     saturation C/√(C² + L²), with CIELAB lightness and chroma divided by 100 (Yang and Sowmya, IEEE

@@ -15,12 +15,12 @@ __all__ = ["Lifetime"]
 class Lifetime:
     """Counts the calls of a runtime, so that closing waits for them, and refuses those of a forked process.
 
-    Threads do not survive a fork, only the one that forks does: a back end's pool would wait for ever for
+    Threads do not survive a fork, only the one that forks does: a backend's pool would wait for ever for
     its workers.
 
     Args:
         what: the runtime, for messages.
-        resources: what the back end holds; a forked process keeps it for good, since destroying it would
+        resources: what the backend holds; a forked process keeps it for good, since destroying it would
             wait for those threads too.
     """
 

@@ -116,7 +116,7 @@ def _tables(matrix: str, range: str) -> tuple[NDArray[np.int32], ...]:
 
 @lru_cache
 def _forward(matrix: str, range: str) -> tuple[tuple[int, ...], ...]:
-    """Return the integers that multiply R, G and B for Y, Cb and Cr; grey gives no colour at all."""
+    """Return the integers that multiply R, G and B for Y, Cb and Cr; gray gives no color at all."""
     kr, kb = MATRICES[matrix]
     light, colour = _scales(range)
     luma = tuple(_fixed(k / light) for k in (kr, 1 - kr - kb, kb))

@@ -1,4 +1,4 @@
-"""MIL operations: arithmetic, activations, reductions, normalisation and matrix products.
+"""MIL operations: arithmetic, activations, reductions, normalization and matrix products.
 
 The formulas are those of the MIL operation set as Apple documents it, evaluated in float32; the
 interpreter rounds each result to the type that the program declares.
@@ -214,7 +214,7 @@ _reduction("reduce_log_sum", lambda x, axes, keep: x.sum(axes, keep).log())
 _reduction("reduce_log_sum_exp", lambda x, axes, keep: torch.logsumexp(x, axes, keep))
 
 
-# --- normalisation -------------------------------------------------------------------------------
+# --- normalization -------------------------------------------------------------------------------
 
 
 def _standardised(x: Tensor, axes: Ints, epsilon: float) -> Tensor:

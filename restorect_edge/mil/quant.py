@@ -1,4 +1,4 @@
-"""MIL operations on quantised values: activations (quantize, dequantize) and stored weights (constexpr)."""
+"""MIL operations on quantized values: activations (quantize, dequantize) and stored weights (constexpr)."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Blocks of the restoration transformer: normalisation, channel modulation, attention, feed-forward.
+"""Blocks of the restoration transformer: normalization, channel modulation, attention, feed-forward.
 
 Everything is NCHW and four-dimensional, written with operators that every export target has. Sources:
 transposed attention and the gated feed-forward of Restormer (arXiv 2111.09881), modulation by a latent
@@ -48,7 +48,7 @@ class SpatialChannelNorm(nn.Module):
         self.scale = nn.Parameter(torch.ones(1, channels, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise (N, C, H, W)."""
+        """Normalize (N, C, H, W)."""
         return standardise(x, (1, 2, 3)).clamp(-LIMIT, LIMIT) * self.scale
 
 
@@ -61,7 +61,7 @@ class QKNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise (N, heads, channels, pixels)."""
+        """Normalize (N, heads, channels, pixels)."""
         return standardise(x, (2,)) * self.weight + self.bias
 
 
@@ -81,7 +81,7 @@ class Modulation(nn.Module):
 class TransposedAttention(nn.Module):
     """Attention between channels: ``softmax(τ·q̂·k̂ᵀ)·v`` per head, then a 1×1 convolution.
 
-    q̂ and k̂ are layer-normalised over the head's channels and then of unit length over the pixels, so
+    q̂ and k̂ are layer-normalized over the head's channels and then of unit length over the pixels, so
     the map is (channels × channels) and the cost is linear in the pixels.
 
     Args:
@@ -186,7 +186,7 @@ class FeedForward(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Attention, then feed-forward, each normalised before and added to its input.
+    """Attention, then feed-forward, each normalized before and added to its input.
 
     Args:
         attention: `SelfAttention` or `RetinexAttention` of `channels`.
@@ -212,7 +212,7 @@ class TransformerBlock(nn.Module):
 
 
 def _mixed(cin: int, cout: int) -> nn.Sequential:
-    """A 1×1 convolution and a depthwise 3×3: mixes channels, then neighbours."""
+    """A 1×1 convolution and a depthwise 3×3: mixes channels, then neighbors."""
     return nn.Sequential(
         nn.Conv2d(cin, cout, 1, bias=False),
         nn.Conv2d(cout, cout, 3, padding=1, groups=cout, bias=False),

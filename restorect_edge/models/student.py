@@ -159,7 +159,7 @@ class Body(nn.Module):
 
     Every ReLU lies on a residual branch: in plain chains of convolution and ReLU most units died.
 
-    z sets a per-channel exposure and a colour matrix at the input, and the scale and bias of the
+    z sets a per-channel exposure and a color matrix at the input, and the scale and bias of the
     coarsest level; the U-shaped trunk in between is plain 3×3 convolutions and ReLU, and predicts a
     residual.
     """
@@ -188,9 +188,9 @@ class Body(nn.Module):
                 nn.init.zeros_(layer.bias)
 
     def exposed(self, image: Tensor, z: Tensor) -> Tensor:
-        """Apply the exposure and the colours that z asks for; the gain lies in [1/8, 64].
+        """Apply the exposure and the colors that z asks for; the gain lies in [1/8, 64].
 
-        The colours are a matrix near the identity and an offset: (N, 3, H, W) → the same.
+        The colors are a matrix near the identity and an offset: (N, 3, H, W) → the same.
         """
         gain = torch.exp(self.exposure(z).clamp(-2.08, 4.16))
         bright = exposure_curve(image, gain)
@@ -327,7 +327,7 @@ def build(preset: Literal["paper"], *, seed: int = 0) -> PaperStudent: ...
 @overload
 def build(preset: str, *, seed: int = 0) -> Student | PaperStudent: ...
 def build(preset: str, *, seed: int = 0) -> Student | PaperStudent:
-    """Build a preset with freshly initialised weights, the same for the same seed.
+    """Build a preset with freshly initialized weights, the same for the same seed.
 
     Raises:
         UsageError: there is no such preset.

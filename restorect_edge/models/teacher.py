@@ -221,7 +221,7 @@ class ImageEncoder(nn.Module):
     Args:
         config: gives the latent's and the encoder's size.
         images: how many RGB images are stacked in the channels: 1 (x) or 2 (x and y).
-        normalise: standardise the latent over its channels, as the student's conditions are.
+        normalize: standardise the latent over its channels, as the student's conditions are.
     """
 
     def __init__(self, config: TransformerConfig, *, images: int = 1, normalise: bool = True) -> None:

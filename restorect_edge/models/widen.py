@@ -28,7 +28,7 @@ def widened(narrow: Mapping[str, Tensor], wide: Mapping[str, Tensor]) -> dict[st
 
     Args:
         narrow: trained tensors by name.
-        wide: those of the wide network, freshly initialised, which must have the same layers (see `fits`).
+        wide: those of the wide network, freshly initialized, which must have the same layers (see `fits`).
     """
     return {name: _embedded(narrow[name], new, JOINED.get(name, 1)) for name, new in wide.items()}
 

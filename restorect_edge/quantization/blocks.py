@@ -1,4 +1,4 @@
-"""The blocks of a quantised body, and the body with some of them in float again."""
+"""The blocks of a quantized body, and the body with some of them in float again."""
 
 import copy
 from collections.abc import Collection, Iterator
@@ -17,7 +17,7 @@ PAIR = (Q.quantize_per_tensor.default, Q.dequantize_per_tensor.default)
 def block_names(body: fx.GraphModule) -> list[str]:
     """List the blocks in the order of the graph, by their convolution, such as ``encode1.0.first``.
 
-    A block is a quantised convolution with what follows it up to the next one: `up1` has the shuffle and
+    A block is a quantized convolution with what follows it up to the next one: `up1` has the shuffle and
     the sum with the skipped features.
     """
     return list(dict.fromkeys(_owners(body.graph).values()))
@@ -26,13 +26,13 @@ def block_names(body: fx.GraphModule) -> list[str]:
 def returned(
     body: fx.GraphModule, source: nn.Module, names: Collection[str]
 ) -> tuple[fx.GraphModule, list[str]]:
-    """Return a copy of a quantised body in which some blocks compute in float, and their operations' names.
+    """Return a copy of a quantized body in which some blocks compute in float, and their operations' names.
 
-    They read values that are not quantised and have the weights and biases of `source`. All other scales
+    They read values that are not quantized and have the weights and biases of `source`. All other scales
     stay as they are.
 
     Args:
-        body: the quantised graph.
+        body: the quantized graph.
         source: the float body that it was made from.
         names: of blocks.
 
@@ -56,12 +56,12 @@ def returned(
 
 
 def convolutions(graph: fx.Graph) -> list[fx.Node]:
-    """List the quantised convolutions, in order."""
+    """List the quantized convolutions, in order."""
     return [node for node in graph.nodes if is_convolution(node) and _is_quantised(node)]
 
 
 def _owners(graph: fx.Graph) -> dict[fx.Node, str]:
-    """Say of each operation that follows quantised convolutions whose block it is in: the last one's."""
+    """Say of each operation that follows quantized convolutions whose block it is in: the last one's."""
     order = {node: index for index, node in enumerate(convolutions(graph))}
     names = [module_path(node) for node in order]
     for node in graph.nodes:
@@ -94,7 +94,7 @@ def _take_float_constants(body: fx.GraphModule, convolution: fx.Node, source: nn
 
 
 def _value(source: nn.Module, name: str) -> Tensor:
-    """Return a float parameter as a quantised body has it: weights rounded to what float16 holds."""
+    """Return a float parameter as a quantized body has it: weights rounded to what float16 holds."""
     value = source.get_parameter(name).detach().clone()
     return value.half().float() if name.endswith(".weight") else value
 

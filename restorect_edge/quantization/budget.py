@@ -1,10 +1,10 @@
 """INT8 within its budgets: measure the cost, and return the worst blocks to float until it fits.
 
-The cost is measured on literal execution of the quantised graph: PSNR of the float32 student's 8-bit output
-against the clean image, less that of the quantised student's, mean over the validation images.
+The cost is measured on literal execution of the quantized graph: PSNR of the float32 student's 8-bit output
+against the clean image, less that of the quantized student's, mean over the validation images.
 
 Blocks are ranked by what is left of the cost when one alone is returned to float. That is what a return
-buys, with the noise of all the others in place; quantising one alone would miss what it hides or adds to.
+buys, with the noise of all the others in place; quantizing one alone would miss what it hides or adds to.
 """
 
 import sys
@@ -48,18 +48,18 @@ Levels = NDArray[np.uint8]
 class _Sample:
     image: Tensor
     z: Tensor
-    """Of the quantised student's prior."""
+    """Of the quantized student's prior."""
     clean: Levels
     psnr: float
     """Of the float32 student's output, in dB."""
 
 
 class Meter:
-    """Measures what quantised forms of a student's body lose.
+    """Measures what quantized forms of a student's body lose.
 
     Args:
         student: the float32 student that they stand for.
-        prior: that of the quantised student, the same for all forms.
+        prior: that of the quantized student, the same for all forms.
         validation: the pairs to measure on.
     """
 
@@ -70,7 +70,7 @@ class Meter:
             self.samples = [_sample(student, prior, degraded, clean) for degraded, clean in pairs]
 
     def drop(self, body: nn.Module) -> float:
-        """Return the mean loss of PSNR in dB; negative where the quantised form is nearer to the clean."""
+        """Return the mean loss of PSNR in dB; negative where the quantized form is nearer to the clean."""
         with one_thread(), torch.inference_mode():
             losses = [s.psnr - _psnr(body(s.image, s.z), s.clean) for s in self.samples]
         return round(float(np.mean(losses)), DIGITS)
@@ -127,7 +127,7 @@ def rank(network: QuantizedStudent, student: Student, meter: Meter) -> list[Bloc
 
     Args:
         network: with every block in int8.
-        student: what it was quantised from.
+        student: what it was quantized from.
         meter: what measures.
     """
     names = block_names(network.body)
@@ -150,7 +150,7 @@ def bring_within(
 
     Args:
         network: with every block in int8.
-        student: what it was quantised from.
+        student: what it was quantized from.
         meter: what measures, against the student that INT8 stands for.
         max_psnr_drop: the budget in dB.
         progress: is given a line when blocks must be ranked.
@@ -193,8 +193,8 @@ def keep_flat(
     """Return blocks to float until flat frames shift by no more than they may.
 
     Args:
-        network: a quantised form.
-        student: what it was quantised from.
+        network: a quantized form.
+        student: what it was quantized from.
         meter: what measures, against the student that INT8 stands for.
         max_shift: in levels of 255.
         progress: is given a line when blocks must be ranked.

@@ -20,7 +20,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """A quantised student and how it came about."""
+    """A quantized student and how it came about."""
 
     network: QuantizedStudent
     plan: QuantPlan
@@ -40,7 +40,7 @@ def calibrate(
     weights_sha256: str | None,
     progress: Progress = lambda message: None,
 ) -> Calibrated:
-    """Quantise a student on photographs, within its budget.
+    """Quantize a student on photographs, within its budget.
 
     Deterministic: the same student, photographs, pairs and seed give the same network, plan and recipe. With
     fine-tuning they depend on the machine, by the number of steps that fit in the minutes.

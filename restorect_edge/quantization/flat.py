@@ -18,7 +18,7 @@ from restorect_edge.quantization.qdq import QMAX, Q, merge_equal, representable
 __all__ = ["MAX_SHIFT", "FlatMeter", "cover", "flat_frames"]
 
 MAX_SHIFT = 1.75
-"""Most levels of 255 by which a channel's mean may shift: 2 are promised of all greys, and some are tried."""
+"""Most levels of 255 by which a channel's mean may shift: 2 are promised of all grays, and some are tried."""
 GREYS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 160, 192, 224, 240, 248, 255)
 """Close together where the student's exposure is steep. Saturated colors are left out: ranges that hold them
 are so wide that photographs lose 20 dB of fidelity with some weights."""
@@ -40,7 +40,7 @@ def _one_by_one() -> Iterator[Tensor]:
 
 
 def cover(body: fx.GraphModule, student: Student) -> None:
-    """Widen the ranges of a quantised body so that they hold the float activations of flat frames.
+    """Widen the ranges of a quantized body so that they hold the float activations of flat frames.
 
     Args:
         body: a graph of `restorect_edge.quantization.qdq.clean`; changed in place.
@@ -58,7 +58,7 @@ def cover(body: fx.GraphModule, student: Student) -> None:
 
 
 class _Ranges(fx.Interpreter):
-    """Runs a quantised body in float and notes the greatest magnitude that each quantiser is given."""
+    """Runs a quantized body in float and notes the greatest magnitude that each quantizer is given."""
 
     def __init__(self, body: fx.GraphModule) -> None:
         super().__init__(body)
@@ -74,11 +74,11 @@ class _Ranges(fx.Interpreter):
 
 
 class FlatMeter:
-    """Measures by how much quantised forms of a student's body shift flat frames.
+    """Measures by how much quantized forms of a student's body shift flat frames.
 
     Args:
         student: the float32 student that they stand for.
-        prior: that of the quantised student, the same for all forms.
+        prior: that of the quantized student, the same for all forms.
     """
 
     def __init__(self, student: Student, prior: nn.Module) -> None:
@@ -104,6 +104,6 @@ class FlatMeter:
 
 
 def _sample(student: Student, prior: nn.Module, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return a frame, z of the quantised prior, and the mean of each channel of the float output."""
+    """Return a frame, z of the quantized prior, and the mean of each channel of the float output."""
     seen = student.thumbnail(image)
     return image, prior(seen), student.body(image, student.prior(seen)).mean((2, 3))

@@ -1,4 +1,4 @@
-"""What a quantisation is asked for, as data (no `torch` needed)."""
+"""What a quantization is asked for, as data (no `torch` needed)."""
 
 import math
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Calibration:
     validation: Validation | None = None
     """None where there is none: then the drop cannot be measured."""
     qat: float | None = None
-    """Minutes of quantisation-aware fine-tuning; None for none."""
+    """Minutes of quantization-aware fine-tuning; None for none."""
     cpu: str = "portable"
     """One of `CPUS`."""
 

@@ -1,4 +1,4 @@
-"""A quantised student from its plan and its weights: what was exported, without calibrating again."""
+"""A quantized student from its plan and its weights: what was exported, without calibrating again."""
 
 import copy
 from collections import defaultdict
@@ -24,7 +24,7 @@ COVERED = (1.0, 0.5)
 
 
 def rebuild(student: Student, plan: QuantPlan) -> QuantizedStudent:
-    """Return the quantised student that a plan describes, equal bit for bit to the one it was read off.
+    """Return the quantized student that a plan describes, equal bit for bit to the one it was read off.
 
     Needs no NNCF and no photographs.
 

@@ -35,7 +35,7 @@ class Training:
     task: str = "lowlight"
     """What is being restored; chooses the degradation where clean photographs are the data."""
     iterations: int = 16_000
-    """Optimiser steps of the whole run; the learning rate is fitted to them."""
+    """Optimizer steps of the whole run; the learning rate is fitted to them."""
     batch: int = 8
     """Samples per step, in each process."""
     patch: int = 128
@@ -76,7 +76,7 @@ class Training:
     structural: float = 0.1
     """Weight of 1 − SSIM."""
     hvi: float = 0.0
-    """Weight of the colour loss in polarised HVI."""
+    """Weight of the color loss in polarised HVI."""
     retinex: float = 0.2
     """Weight of the Retinex decomposition's losses."""
     diffusion: float = 0.0

@@ -170,7 +170,7 @@ class StudentStage(Stage):
         return retinex + image
 
     def _exposure_loss(self, view: Tensor, clean_view: Tensor, latents: Latents) -> Parts:
-        """Judge exposure and colours alone, on the whole image at once: the rest is up to the body."""
+        """Judge exposure and colors alone, on the whole image at once: the rest is up to the body."""
         if not self.config.exposure or not isinstance(self.network, Student):
             return {}
         exposed = self.network.body.exposed(view, torch.cat(latents, 1))

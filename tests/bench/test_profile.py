@@ -1,4 +1,4 @@
-"""Profiles by the real back ends: all of the time is accounted for, under names of the source."""
+"""Profiles by the real backends: all of the time is accounted for, under names of the source."""
 
 import pytest
 from hypothesis import given

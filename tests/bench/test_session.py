@@ -1,4 +1,4 @@
-"""Sessions on real back ends, in seconds: turns, failures that cost no other its row, and interruptions."""
+"""Sessions on real backends, in seconds: turns, failures that cost no other its row, and interruptions."""
 
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -19,7 +19,7 @@ SETUP = Setup(protocol=PROTOCOL, extras=False)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fails(ArtifactCandidate):
-    """An artifact whose back end gives up after some images."""
+    """An artifact whose backend gives up after some images."""
 
     after: int
 

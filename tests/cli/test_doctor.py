@@ -15,7 +15,7 @@ from restorect_edge.utils import cpu as _cpu
 
 @pytest.fixture
 def pretend(monkeypatch):
-    """`pretend(devices)` makes every back end answer so; an exception is raised."""
+    """`pretend(devices)` makes every backend answer so; an exception is raised."""
 
     def install(answer):
         class Backend:

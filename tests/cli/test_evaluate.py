@@ -1,4 +1,4 @@
-"""The evaluate command: the numbers, and that every back end gives the same ones."""
+"""The evaluate command: the numbers, and that every backend gives the same ones."""
 
 import csv
 import json

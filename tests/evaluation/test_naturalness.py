@@ -1,4 +1,4 @@
-"""NIQE and BRISQUE against a slow direct computation, and against published behaviour."""
+"""NIQE and BRISQUE against a slow direct computation, and against published behavior."""
 
 import math
 

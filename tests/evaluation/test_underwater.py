@@ -76,7 +76,7 @@ def test_uiqm_agrees_with_the_slow_formula(picture):
 
 
 def test_a_grey_ramp_has_contrast_only():
-    """Without colour, UCIQE is 0.2745 times the range of lightness."""
+    """Without color, UCIQE is 0.2745 times the range of lightness."""
     ramp = np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, axis=-1)
     assert uciqe(ramp) == pytest.approx(slow_uciqe(ramp), abs=1e-4)
     assert uciqe(ramp) == pytest.approx(0.2745 * 0.985, abs=0.01)

@@ -17,7 +17,7 @@ def enlarging(path, height="h", width="w", *, grid=1):
     """Write a model that makes a picture twice as large: a convolution and DepthToSpace, in [0, 1]."""
     random = np.random.default_rng(3)
     weight = random.normal(0, 0.05, (12, 3, 3, 3)).astype(np.float32)
-    weight[np.arange(12), np.arange(12) // 4, 1, 1] += 0.8  # near to nearest-neighbour
+    weight[np.arange(12), np.arange(12) // 4, 1, 1] += 0.8  # near to nearest-neighbor
     nodes = [
         helper.make_node("Conv", ["pixels", "weight"], ["features"], pads=[1, 1, 1, 1]),
         helper.make_node("DepthToSpace", ["features"], ["large"], blocksize=2, mode="CRD"),

@@ -17,7 +17,7 @@ TARGETS = ["onnx", "openvino", "tensorrt", "coreml"]
 
 
 class Upscaler(nn.Module):
-    """Doubles the sides: three convolutions and a pixel shuffle, on top of nearest-neighbour."""
+    """Doubles the sides: three convolutions and a pixel shuffle, on top of nearest-neighbor."""
 
     def __init__(self) -> None:
         super().__init__()

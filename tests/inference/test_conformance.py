@@ -1,4 +1,4 @@
-"""What every back end must do alike, for each pair of back end and target in the table of runtimes."""
+"""What every backend must do alike, for each pair of backend and target in the table of runtimes."""
 
 import multiprocessing
 import os
@@ -56,7 +56,7 @@ def in_a_fork(work):
 
 
 def lacking(name: str) -> str | None:
-    """Say why this platform cannot have a back end; None for one that it must have."""
+    """Say why this platform cannot have a backend; None for one that it must have."""
     if name == "coreml" and sys.platform != "darwin":
         return "Core ML predicts on macOS only"
     if name == "tensorrt":
@@ -72,7 +72,7 @@ HERE = [pair for pair in PAIRS if pair[0] not in ABSENT]
 
 
 class Case:
-    """A back end with something that it runs."""
+    """A backend with something that it runs."""
 
     def __init__(self, name, artifact):
         self.name, self.artifact = name, artifact

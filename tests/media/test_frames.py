@@ -43,7 +43,7 @@ def ideal(y, cb, cr, matrix, levels):
 
 
 def ideal_yuv(rgb, matrix, levels):
-    """Y, Cb and Cr of one colour before rounding."""
+    """Y, Cb and Cr of one color before rounding."""
     kr, kb = map(Fraction, WEIGHTS[matrix])
     red, green, blue = (Fraction(int(value), 255) for value in rgb)
     light = kr * red + (1 - kr - kb) * green + kb * blue

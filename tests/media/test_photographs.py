@@ -428,7 +428,7 @@ def test_heic_keeps_depth_and_metadata(tmp_path, exif, profile, depth):
 
 
 def write_dng(path):
-    """The least that LibRaw develops: a Bayer mosaic of 16 bits with a colour matrix."""
+    """The least that LibRaw develops: a Bayer mosaic of 16 bits with a color matrix."""
     tifffile = pytest.importorskip("tifffile")
     pytest.importorskip("rawpy")
     mosaic = np.full((64, 96), 9000, np.uint16)

@@ -1,4 +1,4 @@
-"""Video files through the run command: frames, times, colours, audio, rotation, interruption and errors."""
+"""Video files through the run command: frames, times, colors, audio, rotation, interruption and errors."""
 
 import re
 import struct

@@ -1,4 +1,4 @@
-"""Arithmetic, activations, reductions, normalisation and products against formulas in numpy.
+"""Arithmetic, activations, reductions, normalization and products against formulas in numpy.
 
 Operations of one kind share a saved program with one output each; every output is its own test.
 """

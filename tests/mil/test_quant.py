@@ -1,4 +1,4 @@
-"""Quantised activations and stored weights against their formulas, value by value."""
+"""Quantized activations and stored weights against their formulas, value by value."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ SCALES = np.array([0.5, 0.25, 2.0], np.float32)
 
 
 def levels(evaluate, x, **arguments):
-    """Quantise and hand the levels out as int32."""
+    """Quantize and hand the levels out as int32."""
     return evaluate(lambda x: mb.cast(x=mb.quantize(input=x, **arguments), dtype="int32"), x)
 
 

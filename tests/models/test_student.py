@@ -18,7 +18,7 @@ def edge_student(preset: str) -> Student:
 
 
 def lively(student: Student) -> Student:
-    """Give z a say: freshly initialised, exposure and modulation are almost neutral."""
+    """Give z a say: freshly initialized, exposure and modulation are almost neutral."""
     for layer in (student.body.exposure, student.body.colour, student.body.modulation):
         nn.init.normal_(layer.weight, std=0.3)
     return student

@@ -232,7 +232,7 @@ def test_the_gradient_reaches_every_weight() -> None:
 def test_the_paper_size_has_the_published_parameter_count() -> None:
     # The public training log of stage 1 counts 25,890,683: U-Net, both encoders on image pairs and a
     # decomposition head for training (three 3×3 of 64 → 64 and one of 64 → 4, with bias), at that
-    # time with a bias in every normalisation and without QK norm.
+    # time with a bias in every normalization and without QK norm.
     config = TransformerConfig()
     with torch.device("meta"):
         parts = [

@@ -1,4 +1,4 @@
-"""A small quantised student, made once a session."""
+"""A small quantized student, made once a session."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The INT8 form of a student: what is quantised, what is not, and that it is what every target can take."""
+"""The INT8 form of a student: what is quantized, what is not, and that it is what every target can take."""
 
 import importlib.util
 import logging

@@ -1,4 +1,4 @@
-"""Rebuilding: the plan and the weights give the quantised student again, bit for bit, or an error."""
+"""Rebuilding: the plan and the weights give the quantized student again, bit for bit, or an error."""
 
 import json
 from dataclasses import replace

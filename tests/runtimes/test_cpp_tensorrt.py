@@ -1,4 +1,4 @@
-"""The TensorRT back end in C++, which cannot be compiled here: it parses, and what it shares with Python is
+"""The TensorRT backend in C++, which cannot be compiled here: it parses, and what it shares with Python is
 equal. What needs no TensorRT, the record of an engine, is tested in runtimes/cpp/tests."""
 
 import re
@@ -29,7 +29,7 @@ def faults(source: bytes) -> list[str]:
 
 
 def functions(path: Path) -> set[str]:
-    """Declarations of the interface that a back end has, without its own namespace."""
+    """Declarations of the interface that a backend has, without its own namespace."""
     text = path.read_text(encoding="utf-8").rpartition("}  // namespace\n\n")[2]
     return set(re.findall(r"^\w[\w:<>& *]+?[ &*](\w+)\(", text, re.MULTILINE))
 

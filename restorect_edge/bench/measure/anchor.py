@@ -1,6 +1,6 @@
 """A fixed workload that takes turns with what is measured: where it is slower too, the machine is.
 
-It is numpy's, not a back end's, so that an upgrade of a back end cannot slow it down with the artifact. It
+It is numpy's, not a backend's, so that an upgrade of a backend cannot slow it down with the artifact. It
 uses as many threads as the artifact may, so that work beside it disturbs both.
 """
 
@@ -33,7 +33,7 @@ def describe(threads: int | None) -> str:
 def anchor(threads: int | None = None) -> Iterator[Anchor]:
     """Yield the workload as a call; `threads` None takes one per core.
 
-    The work is cut into pieces which the threads take one after the other, as back ends do.
+    The work is cut into pieces which the threads take one after the other, as backends do.
     """
     generator = np.random.default_rng(0)
     left, right = (generator.standard_normal((STACK, SIDE, SIDE), np.float32) for _ in range(2))

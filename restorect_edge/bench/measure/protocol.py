@@ -42,7 +42,7 @@ PROTOCOL = Protocol(
     confidence=0.95,
     resamples=2000,
 )
-"""The defaults. The pause lets the threads of the run before stop spinning, where a back end's do."""
+"""The defaults. The pause lets the threads of the run before stop spinning, where a backend's do."""
 QUICK = replace(PROTOCOL, duration_s=0.2, least_runs=10, least_warm_up_s=0.0, warm_up_cap_s=0.2, pause_s=0.0)
 """A rehearsal in seconds: too few runs for a measurement."""
 FREE_SHAPES = ((400, 600), (720, 1280))

@@ -85,7 +85,7 @@ class Protocol:
     """How it was measured."""
 
     threads: int | None
-    """CPU threads; None leaves them to the back end."""
+    """CPU threads; None leaves them to the backend."""
     duration_s: float
     """Least time that the timed runs of a row take together."""
     least_runs: int
@@ -122,7 +122,7 @@ class Cold:
     """What happens once, apart from the rest."""
 
     load_ms: float
-    """Opening the artifact and making it ready, compilation included where the back end does it then."""
+    """Opening the artifact and making it ready, compilation included where the backend does it then."""
     build_ms: float | None = None
     """Of the engine, where that is a step of its own."""
     first_ms: float | None = None
@@ -184,7 +184,7 @@ class Row:
     cold: Cold | None = None
     warm_up: WarmUp | None = None
     model_ms: tuple[float, ...] = ()
-    """The back end's share of each run, all samples, in order."""
+    """The backend's share of each run, all samples, in order."""
     total_ms: tuple[float, ...] = ()
     """8-bit image in, 8-bit image out: all samples, in order."""
     anchor_ms: tuple[float, ...] = ()

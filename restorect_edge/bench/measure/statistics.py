@@ -1,4 +1,4 @@
-"""Numbers that describe measured times, with intervals that hold although neighbours resemble each other.
+"""Numbers that describe measured times, with intervals that hold although neighbors resemble each other.
 
 Nothing but the standard library and numpy: the Jetson kit carries this very file.
 """

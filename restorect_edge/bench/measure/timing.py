@@ -68,7 +68,7 @@ def interleaved(
     Args:
         calls: what to time, by name.
         rounds: how many samples to take of each.
-        warm_up: rounds before these that do not count: they pay for memory and for the back end's choices.
+        warm_up: rounds before these that do not count: they pay for memory and for the backend's choices.
         pause_s: seconds of rest before each call.
         each_round: is called after each round, warm-up too, such as a progress bar's ``update``.
     """

@@ -19,7 +19,7 @@ LAYERS = frozenset(
 PASSED = frozenset(
     {"Convert", "Multiply", "Subtract", "Reshape", "Transpose", "Unsqueeze", "Squeeze", "DequantizeLinear"}
 )
-"""Between a quantised tensor and the layer that it feeds."""
+"""Between a quantized tensor and the layer that it feeds."""
 
 Shape = tuple[int, int]
 
@@ -82,7 +82,7 @@ def _macs(op: Any, taken: int, given: int) -> int:
 
 
 def _width(value: Any) -> int:
-    """Return the bytes per element of the tensor as a back end holds it: 1 behind a quantiser."""
+    """Return the bytes per element of the tensor as a backend holds it: 1 behind a quantizer."""
     node = value.get_node()
     for _ in range(8):
         kind = node.get_type_name()
@@ -104,7 +104,7 @@ def _is_constant(value: Any) -> bool:
 
 
 def _closed(shape: Any, image: Shape | None) -> list[int]:
-    """Close open sides: one image, its colours, its height and width, whichever layout."""
+    """Close open sides: one image, its colors, its height and width, whichever layout."""
     sides = [s.get_length() if s.is_static else -1 for s in shape]
     if len(sides) != 4:
         return [1 if s < 0 else s for s in sides]

@@ -12,7 +12,7 @@ LETTER = 6.6
 LEAST = 1.0
 """Narrowest box that is drawn."""
 SERIES = 6
-"""Colours of the page's palette that boxes take turns with."""
+"""Colors of the page's palette that boxes take turns with."""
 
 
 @dataclass(slots=True)

@@ -249,7 +249,7 @@ def _colour(series: str, colours: Colours) -> str:
 
 
 def _mark(series: str, colours: Colours) -> str:
-    """Return a marker that tells series of the same colour apart."""
+    """Return a marker that tells series of the same color apart."""
     turns, place = divmod(colours[series], len(SERIES))
     return MARKS[(place + turns) % len(MARKS)]
 

@@ -1,6 +1,6 @@
-"""matplotlib's figures as SVG elements, whose colours are variables of the page, light or dark.
+"""matplotlib's figures as SVG elements, whose colors are variables of the page, light or dark.
 
-They are laid out with stand-in colours, which are replaced in matplotlib's output.
+They are laid out with stand-in colors, which are replaced in matplotlib's output.
 """
 
 import importlib.util
@@ -82,7 +82,7 @@ def svg(name: str, draw: Callable[[Any], None], height: float, label: str) -> st
 
 
 def _inlined(svg: str, name: str, label: str) -> str:
-    """Make matplotlib's file an element of a page: its colours, its typeface, no identifier twice."""
+    """Make matplotlib's file an element of a page: its colors, its typeface, no identifier twice."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     used = set(re.findall(r"#([\w.]+)[\")]", svg))

@@ -32,7 +32,7 @@ class Shown:
         report: the report that it is of.
         row: as it is recorded.
         total: of the end-to-end times; None where there are none.
-        model: of the back end's share; None where there is none.
+        model: of the backend's share; None where there is none.
         series: names the subject, runtime and conditions, whatever the shape.
     """
 
@@ -50,7 +50,7 @@ class Shown:
 
     @property
     def computing_ms(self) -> float | None:
-        """Median time in the back end, that of a split artifact's prior with it; None without times."""
+        """Median time in the backend, that of a split artifact's prior with it; None without times."""
         if self.model is None:
             return self.total.p50.value if self.total else None
         return self.model.p50.value + self.row.stages_ms.get("prior", 0.0)

@@ -141,7 +141,7 @@ def opened(
 
 @contextmanager
 def _runtime(source: str, runtime: str | None, device: str) -> Iterator[Runtime]:
-    """Load an artifact or weights; weights for another back end than torch are exported for it first."""
+    """Load an artifact or weights; weights for another backend than torch are exported for it first."""
     if runtime is not None and runtime not in RUNTIMES:
         raise unknown_name("runtime", runtime, RUNTIMES)
     if Path(source).is_dir() or runtime in (None, "torch"):

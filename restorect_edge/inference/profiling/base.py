@@ -33,7 +33,7 @@ class Profiler(ABC):
 
 
 def timed(executed: Sequence[Operation], source: Source, ms: Mapping[str, float]) -> Iterator[Timed]:
-    """Yield what took time, with its module: by its names, else by its neighbours in the executed graph."""
+    """Yield what took time, with its module: by its names, else by its neighbors in the executed graph."""
     known = {op.name: module for op in executed if (module := source.module(op)) is not None}
     modules = place(executed, known).modules
     kinds = {op.name: op.kind for op in executed}

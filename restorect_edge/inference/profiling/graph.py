@@ -1,8 +1,8 @@
 """Which module of the source each operation of a graph belongs to, from names of weights and the wiring.
 
-Exporters keep the names of weights and drop the modules that operations came from, back ends fuse and rename
+Exporters keep the names of weights and drop the modules that operations came from, backends fuse and rename
 operations. So an operation that reads a module's weights is of that module; one without weights is of the
-innermost module that holds all its nearest neighbours with weights; and the sum that closes a residual block,
+innermost module that holds all its nearest neighbors with weights; and the sum that closes a residual block,
 whose one input the block reads as well, is of the block.
 """
 
@@ -15,7 +15,7 @@ __all__ = ["LAYOUT", "Operation", "Placement", "Source", "common", "module_of_we
 LAYOUT = ("Reorder", "ReorderInput", "ReorderOutput")
 """Kinds of operations that only change how a tensor lies in memory."""
 RENAMED = re.compile(r"(_nchwc|_token_\d+|/duplicated|_token|/WithoutBiases|_quant)+$")
-"""What back ends append to a name when they make an operation anew."""
+"""What backends append to a name when they make an operation anew."""
 WEIGHT = re.compile(r"\.(weight|bias)(?=\.|_|$)")
 CONVOLUTION = re.compile(r"conv", re.IGNORECASE)
 
@@ -35,7 +35,7 @@ class Operation:
     weights: tuple[str, ...] = ()
     """Names of the constants it takes."""
     sources: tuple[str, ...] = ()
-    """Operations that it was made of, where the back end tells."""
+    """Operations that it was made of, where the backend tells."""
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An artifact's own graph, to look up the names that a back end reports."""
+    """An artifact's own graph, to look up the names that a backend reports."""
 
     placement: Placement
     owners: Mapping[str, str]
@@ -89,7 +89,7 @@ def module_of_weight(name: str, role: str, planned: Mapping[str, str]) -> str | 
     Args:
         name: of the constant, such as ``body.encode1.0.first.weight`` or ``encode1_0_first_weight``.
         role: of the graph; in those of a split artifact names begin below ``prior`` or ``body``.
-        planned: names of quantised weights by the same with underscores, which is what their graphs have.
+        planned: names of quantized weights by the same with underscores, which is what their graphs have.
     """
     whole = name if role == "whole" else f"{role}.{name}"
     planned_name = planned.get(whole.replace(".", "_"))

@@ -29,7 +29,7 @@ def source_of(operations: Sequence[Operation], role: str, planned: Mapping[str, 
 
 
 def planned_names(folder: Path) -> dict[str, str]:
-    """Return names of the weights and biases that an artifact's quantisation plan lists, by the same with
+    """Return names of the weights and biases that an artifact's quantization plan lists, by the same with
     underscores for points; nothing without a plan."""
     path = folder / PLAN
     if not path.is_file():

@@ -89,7 +89,7 @@ def calibration_images(
 
     Raises:
         UsageError: no such source, no images in it, `num` under 1, or images that cannot be used: unreadable,
-            not RGB, a side under 64 pixels, or a set in which everything is of one colour.
+            not RGB, a side under 64 pixels, or a set in which everything is of one color.
         IncompatibleError: a manifest that is damaged, or whose files are missing or were edited.
     """
     if num < 1:

@@ -119,11 +119,11 @@ def measure(
     """Run both networks on photographs and compare every module with weights, and every step of the flows.
 
     The body gets z of the float prior, so that its drift is its own; the last row is the whole network with z
-    of the quantised prior.
+    of the quantized prior.
 
     Args:
         student: fused, in evaluation mode.
-        quantised: made from it by `quantize_student` or `rebuild`.
+        quantized: made from it by `quantize_student` or `rebuild`.
         photographs: (H, W, 3) uint8 RGB, read one at a time.
 
     Returns:
@@ -215,7 +215,7 @@ def _output_hook(states: list[Tensor]) -> Any:
     return lambda module, inputs, output: states.append(output)
 
 
-# body: one walk through the quantised graph computes both networks side by side
+# body: one walk through the quantized graph computes both networks side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,16 +225,16 @@ class _Lanes:
     wanted: Any
     """In the float network."""
     got: Any
-    """In the quantised network."""
+    """In the quantized network."""
     alone: Any
     """What a module that is fed by the float network takes: `wanted`, rounded where it is rounded for it."""
 
 
 class PairedBody(fx.Interpreter):
-    """Runs a quantised body and its float form together, so that outputs are compared as they appear.
+    """Runs a quantized body and its float form together, so that outputs are compared as they appear.
 
     Args:
-        quantised: the body's graph.
+        quantized: the body's graph.
         source: the float body.
         meters: where each convolution's outputs are added.
     """

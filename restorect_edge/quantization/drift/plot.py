@@ -16,7 +16,7 @@ __all__ = ["plot", "require_matplotlib"]
 LIMIT = 80.0
 """SNR in dB beyond which a mark stays at the right edge."""
 SCALE = (10.0, 60.0)
-"""SNR in dB of the ends of the colour scale, from dark red to dark green."""
+"""SNR in dB of the ends of the color scale, from dark red to dark green."""
 COLOURS = ("#8c2d19", "#c96a2c", "#d9b44a", "#7fa86b", "#2f6f5e")
 INK, LINE = "#2b2b2b", "#e6e6e6"
 TITLES = {

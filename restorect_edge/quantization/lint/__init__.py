@@ -1,1 +1,1 @@
-"""Rules that a quantised graph must keep."""
+"""Rules that a quantized graph must keep."""

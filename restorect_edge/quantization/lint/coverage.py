@@ -14,15 +14,15 @@ __all__ = ["coverage_findings"]
 
 CONVOLUTIONS = ("Conv", "ConvTranspose")
 PASSED = MOVES_ONLY | {"Clip", "LeakyRelu", "PRelu", "Relu"}
-"""What may stand between a convolution and an add, or an add and the next quantiser."""
+"""What may stand between a convolution and an add, or an add and the next quantizer."""
 
 
 def coverage_findings(view: View, excluded: Iterable[str]) -> Iterator[Finding]:
-    """Yield convolutions and residual adds that a quantised graph leaves in float, each an error.
+    """Yield convolutions and residual adds that a quantized graph leaves in float, each an error.
 
     Args:
-        view: the graph; one that quantises no activation is not a quantised graph, and has no findings.
-        excluded: names of the source's modules that stay float on purpose, as in a quantisation plan.
+        view: the graph; one that quantizes no activation is not a quantized graph, and has no findings.
+        excluded: names of the source's modules that stay float on purpose, as in a quantization plan.
     """
     if any(is_op(node, "QuantizeLinear") for node in view.graph.node):
         allowed = tuple(_flat(name) for name in excluded)

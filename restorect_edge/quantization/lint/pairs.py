@@ -1,7 +1,7 @@
-"""Rules for each quantiser and dequantiser: scale, zero point, type, granularity, axis, and its other half.
+"""Rules for each quantizer and dequantiser: scale, zero point, type, granularity, axis, and its other half.
 
 TensorRT takes several of these faults without a word or with a warning and computes something else than
-ONNX defines: uint8 is read as int8, and a quantiser without a zero point (uint8 by definition) too.
+ONNX defines: uint8 is read as int8, and a quantizer without a zero point (uint8 by definition) too.
 """
 
 from collections.abc import Iterator

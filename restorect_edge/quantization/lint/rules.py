@@ -1,8 +1,8 @@
-"""Lint of a quantised ONNX graph: what back ends refuse, take wrongly without a word, or do not run in int8.
+"""Lint of a quantized ONNX graph: what backends refuse, take wrongly without a word, or do not run in int8.
 
 The rules are those of the strictest targets: symmetric int8, one scale per activation
-tensor, weights scaled along their output channels, quantisers and dequantisers in pairs. Sources: the
-documentation of explicit quantisation of TensorRT 10 and 11, and the QDQ form of ONNX Runtime.
+tensor, weights scaled along their output channels, quantizers and dequantisers in pairs. Sources: the
+documentation of explicit quantization of TensorRT 10 and 11, and the QDQ form of ONNX Runtime.
 """
 
 import json
@@ -31,7 +31,7 @@ RULES = {
 
 
 def lint(model: Path | Any, *, excluded: Iterable[str] = ()) -> list[Finding]:
-    """Check the quantisation of an ONNX graph, with int8 also written as uint8 with a zero point of 128.
+    """Check the quantization of an ONNX graph, with int8 also written as uint8 with a zero point of 128.
 
     Args:
         model: a file, or an `onnx.ModelProto` with its weights.
@@ -46,7 +46,7 @@ def lint(model: Path | Any, *, excluded: Iterable[str] = ()) -> list[Finding]:
 
 
 def quantization_findings(view: View, *, excluded: Iterable[str], unsigned: bool) -> list[Finding]:
-    """Return what is wrong with the quantisers of a graph; `unsigned` allows uint8 around 128."""
+    """Return what is wrong with the quantizers of a graph; `unsigned` allows uint8 around 128."""
     return [*pair_findings(view, unsigned=unsigned), *coverage_findings(view, tuple(excluded))]
 
 

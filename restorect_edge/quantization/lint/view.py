@@ -27,7 +27,7 @@ class Finding:
     message: str
     """What is wrong."""
     mend: str
-    """How to mend it."""
+    """How to fix it."""
 
     def __str__(self) -> str:
         return f"{self.node}: {self.message}; {self.mend}"

@@ -1,1 +1,1 @@
-"""Quantisation-aware fine-tuning."""
+"""Quantization-aware fine-tuning."""

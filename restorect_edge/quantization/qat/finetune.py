@@ -1,6 +1,6 @@
-"""Quantisation-aware fine-tuning: the float student teaches its own INT8 form.
+"""Quantization-aware fine-tuning: the float student teaches its own INT8 form.
 
-The calibrated graph is trained with its pairs replaced by fake quantisation, whose gradient is that of the
+The calibrated graph is trained with its pairs replaced by fake quantization, whose gradient is that of the
 identity inside the range (straight-through estimator, arXiv 1308.3432; integer networks, arXiv 1712.05877).
 """
 
@@ -39,7 +39,7 @@ Levels = NDArray[np.uint8]
 class _Photograph:
     image: Tensor
     z: Tensor
-    """Of the quantised prior, for the one that learns."""
+    """Of the quantized prior, for the one that learns."""
     z_float: Tensor
 
 
@@ -52,7 +52,7 @@ def finetune(
     steps: int | None = None,
     saturation_safe: bool = False,
 ) -> tuple[Student, int]:
-    """Train the weights and biases of the body's quantised convolutions to give the float student's output.
+    """Train the weights and biases of the body's quantized convolutions to give the float student's output.
 
     Scales of activations stay as calibrated; those of weights follow the weights. The prior, and what of
     the body is float, stay as they are. L1 loss on random crops. The same number of steps gives the same
@@ -67,7 +67,7 @@ def finetune(
         saturation_safe: as for `quantize_student`.
 
     Returns:
-        The tuned copy, in float, to be quantised as any; and the number of steps.
+        The tuned copy, in float, to be quantized as any; and the number of steps.
 
     Raises:
         MissingDependencyError, UsageError, BackendError: as `quantize_student`; or the loss is not finite.

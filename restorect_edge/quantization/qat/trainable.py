@@ -1,4 +1,4 @@
-"""The quantised body with fake quantisation, to be trained, and its parameters back in a student."""
+"""The quantized body with fake quantization, to be trained, and its parameters back in a student."""
 
 import copy
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ __all__ = ["trainable", "written_back"]
 
 
 def trainable(network: QuantizedStudent, student: Student) -> fx.GraphModule:
-    """Return the quantised graph on float parameters, with gradients.
+    """Return the quantized graph on float parameters, with gradients.
 
     Args:
         network: with every block in int8.
-        student: what it was quantised from; left as it is.
+        student: what it was quantized from; left as it is.
     """
     body = copy.deepcopy(network.body)
     graph = body.graph

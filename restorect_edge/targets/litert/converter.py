@@ -5,7 +5,7 @@ half; a phone's CPU unpacks them, its GPU computes with them.
 
 `int8` is the graph that all targets share, with one difference: LiteRT's integer kernels need a scale for
 the output of each layer too, where the graph has scales for what goes into convolutions. The converter takes
-it from the quantiser that comes next, so the last bits differ; verification says by how much.
+it from the quantizer that comes next, so the last bits differ; verification says by how much.
 """
 
 import io
@@ -52,7 +52,7 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
             content = library.convert(named, sample_kwargs=feeds, quant_config=config).model_content()
             if options.precision == "fp16":
                 content = _with_half_weights(content)
-        except Exception as error:  # torch, MLIR and the quantiser share no narrower base
+        except Exception as error:  # torch, MLIR and the quantizer share no narrower base
             told = reason(error)
             raise BackendError(f"litert-torch cannot convert the {graph.role} graph: {told}") from error
         path.write_bytes(_described(content, dict(options.metadata)))
@@ -88,7 +88,7 @@ def _example(graph: Graph) -> list[Tensor]:
 
 
 def _quantise_when_called(network: Any) -> None:
-    """Let weights be float and quantised by the graph, which litert-torch folds; it refuses stored int8.
+    """Let weights be float and quantized by the graph, which litert-torch folds; it refuses stored int8.
 
     A level times its scale, over the scale, is that level again.
     """
@@ -108,7 +108,7 @@ def _quantise_when_called(network: Any) -> None:
 
 
 def _static() -> Any:
-    """Return what asks litert-torch for integer kernels; the quantiser in it is not used."""
+    """Return what asks litert-torch for integer kernels; the quantizer in it is not used."""
     from litert_torch.quantize import pt2e_quantizer, quant_config
 
     scheme = pt2e_quantizer.get_symmetric_quantization_config()

@@ -1,4 +1,4 @@
-"""ONNX in float16: all of it for back ends whose precision is in the graph, or stored weights alone."""
+"""ONNX in float16: all of it for backends whose precision is in the graph, or stored weights alone."""
 
 import warnings
 from typing import Any
@@ -40,7 +40,7 @@ def _size_arithmetic(model: Any) -> list[str]:
 
 
 def _fold_round_trips(model: Any) -> None:
-    """Hand float32 on between float32 neighbours, which the converter joins by a cast to float16 and back."""
+    """Hand float32 on between float32 neighbors, which the converter joins by a cast to float16 and back."""
     casts = {node.output[0]: node for node in model.graph.node if node.op_type == "Cast"}
     direct = {}
     for output, node in casts.items():

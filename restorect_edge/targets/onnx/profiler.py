@@ -22,7 +22,7 @@ KERNEL = "_kernel_time"
 
 
 class ProfiledONNXRuntime(ONNXRuntime, Profiler):
-    """ONNX Runtime with its profiling on: a trace and the optimised graph per session."""
+    """ONNX Runtime with its profiling on: a trace and the optimized graph per session."""
 
     def __init__(self, manifest: Any, root: Path, **options: Any) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="restorect-profile-")

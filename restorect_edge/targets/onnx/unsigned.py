@@ -2,8 +2,8 @@
 
 x86 multiplies unsigned bytes by signed ones. ONNX Runtime therefore makes int8 activations unsigned itself,
 but leaves out a tensor that two operations read, so that convolutions beside a residual sum stay in float. A
-Relu between a convolution and its quantiser hinders it too. Both are mended here, with equal results: the
-grid of values is the same, and Relu commutes with quantisation, so that it can clip bytes instead.
+Relu between a convolution and its quantizer hinders it too. Both are fixed here, with equal results: the
+grid of values is the same, and Relu commutes with quantization, so that it can clip bytes instead.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ NAME = "unsigned_zero_point"
 def to_unsigned(model: Any) -> None:
     """Make every int8 activation of an `onnx.ModelProto` uint8, in place; weights stay int8.
 
-    Only for quantisers whose zero point is 0, as calibration makes them; a model without any is left alone.
+    Only for quantizers whose zero point is 0, as calibration makes them; a model without any is left alone.
     """
     view = View.of(model.graph)
     quantisers = [node for node in model.graph.node if is_op(node, "QuantizeLinear")]
@@ -41,7 +41,7 @@ def to_unsigned(model: Any) -> None:
 
 
 def _clipping_bytes(view: View) -> Iterator[Any]:
-    """Yield the nodes of the graph with each Relu behind the quantiser that alone reads it."""
+    """Yield the nodes of the graph with each Relu behind the quantizer that alone reads it."""
     moved = {n.output[0]: n for n in view.graph.node if is_op(n, "Relu") and _feeds_a_quantiser(view, n)}
     for node in view.graph.node:
         relu = moved.get(node.input[0]) if is_op(node, "QuantizeLinear") else None

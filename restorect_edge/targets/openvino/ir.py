@@ -56,7 +56,7 @@ def store_half(model: Any) -> None:
     """Store float32 constants as float16, with a conversion each, where that gives equal results.
 
     These are what float16 holds exactly, or does but for one factor, as the weights of an area average.
-    `openvino.save_model` has an option for it, which leaves quantised models as they are.
+    `openvino.save_model` has an option for it, which leaves quantized models as they are.
     """
     for node in _constants(model):
         value = node.data

@@ -81,7 +81,7 @@ class BuildOptions:
 
 
 class Built(NamedTuple):
-    """A serialised engine and how it came about."""
+    """A serialized engine and how it came about."""
 
     plan: bytes
     layers: int

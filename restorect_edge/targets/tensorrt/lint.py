@@ -1,4 +1,4 @@
-"""Lint for TensorRT: quantisation, and what its parser refuses or what costs its kernels.
+"""Lint for TensorRT: quantization, and what its parser refuses or what costs its kernels.
 
 From the operator list of TensorRT's ONNX parser and its documentation, versions 10 and 11.
 """
@@ -41,7 +41,7 @@ UNSUPPORTED = {
         "replace the layer that made it",
     ),
 }
-"""Operators without an implementation in TensorRT, with the mend."""
+"""Operators without an implementation in TensorRT, with the fix."""
 
 _SUPPORTED = """
 Abs Add And ArgMax ArgMin AveragePool BatchNormalization Cast Ceil Clip Concat Constant
@@ -86,7 +86,7 @@ def lint(model: Path | Any, *, excluded: Iterable[str] = (), profile: bool = Fal
     Args:
         model: a file, or an `onnx.ModelProto` with its weights.
         excluded: names of modules that stay float on purpose, such as `excluded_modules` returns.
-        profile: whether the engine is built with an optimisation profile, so that height and width of
+        profile: whether the engine is built with an optimization profile, so that height and width of
             (N, C, H, W) inputs may be free.
 
     Returns:

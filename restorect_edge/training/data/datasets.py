@@ -1,4 +1,4 @@
-"""The 15 datasets of RestoRect by their published folder layouts: recognising and listing them.
+"""The 15 datasets of RestoRect by their published folder layouts: recognizing and listing them.
 
 The layouts are those that the configurations of RestoRect (arXiv 2509.23480) and of the datasets' own
 projects read. `find_layout` knows a dataset's root by what it holds; `find_split` also a folder inside it.

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 __all__ = ["AnisotropicDiffusion"]
 
 RATE = 0.25
-"""Step size: the largest for which a pixel stays within the range of itself and its four neighbours."""
+"""Step size: the largest for which a pixel stays within the range of itself and its four neighbors."""
 
 
 class AnisotropicDiffusion(nn.Module):
-    """A: explicit steps of u ← u + RATE·Σ c(∂)·∂ over the four neighbours, c(∂) = exp(−(∂/s)²).
+    """A: explicit steps of u ← u + RATE·Σ c(∂)·∂ over the four neighbors, c(∂) = exp(−(∂/s)²).
 
     Perona and Malik (IEEE TPAMI 1990), each channel on its own, with a learned edge scale s as in
     RestoRect (arXiv 2509.23480). Differences well below s are spread, those well above stay. No flux
@@ -43,7 +43,7 @@ class AnisotropicDiffusion(nn.Module):
 
 
 def _inflow(scaled: Tensor, axis: int) -> Tensor:
-    """Return what each pixel gains from its two neighbours along `axis`, in units of s."""
+    """Return what each pixel gains from its two neighbors along `axis`, in units of s."""
     gradient = torch.diff(scaled, dim=axis)
     flux = torch.exp(-gradient * gradient) * gradient
     return torch.diff(F.pad(flux, (1, 1) if axis == 3 else (0, 0, 1, 1)), dim=axis)

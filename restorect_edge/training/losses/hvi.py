@@ -1,4 +1,4 @@
-"""Polarised HVI colour map: hue as a point on a circle, so red has no seam and black no colour.
+"""Polarised HVI color map: hue as a point on a circle, so red has no seam and black no color.
 
 The HVI space of CIDNet (arXiv 2502.20272) as RestoRect (arXiv 2509.23480) uses it in a loss. RestoRect's
 published code divides a hue in [0, 1] by 3, which leaves 60° of the circle; here it is all of it.
@@ -23,10 +23,10 @@ class PolarisedHVI(nn.Module):
     """RGB → (C_k·S·cos 2πH, C_k·S·sin 2πH, I_max), with C_k = (sin(π·I_max/2) + ε)^(1/k).
 
     I_max = max(R, G, B), S = (I_max − I_min)/(I_max + ε) and H is the hexagonal hue of HSV. The map is
-    continuous everywhere and its gradient finite everywhere: at grey, at black and where channels tie.
+    continuous everywhere and its gradient finite everywhere: at gray, at black and where channels tie.
 
     k is learned and k > 1. Without that bound a loss on the map falls as k → 0, where C_k vanishes and
-    colour with it; at k = 1 colour weighs as much as in HSV's cone, above it dark colour weighs more.
+    color with it; at k = 1 color weighs as much as in HSV's cone, above it dark color weighs more.
 
     Args:
         k: where k begins; 5 in CIDNet.

@@ -1,6 +1,6 @@
 """Losses of the training core. Images are (N, C, H, W) in [0, 1]; each returns a scalar tensor.
 
-The colour loss is in `restorect_edge.training.losses.hvi`, the feature loss in
+The color loss is in `restorect_edge.training.losses.hvi`, the feature loss in
 `restorect_edge.training.losses.flex`.
 """
 
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 DARKEST = 1 / 255
-"""Mean grey below which `gt_mean` no longer raises the scale: a black output has no scale."""
+"""Mean gray below which `gt_mean` no longer raises the scale: a black output has no scale."""
 
 
 def velocity_matching(flow: LatentFlow, z: Tensor, t: Tensor, condition: Tensor) -> Tensor:
@@ -87,10 +87,10 @@ def structural(output: Tensor, target: Tensor, window: int = 7, stride: int = 3)
 def gt_mean(output: Tensor, target: Tensor) -> Tensor:
     """Mean |λ·output − target|, λ = E[grey(target)] / E[grey(output)] of each image; RGB.
 
-    The aligned term of the GT-mean loss (ICCV 2025, arXiv 2507.20148), grey weighted as in
+    The aligned term of the GT-mean loss (ICCV 2025, arXiv 2507.20148), gray weighted as in
     `restorect_edge.evaluation.metrics.gt_mean`, but not clipped to 8 bits: a clipped pixel has no gradient.
     The gradient goes through λ too. So scaling an output changes nothing and the gradient is orthogonal to
-    it: brightness is left to `pixel`, and this term sees structure and colour alone.
+    it: brightness is left to `pixel`, and this term sees structure and color alone.
     """
     return F.l1_loss(_matched(output, target), target)
 
@@ -106,7 +106,7 @@ def gt_mean_psnr(output: Tensor, target: Tensor) -> Tensor:
 
 
 def _matched(output: Tensor, target: Tensor) -> Tensor:
-    """Scale each output to the mean grey of its target."""
+    """Scale each output to the mean gray of its target."""
     return output * (_mean_grey(target) / _mean_grey(output).clamp_min(DARKEST))
 
 

@@ -23,7 +23,7 @@ WORDS: dict[int, str] = {
 
 
 class Interrupted(BaseException):
-    """Someone asked the run to stop. Not an `Exception`: what mends a failed row must let it pass."""
+    """Someone asked the run to stop. Not an `Exception`: what fixes a failed row must let it pass."""
 
 
 class Stop:

@@ -1,4 +1,4 @@
-"""Percentiles and intervals, also of samples that resemble their neighbours."""
+"""Percentiles and intervals, also of samples that resemble their neighbors."""
 
 import numpy as np
 import pytest

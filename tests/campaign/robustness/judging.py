@@ -1,4 +1,4 @@
-"""What counts as a failure of a command or a call, and how failures of one kind are recognised."""
+"""What counts as a failure of a command or a call, and how failures of one kind are recognized."""
 
 import os
 import re

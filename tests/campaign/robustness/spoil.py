@@ -58,7 +58,7 @@ def _sign(folder: Path) -> None:
 
 
 def _file(rng: random.Random, folder: Path) -> Path:
-    """Return a file of the artifact, more often one that a back end reads."""
+    """Return a file of the artifact, more often one that a backend reads."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json")
     native = [path for path in files if path.parent.name != "golden" and path.name != "report.json"]
     return rng.choice(native if native and rng.random() < 0.8 else files)

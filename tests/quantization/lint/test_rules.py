@@ -42,7 +42,7 @@ def quantised(
     weight_scale=None,
     bias=False,
 ):
-    """A convolution with quantised image and weight, faultless unless told otherwise."""
+    """A convolution with quantized image and weight, faultless unless told otherwise."""
     if weight_scale is None:
         weight_scale = np.full(4, 0.01, np.float32)
     pair = ["scale"] + (["zero_point"] if zero_point is not None else [])
@@ -114,7 +114,7 @@ def convolution(source, result, weight="weight"):
 
 
 def residual(first, second):
-    """Convolutions a and b of one quantised image, their results' pairs pa and pb, an add of two of these."""
+    """Convolutions a and b of one quantized image, their results' pairs pa and pb, an add of two of these."""
     nodes = [
         *pair("image", "x"),
         *convolution("x", "a"),

@@ -1,4 +1,4 @@
-"""Quantisation-aware fine-tuning: what is trained, that it learns, and that the same steps give the same."""
+"""Quantization-aware fine-tuning: what is trained, that it learns, and that the same steps give the same."""
 
 import copy
 

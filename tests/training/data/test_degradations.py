@@ -107,7 +107,7 @@ def test_exposure_scales_linear_light():
 
 
 def noise_of(camera: Camera, level: float) -> np.ndarray:
-    """Return the stored noise in linear light of a flat grey."""
+    """Return the stored noise in linear light of a flat gray."""
     stored = camera.expose(np.full((3, 256, 256), level, np.float32), generator())
     return linearise(stored) - np.float32(level)
 

@@ -1,4 +1,4 @@
-"""Polarised HVI: known colours, no seam at red, gradients where HSV has none."""
+"""Polarised HVI: known colors, no seam at red, gradients where HSV has none."""
 
 import colorsys
 import itertools
@@ -22,7 +22,7 @@ def colours(*rgb):
 
 @torch.no_grad()
 def mapped(*rgb, k=5.0):
-    """The map of each colour, rows (N, 3)."""
+    """The map of each color, rows (N, 3)."""
     return PolarisedHVI(k=k).double()(colours(*rgb))[0, :, 0].T.numpy()
 
 

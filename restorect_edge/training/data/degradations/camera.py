@@ -30,7 +30,7 @@ class Camera:
     row: Range = (0.0, 0.12)
     """Standard deviation of an offset that a row shares, as a share of the read noise."""
     grain: Range = (0.0, 0.6)
-    """How much of its neighbours' noise a pixel takes: demosaicing and noise reduction leave coarse grain."""
+    """How much of its neighbors' noise a pixel takes: demosaicing and noise reduction leave coarse grain."""
     shared: Range = (0.0, 0.45)
     """Correlation of the noise between channels, likewise from demosaicing."""
     red_gain: Range = (1.3, 2.4)
@@ -83,7 +83,7 @@ class Camera:
             plane += rows
 
     def _noise(self, shape: tuple[int, ...], rng: np.random.Generator) -> Planes:
-        """Draw unit normal noise (3, H, W), correlated between neighbours and between channels."""
+        """Draw unit normal noise (3, H, W), correlated between neighbors and between channels."""
         grain, shared = np.float32(draw(rng, self.grain)), np.float32(draw(rng, self.shared))
         height, width = shape[1:]
         noise = np.empty(shape, np.float32)
@@ -102,7 +102,7 @@ class Camera:
 
     @staticmethod
     def _convert(planes: Planes, gains: NDArray[np.float64], bits: int) -> NDArray[np.uint8]:
-        """Quantise, balance and encode: a table of every code of the converter for each channel."""
+        """Quantize, balance and encode: a table of every code of the converter for each channel."""
         top = 2**bits - 1
         light = np.minimum(np.outer(gains, np.arange(top + 1) / top), 1.0)
         table = np.rint(srgb(light) * 255).astype(np.uint8)

@@ -44,7 +44,7 @@ class Fundus:
     falloff: Range = (0.0, 1.6)
     """How much darker a frame's half side away from there, as an exponent of e."""
     offset: Range = (0.0, 0.7)
-    """Distance of that place from the centre, in half sides."""
+    """Distance of that place from the center, in half sides."""
     unevenness: Range = (0.0, 0.5)
     """Span of a further smooth random illumination, as an exponent of e."""
     defocus: Range = (0.0, 0.008)

@@ -71,7 +71,7 @@ class Underwater:
     spread: Range = (0.0, 1.0)
     """Standard deviation of the forward scatter in pixels."""
     balance: Range = (0.0, 0.3)
-    """How much of the cast the camera takes away: 1 makes the mean grey."""
+    """How much of the cast the camera takes away: 1 makes the mean gray."""
     exposure: Range = (0.75, 1.25)
     """Mean luminance, as a share of the clean picture's, log-uniform."""
     camera: Camera = DIVER
