@@ -1,5 +1,5 @@
 """The artifact: a directory with the native files, a manifest that describes and hashes them, and
-golden images. No back end is imported here."""
+golden images. No backend is imported here."""
 
 import hashlib
 import json
@@ -59,7 +59,7 @@ class Manifest:
     prior: PriorSpec | None = None
     steps: int | None = None
     input: Mapping[str, Any] = field(default_factory=dict)
-    """Type, layout, colour order and range of the native graph's image input and output."""
+    """Type, layout, color order and range of the native graph's image input and output."""
     weights: Mapping[str, Any] = field(default_factory=dict)
     """Name, sha256 and licence of the weights; empty for a network of one's own."""
     tools: Mapping[str, str] = field(default_factory=dict)

@@ -7,7 +7,7 @@
     ├── IncompatibleError       4       an artifact, file or size that this code cannot take
     └── BackendError            5       a converter or runtime failed, or a device is absent
 
-A message says what was wrong, what was got, what is allowed and how to mend it.
+A message says what was wrong, what was got, what is allowed and how to fix it.
 """
 
 import difflib
@@ -64,7 +64,7 @@ class IncompatibleError(RestorectError):
 
 
 class BackendError(RestorectError):
-    """A back end failed, or the device asked for is not there."""
+    """A backend failed, or the device asked for is not there."""
 
     exit_code = 5
 

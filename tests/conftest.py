@@ -100,13 +100,13 @@ def artifact_litert(artifact_of):
 
 @pytest.fixture(scope="session")
 def artifact_split(exported):
-    """ONNX, float32, prior and body with free sides."""
+    """ONNX, float32, prior and body of dynamic shape."""
     return exported("split", target="onnx", form="split", dynamic=True)
 
 
 @pytest.fixture(scope="session")
 def artifact_openvino_split(exported):
-    """OpenVINO, float32, prior and body with free sides."""
+    """OpenVINO, float32, prior and body of dynamic shape."""
     return exported("openvino-split", target="openvino", form="split", dynamic=True)
 
 

@@ -1,4 +1,4 @@
-"""The base install: numpy, Pillow and tqdm, no back end. What must work there works, and no back end drags
+"""The base install: numpy, Pillow and tqdm, no backend. What must work there works, and no backend drags
 another one in."""
 
 import json
@@ -224,7 +224,7 @@ LOADED = "print(sorted({name.partition('.')[0] for name in sys.modules} & set(sy
 
 
 def back_ends_after(code: str) -> set[str]:
-    """Run `code` in a fresh process of this environment and return the back ends that it imported."""
+    """Run `code` in a fresh process of this environment and return the backends that it imported."""
     result = run(sys.executable, "-c", f"import sys\n{code}\n{LOADED}", " ".join(BACK_ENDS))
     assert result.returncode == 0, result.stderr
     return set(eval(result.stdout.splitlines()[-1]))

@@ -26,7 +26,7 @@ from restorect_edge.weights import card, locate
 
 __all__ = ["Candidate", "Opened", "candidates"]
 
-"""Heights and widths that what has free sides is measured at, unless others are asked for."""
+"""Heights and widths that what is of dynamic shape is measured at, unless others are asked for."""
 
 Shape = tuple[int, int]
 

@@ -51,7 +51,7 @@ class Report:
 
     name: str
     how: str
-    """Where the quantised network came from, in words."""
+    """Where the quantized network came from, in words."""
     photographs: CalibrationSet
     rows: "tuple[ModuleDrift, ...]"
 

@@ -80,7 +80,7 @@ def export(
         max_psnr_drop: for INT8, the most dB it may cost against clean images; by default 0.10.
         validation: for INT8, a folder of pairs that this is measured on; by default the photographs that
             are shipped for the task.
-        qat: for INT8, minutes of quantisation-aware fine-tuning before calibration.
+        qat: for INT8, minutes of quantization-aware fine-tuning before calibration.
         cpu: for INT8, ``portable`` (default), which is exact on every x86 CPU, or ``vnni``, which has a bit
             more of each weight and is exact where the CPU has VNNI.
         output_dir: where the artifact's directory is made.

@@ -19,7 +19,7 @@ class ModelNetwork(nn.Module):
 
     Args:
         path: of the model.
-        spec: what it takes and gives; None to find it by running the model.
+        spec: what it has as inputs and outputs; None to find it by running the model.
 
     Raises:
         IncompatibleError, BackendError: it cannot be run as an image → image network.

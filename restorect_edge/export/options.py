@@ -79,5 +79,5 @@ class ExportRequest:
 
     @property
     def calibrates(self) -> bool:
-        """Whether the network is quantised on photographs."""
+        """Whether the network is quantized on photographs."""
         return self.precision in ("int8", AUTO)

@@ -32,7 +32,7 @@ Feeds = dict[str, NDArray[np.float32]]
 Look = Callable[[NDArray[Any], Size], Light]
 
 LARGEST_WINDOW = 2 << 20
-"""Pixels that a network with free sides and local context is given at a time, unless the caller says."""
+"""Pixels that a network of dynamic shape and local context is given at a time, unless the caller says."""
 
 
 class Runtime(ABC):
@@ -41,20 +41,20 @@ class Runtime(ABC):
     Use it as a context manager, or `close` it.
 
     Any number of threads may call one runtime at once: each gets the result of its own image, equal to
-    the bit to what one thread alone gets. Calls run side by side as far as the back end and the CPU allow,
+    the bit to what one thread alone gets. Calls run side by side as far as the backend and the CPU allow,
     and otherwise wait for each other. `close` waits for the calls that run. A process that is forked after
     loading is refused with a `BackendError`; it loads the artifact again.
 
     Args:
-        manifest: what the network takes and gives.
+        manifest: what the network has as inputs and outputs.
         root: the artifact's directory.
         device: one of `devices()`, or ``auto`` for the first of them.
-        threads: CPU threads of one call; None leaves it to the back end.
+        threads: CPU threads of one call; None leaves it to the backend.
     """
 
     name: ClassVar[str]
     fuses: ClassVar[bool] = False
-    """Whether it makes 8-bit arithmetic for the CPU of a quantised graph, which saturates without VNNI."""
+    """Whether it makes 8-bit arithmetic for the CPU of a quantized graph, which saturates without VNNI."""
 
     def __init__(
         self, manifest: Manifest, root: Path, *, device: str = "auto", threads: int | None = None
@@ -97,7 +97,7 @@ class Runtime(ABC):
         """Return the devices present here, the preferred one first.
 
         Raises:
-            MissingDependencyError: the back end's library is not installed.
+            MissingDependencyError: the backend's library is not installed.
             BackendError: it cannot run on this system.
         """
 
@@ -158,7 +158,7 @@ class Runtime(ABC):
         Raises:
             UsageError: not such an image, or a tile that does not fit.
             IncompatibleError: the artifact's fixed sides cannot take an image of this size.
-            BackendError: the back end failed, the runtime is closed, or this process was forked since.
+            BackendError: the backend failed, the runtime is closed, or this process was forked since.
         """
         return self._call(image, tile, self._look)
 
@@ -356,7 +356,7 @@ class Runtime(ABC):
         self._lifetime.close(self._release)
 
     def _release(self) -> None:
-        """Let go of all that the back end holds; no call runs any more."""
+        """Let go of all that the backend holds; no call runs any more."""
         self._sessions.clear()
         self._buffers.clear()
 

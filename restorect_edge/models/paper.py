@@ -42,7 +42,7 @@ class PaperStudent(nn.Module):
     """Image (N, 3, H, W) in [0, 1] → restored image of the same size; H and W multiples of 8.
 
     The decomposition and the encoders see the image at its full resolution. **Not tileable**: the
-    latents, the normalisations and the attention maps are statistics of the whole image, so a tile
+    latents, the normalizations and the attention maps are statistics of the whole image, so a tile
     restored alone differs from the same place in the whole result; the cost grows with the pixels
     (about 175 GMACs at 256×256). The result is clamped to [0, 1] in evaluation mode only.
     """

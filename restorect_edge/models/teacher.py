@@ -90,7 +90,7 @@ class TransformerUNet(nn.Module):
     (un)shuffle between levels; skips joined by concatenation, reduced by a 1×1 convolution but for full
     resolution, which keeps both halves; refinement blocks of self-attention modulated by z_img.
 
-    The normalisations and the attention maps use the whole image, so the result of a tile differs from
+    The normalizations and the attention maps use the whole image, so the result of a tile differs from
     the same place in the whole image.
     """
 

@@ -1,4 +1,4 @@
-"""The plan of a quantised student: every scale and every exclusion, as JSON for people and programs."""
+"""The plan of a quantized student: every scale and every exclusion, as JSON for people and programs."""
 
 import importlib.metadata
 import json
@@ -56,7 +56,7 @@ class QuantizedTensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuantPlan:
-    """How a student was quantised, and from what."""
+    """How a student was quantized, and from what."""
 
     tensors: tuple[QuantizedTensor, ...]
     """In the order of the graph."""
@@ -89,7 +89,7 @@ class QuantPlan:
         source: str,
         seed: int,
     ) -> "QuantPlan":
-        """Read the plan off a quantised student.
+        """Read the plan off a quantized student.
 
         Args:
             network: what `quantize_student` returned.
@@ -157,7 +157,7 @@ class QuantPlan:
 
 
 def tensors_of(network: QuantizedStudent) -> tuple[QuantizedTensor, ...]:
-    """List everything that a quantised student holds or passes on as int8, in the order of the graph."""
+    """List everything that a quantized student holds or passes on as int8, in the order of the graph."""
     return (*_prior(network), *_body(network))
 
 
@@ -201,7 +201,7 @@ def _body(network: QuantizedStudent) -> Iterator[QuantizedTensor]:
 
 
 def _readers(quantise: fx.Node) -> list[fx.Node]:
-    """List what reads a quantised value, in the order of the graph."""
+    """List what reads a quantized value, in the order of the graph."""
     return sorted(reader for dequantise in quantise.users for reader in dequantise.users)
 
 
@@ -230,7 +230,7 @@ def source_name(node: fx.Node) -> str:
 
 
 def _origin(node: fx.Node) -> str:
-    """Name what a value comes from, looking through quantisers."""
+    """Name what a value comes from, looking through quantizers."""
     if node.target in (Q.quantize_per_tensor.default, Q.dequantize_per_tensor.default):
         return _origin(node.all_input_nodes[0])
     return node.name if node.op == "placeholder" else module_path(node) or _operation(node)

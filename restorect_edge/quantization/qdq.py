@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 Q = torch.ops.quantized_decomposed
-"""PyTorch's quantise and dequantise operations, which all converters know."""
+"""PyTorch's quantize and dequantize operations, which all converters know."""
 QMIN, QMAX = -128, 127
 WEIGHT_MAX = 127
 SMALLEST_SCALE = 2.0**-14
@@ -69,7 +69,7 @@ def store_weights(module: nn.Module, *, pointwise: bool = False) -> None:
 
     1×1 weights are small, and OpenVINO would not unpack them ahead: it runs such a convolution with a
     computed weight, and 2026.4 then adds the result into the constant that the flow starts from, so that
-    every call but the first is wrong. With `pointwise` they are replaced as well, for other back ends;
+    every call but the first is wrong. With `pointwise` they are replaced as well, for other backends;
     without, they are rounded to what float16 holds, so that they can be stored so.
     """
     for parent in list(module.modules()):
@@ -89,7 +89,7 @@ def clean(module: fx.GraphModule, source: nn.Module) -> fx.GraphModule:
             that weights and scales alone say what they are.
 
     Raises:
-        BackendError: NNCF quantised something in another way.
+        BackendError: NNCF quantized something in another way.
     """
     for node in list(module.graph.nodes):
         if node.target is Q.quantize_per_tensor.default:
@@ -134,7 +134,7 @@ def _make_signed(quantise: fx.Node) -> None:
 
 
 def _fold_weight(module: fx.GraphModule, quantise: fx.Node, source: nn.Module) -> None:
-    """Store a weight as int8 instead of quantising it at every call."""
+    """Store a weight as int8 instead of quantizing it at every call."""
     arguments: Any = quantise.args
     weight, scale, zero_point, axis, low, high, dtype = arguments
     scales, zeros = (_constant(module, node) for node in (scale, zero_point))
@@ -171,7 +171,7 @@ def _constant(module: fx.GraphModule, node: Any) -> Tensor:
 
 
 def merge_equal(graph: fx.Graph) -> None:
-    """Let equal quantisers of one value be one, and equal dequantisers of that."""
+    """Let equal quantizers of one value be one, and equal dequantizers of that."""
     seen: dict[Any, fx.Node] = {}
     for node in list(graph.nodes):
         if node.target in (Q.quantize_per_tensor.default, Q.dequantize_per_tensor.default):

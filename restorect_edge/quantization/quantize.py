@@ -1,6 +1,6 @@
 """INT8 form of a student by one NNCF calibration of its body's `torch.export` graph.
 
-The result computes with explicit quantise/dequantise pairs: symmetric int8 with zero point 0, weights with
+The result computes with explicit quantize/dequantize pairs: symmetric int8 with zero point 0, weights with
 one scale per output channel, activations with one scale per tensor. Every target lowers this same graph,
 so INT8 means the same numbers everywhere. The prior sets the exposure of the whole image, so it computes in
 float and only its 3×3 weights are stored as int8; `restorect_edge.quantization.scope` has what stays float in
@@ -58,7 +58,7 @@ class QuantizedStudent(SplitNetwork):
         """Return a copy in which some blocks compute in float; all other scales stay as they are.
 
         Args:
-            student: what this was quantised from.
+            student: what this was quantized from.
             names: of `restorect_edge.quantization.blocks.block_names`.
             why: key in `restorect_edge.quantization.scope.EXCLUDED`.
 
@@ -76,7 +76,7 @@ def quantize_student(
     keep_float: Collection[str] = (),
     saturation_safe: bool = False,
 ) -> QuantizedStudent:
-    """Calibrate on photographs and return the quantised student, with ranges that hold flat frames as well.
+    """Calibrate on photographs and return the quantized student, with ranges that hold flat frames as well.
 
     Deterministic: the same student and images, in the same order, give the same graph. It runs on one
     thread, because the order of sums depends on the number of threads.
@@ -91,7 +91,7 @@ def quantize_student(
     Raises:
         MissingDependencyError: NNCF or torchao is not installed.
         UsageError: no images, one with a side under 8 pixels, or no such block.
-        BackendError: NNCF cannot quantise this network.
+        BackendError: NNCF cannot quantize this network.
     """
     require_nncf()
     if not images:
@@ -128,7 +128,7 @@ def planes(levels: Levels) -> Tensor:
 
 
 def trace_body(student: Student) -> fx.GraphModule:
-    """Trace the body with free sides; the guards would be called like a layer, so they are left out."""
+    """Trace the body of dynamic shape; the guards would be called like a layer, so they are left out."""
     rows, columns = (MULTIPLE * torch.export.Dim(name, min=1) for name in ("rows", "columns"))
     example = torch.zeros(1, 3, 8 * MULTIPLE, 12 * MULTIPLE), torch.zeros(1, 2 * student.config.latent, 1, 1)
     program = torch.export.export(student.body, example, dynamic_shapes=({2: rows, 3: columns}, {}))

@@ -1,4 +1,4 @@
-"""The recipe of a quantisation: what INT8 may cost, what it costs, what was returned to float for that."""
+"""The recipe of a quantization: what INT8 may cost, what it costs, what was returned to float for that."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -29,7 +29,7 @@ class QuantRecipe:
     """What it is exact on: `portable` on every x86, `vnni` where no 16-bit sum saturates."""
     qat_minutes: float | None
     qat_steps: int
-    """Steps of quantisation-aware fine-tuning; 0 for none."""
+    """Steps of quantization-aware fine-tuning; 0 for none."""
     max_psnr_drop: float
     """In dB."""
     validation_source: str | None

@@ -30,17 +30,17 @@ def load(
         source: an artifact made by `restorect_edge.export`; or a weights name or file, or a checkpoint of
             the community, which PyTorch runs; or an ``.onnx`` file.
         device: where to run, such as ``cpu``, ``gpu``, ``cuda``; ``auto`` is what `require` asks for, or
-            the back end's first choice.
+            the backend's first choice.
         require: a device that must be what really runs, or loading fails.
-        threads: CPU threads of one call; by default the back end decides.
+        threads: CPU threads of one call; by default the backend decides.
         runtime: the back end, if not the artifact's own (``mil`` stands in for Core ML off macOS).
         spec: what an ``.onnx`` file takes: sides, scale, halo; by default found by running it, without halo.
 
     Raises:
         UsageError: unknown name, path or runtime, or a runtime that does not run this target.
         IncompatibleError: a damaged, edited or newer artifact.
-        MissingDependencyError: the back end is not installed; the extra is named.
-        BackendError: the device is absent (those present are listed), or the back end failed.
+        MissingDependencyError: the backend is not installed; the extra is named.
+        BackendError: the device is absent (those present are listed), or the backend failed.
     """
     if threads is not None and threads < 1:
         raise UsageError(f"threads must be at least 1, got {threads}")

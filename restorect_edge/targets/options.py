@@ -16,7 +16,7 @@ class ExportOptions:
 
     precision: str = "fp32"
     """`fp32`, `fp16` or `int8`: weights and arithmetic inside the graph; inputs and outputs keep their type.
-    A graph for `int8` comes quantised, and a target decides only how to compute the rest of it; so does one
+    A graph for `int8` comes quantized, and a target decides only how to compute the rest of it; so does one
     for `w8`, whose weights alone are int8. `auto` is decided by measuring these."""
     cpu: str | None = None
     """For INT8, which x86 it was calibrated for; None where the target has no such choice."""

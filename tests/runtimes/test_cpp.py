@@ -19,7 +19,7 @@ CODE = sorted(path for path in SOURCE.rglob("*") if path.suffix in {".c", ".cpp"
 
 @pytest.fixture(scope="module")
 def artifacts(run, artifact_openvino, artifact_openvino_split, tmp_path_factory):
-    """Artifacts by what they are: split with free sides in both precisions, and whole, 64x96."""
+    """Artifacts by what they are: split of dynamic shape in both precisions, and whole, 64x96."""
     folder = tmp_path_factory.mktemp("artifacts")
     verb = [sys.executable, "-m", "restorect_edge.export", "--target", "openvino", "--precision", "int8"]
     run(*verb, "--form", "split", "--dynamic", "--num-calib", "4", "-o", folder)

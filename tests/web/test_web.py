@@ -52,7 +52,7 @@ def node(program):
 
 @pytest.fixture(scope="module")
 def artifacts(artifact_onnx, tmp_path_factory):
-    """A folder with `nano`, split with free sides, and `whole`, 64x96."""
+    """A folder with `nano`, split of dynamic shape, and `whole`, 64x96."""
     folder = tmp_path_factory.mktemp("web")
     nano = restorect_edge.export(
         "lowlight-nano", target="onnx", form="split", dynamic=True, output_dir=folder / "made"

@@ -21,7 +21,7 @@ from restorect_edge.media.video.tracks import lost_metadata, main_video, plan_tr
 __all__ = ["Restore", "Summary", "restore_video"]
 
 Restore = Callable[[NDArray[Any]], NDArray[Any]]
-"""Takes and gives (H, W, 3): uint8, or float32 in [0, 1] of videos with more than 8 bits."""
+"""From and to (H, W, 3): uint8, or float32 in [0, 1] of videos with more than 8 bits."""
 ALPHA = (
     "'{}' is partly transparent, and a video is restored without alpha: put it on a background first, for "
     "example by ffmpeg -i IN -vf 'split[a][b];[a]drawbox=c=white:t=fill[c];[c][b]overlay' OUT.mp4"

@@ -1,7 +1,7 @@
 """Rules for what ought to be in int8 and is not: convolutions, and residual adds between them.
 
-A convolution computes in int8 only if its data and its weight both come from a dequantiser. A residual add
-runs inside a convolution's kernel, or in int8, only if what is added comes from a dequantiser too: of its
+A convolution computes in int8 only if its data and its weight both come from a dequantizer. A residual add
+runs inside a convolution's kernel, or in int8, only if what is added comes from a dequantizer too: of its
 inputs, one may be the output of a convolution that nothing else reads, and the others need a pair.
 """
 

@@ -1,4 +1,4 @@
-"""Rules for each quantizer and dequantiser: scale, zero point, type, granularity, axis, and its other half.
+"""Rules for each quantizer and dequantizer: scale, zero point, type, granularity, axis, and its other half.
 
 TensorRT takes several of these faults without a word or with a warning and computes something else than
 ONNX defines: uint8 is read as int8, and a quantizer without a zero point (uint8 by definition) too.

@@ -1,7 +1,7 @@
 """Lint of a quantized ONNX graph: what backends refuse, take wrongly without a word, or do not run in int8.
 
 The rules are those of the strictest targets: symmetric int8, one scale per activation
-tensor, weights scaled along their output channels, quantizers and dequantisers in pairs. Sources: the
+tensor, weights scaled along their output channels, quantizers and dequantizers in pairs. Sources: the
 documentation of explicit quantization of TensorRT 10 and 11, and the QDQ form of ONNX Runtime.
 """
 

@@ -23,7 +23,7 @@ class Finding:
     rule: str
     """Name of the rule that found it, one of `restorect_edge.quantization.lint.rules.RULES`."""
     node: str
-    """The node, input or initialiser it is about."""
+    """The node, input or initializer it is about."""
     message: str
     """What is wrong."""
     mend: str
@@ -58,7 +58,7 @@ class View:
         return view
 
     def inputs(self) -> list[Any]:
-        """Return the graph's inputs without its initialisers, which old IR versions list among them."""
+        """Return the graph's inputs without its initializers, which old IR versions list among them."""
         return [value for value in self.graph.input if value.name not in self.constants]
 
     def origin(self, name: str, through: frozenset[str] = MOVES_ONLY) -> Any:

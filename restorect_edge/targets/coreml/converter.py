@@ -2,7 +2,7 @@
 
 A camera's pixel buffer goes straight in: the input is an 8-bit RGB image that the package scales to
 [0, 1] itself. The output is one as well: the graph multiplies by 255, clips and rounds, so that the
-buffer holds the nearest level however Core ML turns numbers into bytes. A prior takes and gives
+buffer holds the nearest level however Core ML turns numbers into bytes. A prior has inputs and outputs of
 multi-arrays in float32, and so does the z input of a body.
 
 With `ExportOptions.dynamic` the image sides are ranges. A Core ML range cannot say "multiples of 8":

@@ -24,7 +24,7 @@ __all__ = ["ForeignModel", "Signature", "reference"]
 TYPES = {"float": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "uint8": TensorProto.UINT8}
 CHANNELS = (1, 3)
 PROBE = 64
-"""Side that a model with free sides is tried at; most multiples divide it."""
+"""Side that a model of dynamic shape is tried at; most multiples divide it."""
 MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 MARK = "restorect_edge"
 """Begins the names of what is put around a model."""

@@ -16,7 +16,7 @@ from restorect_edge.utils.foreign import foreign_errors
 __all__ = ["OpenVINORuntime"]
 
 CACHED_KERNELS = 128
-"""Kernels that a graph with free sides keeps, one for each layer and size; OpenVINO's own 5,000 of them
+"""Kernels that a graph of dynamic shape keeps, one for each layer and size; OpenVINO's own 5,000 of them
 take 1 MB for each new size. Sizes that come in turns are as fast with this, since oneDNN behind it keeps
 1,024 kernels of its own."""
 

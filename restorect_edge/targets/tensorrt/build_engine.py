@@ -42,7 +42,7 @@ DRIVER = "libcuda.so.1"
 L4T_FILE = "/etc/nv_tegra_release"
 JETPACKS = {"34": "5", "35": "5", "36": "6", "38": "7", "39": "7"}
 SMALLEST, USUAL, LARGEST = (1, 1), (1080, 1920), (2048, 2048)
-"""Heights and widths that the engine of a graph with free sides is built for unless told otherwise."""
+"""Heights and widths that the engine of a graph of dynamic shape is built for unless told otherwise."""
 
 Shape = Tuple[int, int]
 Profile = Tuple[Shape, Shape, Shape]
@@ -71,7 +71,7 @@ class BuildOptions:
     """How to build, besides what the graph says."""
 
     profile: Optional[Profile] = None
-    """Smallest, usual and largest (height, width) of a graph with free sides; None: the defaults."""
+    """Smallest, usual and largest (height, width) of a graph of dynamic shape; None: the defaults."""
     compute_capabilities: Tuple[str, ...] = ()
     """Build ahead of time for these, such as ``8.6`` (TensorRT-RTX only); empty: for the GPU here."""
     workspace_mib: Optional[int] = None
@@ -476,7 +476,7 @@ def _add_profile(builder: Any, network: Any, config: Any, onnx: str, profile: Op
 
 
 def default_profile(onnx: str) -> Profile:
-    """Return the shapes for a graph with free sides: from the smallest that its artifact takes."""
+    """Return the shapes for a graph of dynamic shape: from the smallest that its artifact takes."""
     _, smallest, multiple = _manifest(onnx)
 
     def fit(side: int) -> int:

@@ -27,7 +27,7 @@ MODULE = "tensorrt_rtx_bindings"
 COMPUTE_CAPABILITIES = ("8.6", "8.9")
 """What the proof is built for: Ampere and Ada. TensorRT-RTX has none of Jetson's (8.7, 11.0)."""
 PROOF_SIDES = ((64, 64), (1080, 1920), (2048, 2048))
-"""Heights and widths that the proof of a graph with free sides is built for."""
+"""Heights and widths that the proof of a graph of dynamic shape is built for."""
 
 
 def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:

@@ -49,7 +49,7 @@ def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def nested(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-    """Return optimiser state, keyed ``<index>.<field>``, by index."""
+    """Return optimizer state, keyed ``<index>.<field>``, by index."""
     state: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in tensors.items():
         index, field = key.split(".")

@@ -35,7 +35,7 @@ CLIP = 1.0
 
 
 class Trainer:
-    """Stage, averaged network, optimiser and step of one run.
+    """Stage, averaged network, optimizer and step of one run.
 
     Args:
         stage: what is trained.
@@ -87,7 +87,7 @@ class Trainer:
         return self.config.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * phase)))
 
     def advance(self, batch: Batch) -> dict[str, float]:
-        """Take one optimiser step and return its weighted losses.
+        """Take one optimizer step and return its weighted losses.
 
         Raises:
             BackendError: a loss or the gradient is not finite; the weights are those of the step before.

@@ -51,7 +51,7 @@ def full(whole, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def split(student, tmp_path_factory):
-    """Prior and body with free sides."""
+    """Prior and body of dynamic shape."""
     directory = tmp_path_factory.mktemp("split")
     return [convert(g, directory, HALF) for g in trace_split(student, SPEC, [SHAPE], True)]
 

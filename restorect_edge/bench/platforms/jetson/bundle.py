@@ -80,7 +80,7 @@ def bundle(artifacts: Sequence[Path | str], output: Path, *, shapes: Sequence[Sh
     Args:
         artifacts: directories made for TensorRT (or ONNX).
         output: where to write; a file of that name is replaced.
-        shapes: (height, width) to measure artifacts with free sides at.
+        shapes: (height, width) to measure artifacts of dynamic shape at.
 
     Raises:
         UsageError: no artifact, one that TensorRT does not run, two of one name, or too many for a kit.

@@ -96,7 +96,7 @@ def remote(
         host: ``user@name``, or a host of the user's ssh configuration, which also sets port and key.
         artifacts: directories made for TensorRT (or ONNX).
         output_dir: where the report and the telemetry go; made if it is not there.
-        shapes: (height, width) to measure artifacts with free sides at.
+        shapes: (height, width) to measure artifacts of dynamic shape at.
         options: what the kit is asked to do.
         python: the board's interpreter; JetPack's own has TensorRT.
         ssh: the command to connect with, and arguments of its own.
