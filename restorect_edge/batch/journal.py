@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from restorect_edge.batch.jobs import Job
-from restorect_edge.utils.files import PARTIAL
+from restorect_edge.utils.files import clear_abandoned
 
 __all__ = ["EXISTING", "FAILED", "LEFT_OUT", "RESTORED", "Journal", "Row"]
 
@@ -97,22 +97,7 @@ class Journal:
     def clean(self, jobs: Sequence[Job]) -> None:
         """Remove half-written files that a killed run has left beside its outputs."""
         for folder in {job.destination.parent for job in jobs}:
-            for left in folder.glob(f".*-*{PARTIAL}"):
-                if not _is_alive(left.name.removesuffix(PARTIAL).rpartition("-")[2]):
-                    with suppress(OSError):
-                        left.unlink()
-
-
-def _is_alive(pid: str) -> bool:
-    if not pid.isdigit() or int(pid) == os.getpid():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+            clear_abandoned(folder)
 
 
 def _read(path: Path) -> Iterator[Row]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from restorect_edge.errors import UsageError
 from restorect_edge.utils.destination import require_writable
+from restorect_edge.utils.files import is_alive
 
 __all__ = ["check_free", "staged"]
 
@@ -82,9 +83,11 @@ def _storage_error(error: BaseException, partial: Path) -> OSError | None:
     Converters raise errors of their own when they cannot write, or notice later that something is missing.
     """
     seen: BaseException | None = error
-    while seen is not None:
+    passed: set[int] = set()
+    while seen is not None and id(seen) not in passed:  # two may name each other
         if isinstance(seen, OSError) and seen.errno in _STORAGE_ERRORS:
             return seen
+        passed.add(id(seen))
         seen = seen.__cause__ or seen.__context__
     try:
         (partial / "probe").write_bytes(bytes(PROBE))
@@ -108,19 +111,9 @@ def _clear_abandoned(folder: Path, ours: str) -> None:
     for left in folder.glob(f"{PREFIX}*"):
         partial = left.name.removesuffix(OLD)
         name, _, process = partial.removeprefix(PREFIX).rpartition("-")
-        if partial != ours and (not process.isdigit() or _alive(int(process))):
+        if partial != ours and (not process.isdigit() or is_alive(int(process))):
             continue
         if left.name.endswith(OLD) and not (folder / name).exists():
             os.replace(left, folder / name)
         else:
             shutil.rmtree(left, ignore_errors=True)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

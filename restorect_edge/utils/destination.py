@@ -11,8 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from restorect_edge.errors import UsageError
+from restorect_edge.utils.files import is_alive
 
 __all__ = ["require_writable"]
+
+PROBE = ".partial-probe"
+"""How the name of what is made to try begins; then thread and process."""
 
 
 def require_writable(path: Path, *, folder: bool = False, option: str = "-o") -> None:
@@ -47,8 +51,12 @@ def require_writable(path: Path, *, folder: bool = False, option: str = "-o") ->
 
 @contextmanager
 def _probe(folder: Path) -> Iterator[Path]:
-    """Yield a hidden folder within another; a killed process's is cleared as an unfinished export is."""
-    scratch = folder / f".partial-probe{threading.get_ident()}-{os.getpid()}"
+    """Yield a hidden folder within another, after clearing those of killed processes."""
+    for left in folder.glob(f"{PROBE}*-*"):
+        process = left.name.rpartition("-")[2]
+        if process.isdigit() and not is_alive(int(process)):
+            shutil.rmtree(left, ignore_errors=True)
+    scratch = folder / f"{PROBE}{threading.get_ident()}-{os.getpid()}"
     scratch.mkdir(exist_ok=True)
     try:
         yield scratch

@@ -8,10 +8,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["PARTIAL", "replacing"]
+from restorect_edge.utils.locks import ForkLock
+
+__all__ = ["clear_abandoned", "is_alive", "replacing"]
 
 PARTIAL = ".partial"
-"""Suffix of files that are being written."""
+"""Suffix of files that are being written, after the number of the process that writes."""
+_cleared: set[tuple[int, Path]] = set()
+"""Folders that this process, by its number, has looked through."""
+_clearing = ForkLock()
 
 
 @contextmanager
@@ -20,7 +25,7 @@ def replacing(path: Path, *, modified: float | None = None) -> Iterator[BinaryIO
 
     The folder is made, and a file of that name replaced, its access rights kept; of a link the file it points
     to. Until then it is a hidden file beside it, whose name is short, since `path` may have the longest
-    there is.
+    there is. What killed processes have left in the folder is cleared by the first call for it.
 
     Args:
         path: what to write.
@@ -31,6 +36,7 @@ def replacing(path: Path, *, modified: float | None = None) -> Iterator[BinaryIO
     """
     target = Path(os.path.realpath(path)) if path.is_symlink() else path
     target.parent.mkdir(parents=True, exist_ok=True)
+    _clear_once(target.parent)
     short = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
     partial = target.with_name(f".{short}-{os.getpid()}{PARTIAL}")
     try:
@@ -46,3 +52,35 @@ def replacing(path: Path, *, modified: float | None = None) -> Iterator[BinaryIO
         with suppress(OSError):
             partial.unlink()
         raise
+
+
+def _clear_once(folder: Path) -> None:
+    """Clear a folder before this process writes to it; once, for folders may have many files."""
+    here = os.getpid(), folder.absolute()
+    with _clearing:  # until it is done no other thread begins a file there
+        if here not in _cleared:
+            clear_abandoned(folder)
+            _cleared.add(here)
+
+
+def clear_abandoned(folder: Path) -> None:
+    """Remove the files that killed processes have left half-written in a folder.
+
+    Those of this process's number too, which the system had given to another: call it before writing.
+    """
+    for left in folder.glob(f".*-*{PARTIAL}"):
+        process = left.name.removesuffix(PARTIAL).rpartition("-")[2]
+        if process.isdigit() and (int(process) == os.getpid() or not is_alive(int(process))):
+            with suppress(OSError):
+                left.unlink()
+
+
+def is_alive(process: int) -> bool:
+    """Whether there is a process of a number, so that it may still write what has the number in its name."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True

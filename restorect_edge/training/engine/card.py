@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from restorect_edge.artifact import file_hash
+from restorect_edge.training.engine.checkpoint import writing
 from restorect_edge.utils.files import replacing
 
 __all__ = ["write_card"]
@@ -31,5 +32,6 @@ def write_card(weights: Path, facts: dict[str, Any], *, minutes: float) -> None:
         "validation": {"protocol": "standard", **scores},
         "sha256": file_hash(weights),
     }
-    with replacing(weights.with_suffix(".json")) as stream:
+    path = weights.with_suffix(".json")
+    with writing(f"the card '{path}'"), replacing(path) as stream:
         stream.write((json.dumps(card, indent=2) + "\n").encode())

@@ -1,6 +1,8 @@
 """Checkpoints: tensors and JSON in one safetensors file, written whole or not at all, never pickled."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from torch import Tensor
 from restorect_edge.errors import BackendError
 from restorect_edge.utils.files import replacing
 
-__all__ = ["metadata", "nested", "part", "read", "write"]
+__all__ = ["metadata", "nested", "part", "read", "write", "writing"]
 
 
 def write(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
@@ -23,12 +25,36 @@ def write(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None
     """
     text = {key: json.dumps(value) for key, value in facts.items()}
     whole = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    kept = f"; the last good checkpoint is still at '{path}'" if path.is_file() else ""
+    with writing(f"the checkpoint '{path}'", kept), replacing(path) as stream:
+        stream.write(_ordered(save(whole, metadata=text)))
+
+
+@contextmanager
+def writing(what: str, more: str = "") -> Iterator[None]:
+    """Turn what the storage says, such as that the disk is full, into a `BackendError`.
+
+    Args:
+        what: is being written, for the message.
+        more: to end the message with.
+    """
     try:
-        with replacing(path) as stream:
-            stream.write(save(whole, metadata=text))
+        yield
     except OSError as error:
-        kept = f"; the last good checkpoint is still at '{path}'" if path.is_file() else ""
-        raise BackendError(f"cannot write the checkpoint '{path}': {error.strerror}{kept}") from error
+        raise BackendError(f"cannot write {what}: {error.strerror or error}{more}") from error
+
+
+def _ordered(content: bytes) -> bytes:
+    """Return a safetensors file with its facts in order.
+
+    safetensors writes them in another order each time, and equal checkpoints would have other hashes.
+    """
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    facts = dict(sorted(header.pop("__metadata__", {}).items()))
+    text = json.dumps({"__metadata__": facts, **header}, separators=(",", ":"), ensure_ascii=False).encode()
+    padded = text.ljust(-(-len(text) // 8) * 8)  # tensors begin at a multiple of 8 bytes
+    return len(padded).to_bytes(8, "little") + padded + content[8 + length :]
 
 
 def read(path: Path) -> dict[str, Tensor]:

@@ -226,7 +226,7 @@ class _Run:
     ) -> None:
         self.trainer, self.output, self.validation, self.log = trainer, output, validation, log
         self.writes = parallel.rank() == 0
-        self.journal = Journal(output) if self.writes else None
+        self.journal = Journal(output, trainer.step) if self.writes else None
         if self.journal is not None and not self.journal.draws:
             log("TensorBoard is not installed (pip install tensorboard): curves are in log.jsonl alone")
 
@@ -273,11 +273,11 @@ class _Run:
         t.best = max(score, t.best)
         if better or t.config.keep == "last":
             t.save_average(self.output / BEST, scores)
-        t.save(self.output / LAST)
         if self.journal is not None:
             self.journal.scalars(t.step, scores, "validation")
             loss = {"loss": sum(running.values()), "seconds": t.seconds}
             self.log(self.journal.row(t.step, {**loss, **scores}))
+        t.save(self.output / LAST)  # at last: what a killed run wrote before it is written again
 
     def _validate(self) -> Scores:
         if not self.validation:
@@ -305,8 +305,8 @@ class _Run:
         return f"; the last good checkpoint is '{path}' at step {step}"
 
     def close(self) -> None:
-        if self.journal is not None:
-            self.journal.close()
+        if self.journal is not None and (problem := self.journal.close()):
+            self.log(problem)
 
 
 def _to_resume(output: Path) -> Path:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from restorect_edge.evaluation.metrics import gt_mean, psnr, ssim
 from restorect_edge.training.data.pairs import Pair
+from restorect_edge.training.engine.checkpoint import writing
 from restorect_edge.training.engine.stage import Restore
 from restorect_edge.utils.files import replacing
 
@@ -78,5 +79,5 @@ def _draw(path: Path, rows: Sequence[tuple[Levels, ...]]) -> None:
         for column, image in enumerate(row):
             size = (round(image.shape[1] * HEIGHT / image.shape[0]), HEIGHT)
             sheet.paste(Image.fromarray(image).resize(size), (column * width, line * HEIGHT))
-    with replacing(path) as stream:
+    with writing(f"the pictures '{path}'"), replacing(path) as stream:
         sheet.save(stream, "JPEG", quality=90)

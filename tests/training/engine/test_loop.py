@@ -18,6 +18,7 @@ from restorect_edge.training.data.sampling import batches
 from restorect_edge.training.data.sources import open_source
 from restorect_edge.training.distill import StudentStage
 from restorect_edge.training.engine import checkpoint, loop
+from restorect_edge.training.engine.journal import Journal
 from restorect_edge.training.engine.loop import BEST, LAST, Trainer, fit
 
 
@@ -208,3 +209,41 @@ def test_curves_are_told_where_tensorboard_is_missing(student_options, source, t
     assert said[0].startswith("TensorBoard is not installed")
     assert not (tmp_path / "tensorboard").exists()
     assert loop.BEST in {path.name for path in tmp_path.iterdir()}
+
+
+def test_equal_checkpoints_are_equal_files(student_options, tmp_path):
+    trainer = Trainer(StudentStage(student_options()))
+    for name in ("first", "again"):
+        trainer.save(tmp_path / name)
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "again").read_bytes()
+    again = Trainer(StudentStage(student_options()))
+    again.load(tmp_path / "first")
+    assert same(trainer.average, again.average)
+
+
+def test_a_resumed_log_has_no_steps_that_are_taken_again(tmp_path):
+    rows = [json.dumps({"step": step}) for step in (3, 6, 9)]
+    (tmp_path / "log.jsonl").write_text("\n".join(rows) + '\n{"step": 1')
+    journal = Journal(tmp_path, step=6)
+    journal.row(9, {"psnr": 20.0})
+    assert journal.close() == ""
+    found = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert found == [{"step": 3}, {"step": 6}, {"step": 9, "psnr": 20.0}]
+
+
+def test_a_log_on_a_full_disk_stops_the_run_in_a_sentence(student_options, source, tmp_path):
+    (tmp_path / "log.jsonl").symlink_to("/dev/full")
+    message = "cannot write the log in .*No space left on device; there is no checkpoint yet"
+    with pytest.raises(BackendError, match=message):
+        fit(StudentStage(student_options(iterations=1)), source, tmp_path)
+
+
+def test_curves_that_cannot_be_written_at_the_end_are_told(student_options, source, tmp_path, monkeypatch):
+    def full(writer):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    said = []
+    monkeypatch.setattr("torch.utils.tensorboard.SummaryWriter.close", full)
+    best = fit(StudentStage(student_options(iterations=1)), source, tmp_path, log=said.append)
+    assert best.is_file()
+    assert said[-1] == "the last curves could not be written to TensorBoard: No space left on device"
