@@ -12,7 +12,7 @@ from restorect_edge.errors import UsageError
 from restorect_edge.quantization.data.dataset import CalibrationSet, calibration_images
 from restorect_edge.quantization.data.validation import validation_pairs
 from restorect_edge.quantization.missing import require_nncf
-from restorect_edge.quantization.options import MAX_PSNR_DROP, Calibration
+from restorect_edge.quantization.options import ALIASES, CPUS, MAX_PSNR_DROP, Calibration
 from restorect_edge.utils.destination import require_writable
 from restorect_edge.utils.files import replacing
 
@@ -54,6 +54,13 @@ def parser() -> Parser:
     )
     p.add_argument("--qat", type=float, metavar="MINUTES", help="fine-tune under quantisation first")
     p.add_argument(
+        "--cpu",
+        choices=(*CPUS, *ALIASES),
+        default=CPUS[0],
+        metavar="|".join(CPUS),
+        help="portable (default), exact on every x86, or vnni, for CPUs that have it and all other hardware",
+    )
+    p.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="the plan; default out/NAME-int8-plan.json"
     )
     p.add_argument("--recipe", type=Path, metavar="FILE", help="the recipe; default beside the plan")
@@ -82,6 +89,7 @@ def _calibrate(args: argparse.Namespace) -> int:
         max_psnr_drop=args.max_psnr_drop,
         validation=validation_pairs(args.validation, task),
         qat=args.qat,
+        cpu=ALIASES.get(args.cpu, args.cpu),
     )
     _say(f"calibrating {weights.name} on {chosen.count} photographs, {chosen.source}")
     made = _made(weights, wanted)

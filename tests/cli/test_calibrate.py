@@ -94,6 +94,7 @@ def test_the_summary_says_what_was_done_and_where(made):
 
 def test_the_recipe_says_what_was_measured(made, pairs):
     recipe = json.loads(made.recipe.read_text())
+    assert recipe["cpu"] == "portable"
     assert recipe["calibration_sha256"] == calibration_images(pairs).sha256
     assert (recipe["validation_source"], recipe["validation_images"]) == (
         "shipped photographs for 'lowlight'",
@@ -130,7 +131,7 @@ def test_another_choice_gives_another_plan_and_json_alone_no_file(
     assert not list(tmp_path.iterdir())
 
 
-def test_validation_pairs_of_ones_own_and_a_recipe_where_asked(weights, pairs, tmp_path, capsys):
+def test_validation_pairs_of_ones_own_a_recipe_and_a_cpu_where_asked(weights, pairs, tmp_path, capsys):
     shutil.copytree(pairs / "low", tmp_path / "val" / "low")
     shutil.copytree(pairs / "low", tmp_path / "val" / "high")
     recipe = tmp_path / "decision.json"
@@ -144,10 +145,11 @@ def test_validation_pairs_of_ones_own_and_a_recipe_where_asked(weights, pairs, t
         "--validation",
         str(tmp_path / "val"),
     ]
-    assert main([*arguments, "--max-psnr-drop", "2", "--recipe", str(recipe), "--json"]) == 0
+    arguments += ["--max-psnr-drop", "2", "--cpu", "vnni"]
+    assert main([*arguments, "--recipe", str(recipe), "--json"]) == 0
     found = json.loads(recipe.read_text())
     assert (found["validation_source"], found["validation_images"]) == ("pairs 'val'", 20)
-    assert found["max_psnr_drop"] == 2.0
+    assert (found["max_psnr_drop"], found["cpu"]) == (2.0, "vnni")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["decision.json", "val"]
 
 
