@@ -4,7 +4,7 @@ golden images. No backend is imported here."""
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,22 @@ from typing import Any
 from restorect_edge import contract
 from restorect_edge.contract import SCHEMA_VERSION
 from restorect_edge.errors import IncompatibleError, UsageError
-from restorect_edge.spec import ImageSpec, SizeRequirements
+from restorect_edge.spec import VALUE_FIELDS, ImageSpec, SizeRequirements
 
-__all__ = ["SCHEMA_VERSION", "Artifact", "GraphFile", "Manifest", "PriorSpec", "file_hash", "hash_files"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "UNVERIFIED",
+    "Artifact",
+    "GraphFile",
+    "Manifest",
+    "PriorSpec",
+    "file_hash",
+    "hash_files",
+]
 
 MANIFEST = "manifest.json"
+UNVERIFIED = "unverified"
+"""What `Manifest.verification` has as its status where an artifact was kept without a verdict."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +85,10 @@ class Manifest:
 
     def to_json(self) -> str:
         """Return the manifest as stable, indented JSON."""
-        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+        data = asdict(self)
+        for name in VALUE_FIELDS:  # folded into the graph: a runtime has nothing to do for them
+            del data["spec"][name]
+        return json.dumps(data, indent=2, sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, content: str | bytes, source: Path) -> "Manifest":
@@ -136,7 +150,14 @@ class Artifact:
         return artifact
 
     def check_files(self) -> None:
-        """Raise `IncompatibleError` naming the first file that is missing or not as it was written."""
+        """Raise `IncompatibleError` naming the first file that is missing, not as written, or no file."""
+        for file in _listed(self.path):
+            _check_inside(file, self.path)
+            if not file.is_symlink() and not file.is_file():
+                raise IncompatibleError(
+                    f"'{file}' is no file but a pipe, socket or device, which whoever reads it would wait "
+                    "for; export or copy the artifact again"
+                )
         for name, expected in self.manifest.files.items():
             file = self.path / name
             _check_inside(file, self.path)
@@ -166,6 +187,13 @@ def _there(test: Callable[[], bool]) -> bool:
         return test()
     except OSError:
         return False
+
+
+def _listed(folder: Path) -> Iterator[Path]:
+    """Yield what lies below a folder and is no folder itself, whether a manifest tells of it or not."""
+    for root, folders, files in os.walk(folder):
+        yield from (Path(root, name) for name in files)
+        yield from (link for link in (Path(root, name) for name in folders) if link.is_symlink())
 
 
 def _check_inside(file: Path, folder: Path) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "QualityError",
     "RestorectError",
     "SaturationWarning",
+    "UnverifiedWarning",
     "UsageError",
     "unknown_name",
 ]
@@ -71,6 +72,10 @@ class BackendError(RestorectError):
 
 class SaturationWarning(UserWarning):
     """An INT8 artifact runs on a CPU whose 16-bit sums can saturate, which spoils pictures."""
+
+
+class UnverifiedWarning(UserWarning):
+    """An artifact is used that was kept although nothing here could run it for a verdict."""
 
 
 def unknown_name(kind: str, got: str, known: Iterable[str]) -> UsageError:

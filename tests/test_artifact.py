@@ -1,6 +1,8 @@
 """Artifacts on disk: what is whole opens, what is not is named."""
 
 import json
+import os
+import socket
 
 import pytest
 
@@ -173,3 +175,29 @@ def test_what_is_no_directory_is_wrong_usage(path, capsys, name):
         Artifact.open(path.parent / name)
     assert inspect([str(path.parent / name)]) == 1
     assert "no artifact at" in capsys.readouterr().err
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def bound_socket(path):
+    here = os.open(path.parent, os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX) as one:  # its path may have 107 characters
+        one.bind(f"/proc/self/fd/{here}/{path.name}")
+    os.close(here)
+
+
+def to_a_device(path):
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [pipe, bound_socket, to_a_device])
+@pytest.mark.parametrize("name", ["body.bin", "golden/extra", "prior.bin"])
+def test_what_a_reader_would_wait_for_is_refused_though_no_manifest_tells_of_it(path, make, name):
+    (path / name).unlink(missing_ok=True)
+    make(path / name)
+    manifest = json.loads((path / "manifest.json").read_text())
+    edit(path, files={key: value for key, value in manifest["files"].items() if key != name})
+    with pytest.raises(IncompatibleError, match=r"is no file but a pipe, socket|is a link to outside"):
+        Artifact.open(path)

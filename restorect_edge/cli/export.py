@@ -35,6 +35,17 @@ DEFAULTS: dict[str, Any] = {
 LEFT_OPEN = ("target", "precision", "steps", "dynamic", "form")
 """Options whose defaults depend on the target or the network."""
 
+RANGE, CHANNELS = ("LOW", "HIGH"), ("R", "G", "B")
+VALUES = (
+    ("input-range", RANGE, "what it takes for black and white, such as 0 255; default 0 1"),
+    ("output-range", RANGE, "what it gives for black and white, such as -1 1; default 0 1"),
+    ("mean", CHANNELS, "subtracted from the input, in units of --input-range"),
+    ("std", CHANNELS, "divides what is left of the input"),
+    ("output-mean", CHANNELS, "added to the output, in units of --output-range"),
+    ("output-std", CHANNELS, "multiplies the output before that"),
+)
+"""Options that say which values a network takes and gives, each a field of `ImageSpec`."""
+
 
 def parser() -> Parser:
     """Return the parser. Options left out are None, so that a recipe can fill them."""
@@ -99,6 +110,14 @@ def parser() -> Parser:
     own.add_argument("--scale", type=int, default=1, metavar="N", help="output side over input side")
     own.add_argument("--multiple-of", type=int, default=1, metavar="N", help="image sides it takes")
     own.add_argument("--halo", type=int, metavar="N", help="pixels of context it needs, if strictly local")
+    for name, metavar, words in VALUES:
+        count = len(metavar)
+        own.add_argument(f"--{name}", type=float, nargs=count, metavar=metavar, help=words)
+    p.add_argument(
+        "--allow-unverified",
+        action="store_true",
+        help="keep what cannot be run here for a verdict, and say so in its manifest",
+    )
     p.add_argument("-o", "--output-dir", type=Path, default=Path("out"), metavar="DIR", help="default out")
     p.add_argument("--overwrite", action="store_true", help="replace an artifact of the same name")
     p.add_argument("--dry-run", action="store_true", help="check everything, say what would be made, stop")
@@ -169,18 +188,33 @@ def _plan(args: argparse.Namespace, options: dict[str, Any]) -> Plan:
     target, weights = options.pop("target"), options.pop("weights")
     if target != "all" and target not in TARGETS:
         raise unknown_name("target", target, [*TARGETS, "all"])
-    spec = None
-    described = args.scale != 1 or args.multiple_of != 1 or args.halo is not None
-    if Path(weights).suffix == ".pt2" or (described and is_model(weights)):
-        multiple = args.multiple_of
-        size = SizeRequirements(minimum=multiple, multiple_of=multiple)
-        spec = ImageSpec(scale=args.scale, size=size, halo=args.halo)
-    elif described:
-        raise UsageError("--scale, --multiple-of and --halo describe a .pt2 or .onnx network of your own")
-    request = ExportRequest(spec=spec, output_dir=args.output_dir, **options)
+    request = ExportRequest(
+        spec=_spec(args, weights),
+        output_dir=args.output_dir,
+        allow_unverified=args.allow_unverified,
+        **options,
+    )
     able = starting_at(weights) if is_model(weights) else list(TARGETS)
     every = [name for name in able if TARGETS[name].free_sides or not request.dynamic]
     return prepare(weights, every if target == "all" else [target], request)
+
+
+def _spec(args: argparse.Namespace, weights: str) -> ImageSpec | None:
+    """Return the contract of a network of one's own; None for what brings its own."""
+    fields = [name.replace("-", "_") for name, *_ in VALUES]
+    values = {name: tuple(getattr(args, name)) for name in fields if getattr(args, name) is not None}
+    described = args.scale != 1 or args.multiple_of != 1 or args.halo is not None
+    own = Path(weights).suffix == ".pt2"
+    if values and not own:
+        given = ", ".join(f"--{name}" for name, *_ in VALUES)
+        raise UsageError(f"{given} describe a .pt2 network of your own, of whose graph they become part")
+    if own or (described and is_model(weights)):
+        multiple = args.multiple_of
+        size = SizeRequirements(minimum=multiple, multiple_of=multiple)
+        return ImageSpec(scale=args.scale, size=size, halo=args.halo, **values)
+    if described:
+        raise UsageError("--scale, --multiple-of and --halo describe a .pt2 or .onnx network of your own")
+    return None
 
 
 def _planned(plan: Plan, index: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from restorect_edge.artifact import Artifact, Manifest
+from restorect_edge.artifact import UNVERIFIED, Artifact, Manifest
 from restorect_edge.cli.command import Parser, run
 from restorect_edge.targets.registry import TARGETS
 
@@ -119,6 +119,8 @@ def _weights(facts: Mapping[str, Any]) -> str:
 def _verification(facts: Mapping[str, Any]) -> str:
     if not facts:
         return "not verified"
+    if facts["status"] == UNVERIFIED:
+        return f"not verified: {facts['reason']}"
     return (
         f"{facts['status']}: {facts['psnr']:.1f} dB from {facts['reference']} (gate {facts['gate']:.0f} dB), "
         f"max {facts['max_abs']:.2g}, {facts['images']} images, by {facts['by']}"

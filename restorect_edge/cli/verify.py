@@ -15,7 +15,8 @@ EXAMPLES = """  python -m restorect_edge.verify out/lowlight-small-onnx-fp32-spl
 
 Checks every file's hash, runs the artifact and compares it with the float32 network on photographs, or
 with its golden images where PyTorch or the weights are not there.
-Exit codes: 0 it passes its gate, 2 it falls short, 4 a file is damaged or was edited.
+Exit codes: 0 it passes its gate, 2 it falls short, 3 what runs it is not installed, 4 a file is damaged, was
+edited, or has something that cannot be run here, 5 running it fails.
 """
 
 
@@ -37,10 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from restorect_edge.export.verify.check import check, find_reference
+    from restorect_edge.export.verify.check import judged
 
     artifact = Artifact.open(args.artifact)
-    result = check(artifact, find_reference(artifact, args.weights), images=args.images)
+    result = judged(artifact, images=args.images, weights=args.weights)
     if args.json:
         print(json.dumps({"artifact": str(artifact.path), **result.to_dict()}, indent=2))
     else:

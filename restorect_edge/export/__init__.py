@@ -50,6 +50,7 @@ def export(
     validation: str | Path | None = None,
     qat: float | None = None,
     cpu: str | None = None,
+    allow_unverified: bool = False,
     output_dir: str | Path = "out",
     overwrite: bool = False,
     progress: Progress = lambda message: None,
@@ -62,7 +63,8 @@ def export(
             a ``.pt2`` file that `torch.export.save` wrote; or an ``.onnx`` file, for the targets
             that can start there.
         target: a name of `TARGETS`, such as ``onnx``.
-        spec: the contract of a module or program of one's own; by default any size, scale 1.
+        spec: the contract of a module or program of one's own; by default any size, scale 1, pictures in
+            [0, 1]. Other ranges become part of the graph: ``ImageSpec(input_range=(0, 255), ...)``.
         name: what to call a module of one's own.
         precision: one of the target's `Target.precisions`, or ``auto`` for students; by default the target's
             usual one.
@@ -83,6 +85,8 @@ def export(
         qat: for INT8, minutes of quantization-aware fine-tuning before calibration.
         cpu: for INT8, ``portable`` (default), which is exact on every x86 CPU, or ``vnni``, which has a bit
             more of each weight and is exact where the CPU has VNNI.
+        allow_unverified: keep an artifact that what verifies it cannot run, such as for an operation that
+            the MIL interpreter lacks: its manifest says so, and loading it warns.
         output_dir: where the artifact's directory is made.
         overwrite: replace an artifact of that name.
         progress: is given a line per stage.
@@ -107,6 +111,7 @@ def export(
         validation=validation,
         qat=qat,
         cpu=cpu,
+        allow_unverified=allow_unverified,
         output_dir=output_dir,
     )
     return prepare(source, [target], request).run(overwrite=overwrite, progress=progress)[0]
@@ -239,6 +244,7 @@ def _options(row: Target, request: ExportRequest, cpu: str) -> ExportOptions:
     return ExportOptions(
         precision=request.precision or row.precision,
         minimum_deployment_target=request.minimum_deployment_target,
+        allow_unverified=request.allow_unverified,
         cpu=cpu if request.calibrates and row.x86 else None,
     )
 

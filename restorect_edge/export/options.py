@@ -51,6 +51,7 @@ class ExportRequest:
     validation: str | Path | None = None
     qat: float | None = None
     cpu: str | None = None
+    allow_unverified: bool = False
     output_dir: str | Path = "out"
 
     def check(self) -> None:
@@ -68,6 +69,11 @@ class ExportRequest:
             raise UsageError("choose --dynamic or --shapes, not both: shapes are fixed sizes")
         if self.cpu is not None and self.cpu not in (*CPUS, *ALIASES):
             raise UsageError(f"cpu must be one of {', '.join(CPUS)}, got '{self.cpu}'")
+        if self.allow_unverified and self.precision == AUTO:
+            raise UsageError(
+                f"--allow-unverified keeps what has no verdict, and --precision {AUTO} chooses by verdicts: "
+                f"choose one of {', '.join(PRECISIONS)}"
+            )
         given = [name for name in INT8_ONLY if getattr(self, name) is not None]
         if given and not self.calibrates:
             options = ", ".join("--" + name.replace("_", "-") for name in given)

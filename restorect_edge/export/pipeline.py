@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import os
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,13 +20,16 @@ from restorect_edge.errors import QualityError
 from restorect_edge.export.int8 import Calibrated, calibrate
 from restorect_edge.export.jobs import Job, Layout
 from restorect_edge.export.options import Calibration, ExportOptions
+from restorect_edge.export.own import check_output
 from restorect_edge.export.source import Source
 from restorect_edge.export.staging import check_free, staged
 from restorect_edge.export.verify import golden, reference
 from restorect_edge.export.verify.check import Verification, check, run_reference
+from restorect_edge.export.verify.verdict import NotRunError, Unverified
 from restorect_edge.media.photos import of_task, photos
 from restorect_edge.models.graph import Graph
 from restorect_edge.targets.base import Target
+from restorect_edge.targets.registry import TARGETS
 from restorect_edge.utils.foreign import foreign_errors
 
 __all__ = ["Traced", "make", "make_one", "trace"]
@@ -47,7 +51,8 @@ def make(
     Raises:
         UsageError: an artifact exists already, or the folder cannot be written.
         QualityError: an artifact falls short of its gate; it is not kept.
-        BackendError: a converter failed.
+        BackendError: a converter failed, or what verifies the artifact.
+        IncompatibleError, MissingDependencyError: what verifies an artifact cannot run it.
     """
     for job in jobs:
         check_free(job.path(folder), overwrite)
@@ -78,9 +83,12 @@ def trace(job: Job, int8: Calibrated | None, progress: Progress) -> Traced:
     """Trace a job's network in its layout; where it was calibrated, the quantised one.
 
     Raises:
+        IncompatibleError: it is one's own and does not keep its `ImageSpec`.
         BackendError: torch.export failed.
     """
     source, layout = job.source, job.layout
+    if source.own:
+        check_output(source.network, source.name, source.spec, layout.shapes[0])
     stored = int8.network if int8 else source.stored() if job.options.precision == "w8" else None
     progress(f"tracing {source.name} ({layout.words()})")
     traced = source if stored is None else replace(source, network=stored)
@@ -100,27 +108,50 @@ def make_one(traced: Traced, job: Job, path: Path, *, overwrite: bool, progress:
             if int8:
                 int8.write(partial)
             notes = target.finish(partial, files, options)
+        manifest = _manifest(source, target, options, graphs, files)
+        progress(f"{target.name}: verifying")
+        result = _judged(traced, Artifact(partial, manifest), options, note=notes.pop("verified", ""))
         _write_golden(source, partial, graphs)
         if source.own:
             _write_reference(partial, graphs)
-        manifest = _manifest(source, target, options, graphs, files)
-        progress(f"{target.name}: verifying")
-        result = check(
-            Artifact(partial, manifest),
-            reference.of_network(source.network),
-            quantised=reference.of_network(traced.stored) if traced.stored else None,
-            note=notes.pop("verified", ""),
-        )
-        if result.status != "pass":
-            advice = "" if options.precision == "fp32" else ". Try --precision fp32"
-            raise QualityError(
-                f"{target.name} {options.precision} of '{source.name}': {result.summary()}; not kept{advice}"
-            )
         _write_report(partial, result, notes)
         manifest = _manifest(source, target, options, graphs, files, result, hash_files(partial))
         (partial / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
         progress(f"{target.name}: {result.summary()}")
     return Artifact.open(path)
+
+
+def _judged(
+    traced: Traced, artifact: Artifact, options: ExportOptions, *, note: str
+) -> Verification | Unverified:
+    """Verify what was made, or say why that cannot be where the caller allows for it.
+
+    Raises:
+        QualityError: it falls short of its gate.
+        RestorectError: it cannot be run: what its runtime raised, and the way out.
+    """
+    target, name = artifact.manifest.target, traced.source.name
+    try:
+        result = check(
+            artifact,
+            reference.of_network(traced.source.network),
+            quantised=reference.of_network(traced.stored) if traced.stored else None,
+            note=note,
+            elsewhere=True,
+        )
+    except NotRunError as error:
+        reason = str(error).replace(f"{artifact.path}{os.sep}", "")  # a folder that is gone by then
+        if options.allow_unverified:
+            return Unverified(reason=reason, by=TARGETS[target].verified_by)
+        cause = error.reworded(
+            f"{target} of '{name}' was made but cannot be verified: {reason}; not kept. To keep it without a "
+            "verdict: --allow-unverified"
+        )
+        raise cause from cause.__cause__
+    if result.status != "pass":
+        advice = "" if options.precision == "fp32" else ". Try --precision fp32"
+        raise QualityError(f"{target} {options.precision} of '{name}': {result.summary()}; not kept{advice}")
+    return result
 
 
 def _manifest(
@@ -129,7 +160,7 @@ def _manifest(
     options: ExportOptions,
     graphs: Sequence[Graph],
     files: Sequence[Path],
-    result: Verification | None = None,
+    result: Verification | Unverified | None = None,
     hashes: dict[str, str] | None = None,
 ) -> Manifest:
     """Describe the artifact; without a result, as far as running it needs."""
@@ -148,7 +179,7 @@ def _manifest(
         input=_input(target, source),
         weights=source.weights,
         tools=_tools(target),
-        options=_manifest_options(target, options),
+        options={**_manifest_options(target, options), **source.values},
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         toolkit_version=restorect_edge.__version__,
         verification=result.to_dict() if result else {},
@@ -218,6 +249,6 @@ def _write_reference(partial: Path, graphs: Sequence[Graph]) -> None:
             path.with_suffix(reference.MODEL).write_bytes(graph.model.SerializeToString())
 
 
-def _write_report(partial: Path, result: Verification, notes: dict[str, Any]) -> None:
+def _write_report(partial: Path, result: Verification | Unverified, notes: dict[str, Any]) -> None:
     report = {"verification": result.to_dict(), "notes": notes}
     (partial / "report.json").write_text(json.dumps(report, indent=2, sort_keys=True) + "\n")

@@ -1,8 +1,10 @@
 """What is exported: shipped or trained weights, a module of one's own, or a saved program."""
 
 import copy
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from restorect_edge.artifact import PriorSpec, file_hash
 from restorect_edge.errors import IncompatibleError, UsageError
 from restorect_edge.export.foreign import ModelNetwork
 from restorect_edge.export.naming import check_name
+from restorect_edge.export.own import OwnNetwork
 from restorect_edge.models.blocks import POOL
 from restorect_edge.models.community.checkpoint import from_checkpoint
 from restorect_edge.models.graph import Graph, Shape, check_shapes, trace_split, trace_whole
@@ -20,6 +23,7 @@ from restorect_edge.models.student import SplitNetwork, Student
 from restorect_edge.models.weights import load_weights
 from restorect_edge.quantization.qdq import store_weights
 from restorect_edge.spec import ImageSpec
+from restorect_edge.utils.callers import users_level
 from restorect_edge.utils.foreign import reason
 
 __all__ = ["Source", "from_community", "from_model", "from_module", "from_program", "from_weights"]
@@ -38,6 +42,8 @@ class Source:
     weights: dict[str, Any] = field(default_factory=dict)
     carried: bool = False
     """Whether the artifact must hold the network it is judged by, for weights alone do not say what it is."""
+    values: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    """The ranges, means and standard deviations that became part of the network."""
     only_shape: Shape | None = None
     """The one (H, W) that a saved program with fixed sides takes."""
 
@@ -157,7 +163,20 @@ def from_module(
     """Take any image → image module."""
     _refuse(form, steps)
     label = name or type(module).__name__.lower()
-    return Source(name=label, network=copy.deepcopy(module).eval(), form="whole", spec=spec)
+    _announce_cast(module, label)
+    return _own(label, copy.deepcopy(module).eval().float(), spec)
+
+
+def _announce_cast(module: nn.Module, label: str) -> None:
+    """Warn where weights are not float32, which is what is traced and what artifacts are compared with."""
+    kinds = {tensor.dtype for tensor in chain(module.parameters(), module.buffers())}
+    others = [str(kind).removeprefix("torch.") for kind in kinds if kind.is_floating_point]
+    if names := sorted(set(others) - {"float32"}):
+        warnings.warn(
+            f"'{label}' has weights in {' and '.join(names)}: a float32 copy of it is exported and compared "
+            "with; precision fp16 makes it half again",
+            stacklevel=users_level(),
+        )
 
 
 def from_program(path: Path, spec: ImageSpec, *, name: str | None, form: str, steps: int | None) -> Source:
@@ -174,12 +193,20 @@ def from_program(path: Path, spec: ImageSpec, *, name: str | None, form: str, st
         raise IncompatibleError(
             f"'{path}' is not a program that torch.export.save wrote with this torch: {reason(error)}"
         ) from error
+    return _own(name or path.stem, program.module(), spec, only_shape=_fixed_sides(program, path))
+
+
+def _own(label: str, network: nn.Module, spec: ImageSpec, *, only_shape: Shape | None = None) -> Source:
+    """Return the source of a network of one's own; a student as it is, for it keeps the contract."""
+    if not isinstance(network, SplitNetwork):
+        network = OwnNetwork(network, spec, label)
     return Source(
-        name=name or path.stem,
-        network=program.module(),
+        name=label,
+        network=network,
         form="whole",
-        spec=spec,
-        only_shape=_fixed_sides(program, path),
+        spec=spec.of_artifact,
+        values=spec.values,
+        only_shape=only_shape,
     )
 
 
@@ -191,10 +218,16 @@ def reference_hash(path: Path) -> dict[str, str]:
 def _fixed_sides(program: torch.export.ExportedProgram, path: Path) -> Shape | None:
     names = set(program.graph_signature.user_inputs)
     values = [n.meta["val"] for n in program.graph.nodes if n.op == "placeholder" and n.name in names]
-    shapes = [tuple(v.shape) for v in values if isinstance(v, torch.Tensor)]
+    images = [v for v in values if isinstance(v, torch.Tensor)]
+    shapes = [tuple(v.shape) for v in images]
     if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][:2] != (1, 3):
         raise IncompatibleError(
             f"'{path}' takes {shapes}; expected one image input of shape (1, 3, H, W), RGB in [0, 1]"
+        )
+    if images[0].dtype != torch.float32:
+        raise IncompatibleError(
+            f"'{path}' takes an image in {str(images[0].dtype).removeprefix('torch.')}; save module.float() "
+            "traced with a float32 image: export --precision fp16 makes it half"
         )
     sides = shapes[0][2:]
     return (sides[0], sides[1]) if all(type(side) is int for side in sides) else None

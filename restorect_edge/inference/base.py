@@ -3,7 +3,7 @@
 import threading
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from restorect_edge.artifact import GraphFile, Manifest
 from restorect_edge.errors import BackendError, IncompatibleError, SaturationWarning, UsageError
 from restorect_edge.inference.call import Call, Planes
+from restorect_edge.inference.checks import check_output, check_sides
 from restorect_edge.inference.lifetime import Lifetime
 from restorect_edge.inference.thumbnail import thumbnail
-from restorect_edge.inference.tiling import Size, Span, Window, best_window, cut, plan
+from restorect_edge.inference.tiling import Size, Window, best_window, cut, kept_part, plan
 from restorect_edge.inference.video.stream import FrameRestorer, Light, Stream
 from restorect_edge.media.images import ImageLike, from_planes, to_planes, unwrap
 from restorect_edge.utils.cpu import cpu_name, has_vnni
@@ -62,7 +63,7 @@ class Runtime(ABC):
         self.info = manifest
         self.device = self._chosen(device)
         self.threads = threads
-        if self._saturates():
+        if self.saturates:
             warnings.warn(
                 f"'{root}' is INT8 for CPUs with VNNI, and {cpu_name()} has none: 16-bit sums can saturate "
                 "and spoil the picture; export it again without --cpu vnni",
@@ -76,12 +77,15 @@ class Runtime(ABC):
         self._lifetime = Lifetime(f"the {self.name} runtime of '{manifest.name}'", self._sessions)
         try:
             for graph in manifest.graphs:
-                self._sessions[graph] = self._open(root / graph.file)
+                session = self._sessions[graph] = self._open(root / graph.file)
+                if graph.role != "prior":
+                    check_sides(graph, self._input_shape(session))
         except BaseException:
             self.close()
             raise
 
-    def _saturates(self) -> bool:
+    @property
+    def saturates(self) -> bool:
         """Whether this CPU computes the artifact's INT8 with 16-bit sums that it leaves no room for."""
         exact = self.info.precision != "int8" or self.info.options.get("cpu") in EXACT
         return self.fuses and self.device == "cpu" and not exact and has_vnni() is False
@@ -102,16 +106,21 @@ class Runtime(ABC):
         """
 
     @classmethod
-    def literal(cls) -> "type[Runtime]":
-        """Return the variant that judges a quantised graph: operation by operation as it is written.
+    def literal(cls, precision: str = "int8") -> "type[Runtime]":
+        """Return the variant that judges a graph: operation by operation as it is written.
 
-        The class itself where a back end has no such variant.
+        The class itself where a back end has no such variant, or no need of one in this precision.
         """
         return cls
 
     @abstractmethod
     def _open(self, path: Path) -> Any:
         """Load one native file and return a session for `_run`."""
+
+    def _input_shape(self, session: Any) -> Sequence[Any]:
+        """Return the image's shape (N, C, H, W) as a native file has it, anything but a number where it is
+        free; empty where the back end does not tell."""
+        return ()
 
     @abstractmethod
     def _run(self, session: Any, feeds: Feeds) -> NDArray[np.float32]:
@@ -162,6 +171,15 @@ class Runtime(ABC):
         """
         return self._call(image, tile, self._look)
 
+    def unclipped(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Restore an image (H, W, 3) in [0, 1] and keep what the network gives outside of that.
+
+        Returns:
+            (H, W, 3) times `spec.scale`, with values that are not numbers where the network gives such: what
+            verification compares, because two clipped images may agree where their networks do not.
+        """
+        return np.asarray(self._call(image, None, self._look, clip=False))
+
     def stream(
         self,
         frames: Iterable[ImageLike],
@@ -192,9 +210,9 @@ class Runtime(ABC):
         restore = FrameRestorer(self, prior_every=prior_every, smooth=smooth, tile=tile)
         return Stream(frames, restore, live=live)
 
-    def _call(self, image: ImageLike, tile: int | None, look: Look) -> Any:
+    def _call(self, image: ImageLike, tile: int | None, look: Look, *, clip: bool = True) -> Any:
         with self._lifetime.call(), self._buffers.lend() as planes:
-            call = Call(planes)
+            call = Call(planes, clip=clip)
             pixels, rewrap = unwrap(image)
             result = rewrap(self._restore(call, pixels, tile, look))
             self._last.timings = call.finished()
@@ -239,21 +257,27 @@ class Runtime(ABC):
             with call.stage("model"):
                 output = self._output(self._session(graph), {"image": planes, **light.feeds})
                 restored = until_kept.enter_context(output)
-            _check_output(restored.shape, part.size, self.info.spec.scale)
+            check_output(restored.shape, part.size, self.info.spec.scale)
             with call.stage("finish"):
-                self._keep(pixels.shape[:2], part, restored, light, result)
+                self._keep(call, pixels.shape[:2], part, restored, light, result)
 
     def _keep(
-        self, shape: Size, part: Window, restored: NDArray[np.float32], light: Light, result: NDArray[Any]
+        self,
+        call: Call,
+        shape: Size,
+        part: Window,
+        restored: NDArray[np.float32],
+        light: Light,
+        result: NDArray[Any],
     ) -> None:
         """Write the part of a window's output that counts into the result."""
         scale = self.info.spec.scale
-        rows, from_rows = _kept(part.rows, shape[0], scale)
-        columns, from_columns = _kept(part.columns, shape[1], scale)
+        rows, from_rows = kept_part(part.rows, shape[0], scale)
+        columns, from_columns = kept_part(part.columns, shape[1], scale)
         if rows.start < rows.stop and columns.start < columns.stop:
             planes = restored[0, :, from_rows, from_columns]
-            whole = planes.shape[1:] == result.shape[:2]
-            from_planes(planes, result[rows, columns], light.gain(planes) if whole else 1.0)
+            gain = light.gain(planes) if planes.shape[1:] == result.shape[:2] else 1.0
+            from_planes(planes, result[rows, columns], gain, clip=call.clip)
 
     def _is_turned(self, size: Size) -> bool:
         """Whether an image fits one of the fixed sides only when it is turned by a quarter.
@@ -370,21 +394,6 @@ class Runtime(ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} '{self.info.name}' on {self.device}>"
-
-
-def _kept(span: Span, length: int, scale: int) -> tuple[slice, slice]:
-    """Return where a window's kept part goes in the result, and where it is in the network's output."""
-    start, stop = span.keep_from * scale, min(span.keep_to, length) * scale
-    return slice(start, stop), slice(start - span.start * scale, stop - span.start * scale)
-
-
-def _check_output(shape: tuple[int, ...], window: Size, scale: int) -> None:
-    expected = (1, 3, window[0] * scale, window[1] * scale)
-    if tuple(shape) != expected:
-        raise IncompatibleError(
-            f"the network gave {tuple(shape)} for an input of {window[0]}x{window[1]}, expected {expected}: "
-            f"its ImageSpec says scale {scale}"
-        )
 
 
 def _area(shape: Size | None) -> int:

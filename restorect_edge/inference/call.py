@@ -30,10 +30,12 @@ class Call:
 
     Args:
         planes: nobody else's until the call ends.
+        clip: keep the result within [0, 1]; see `Runtime.unclipped`.
     """
 
-    def __init__(self, planes: Planes) -> None:
+    def __init__(self, planes: Planes, *, clip: bool = True) -> None:
         self.planes = planes
+        self.clip = clip
         self.timings = dict.fromkeys(STAGES, 0.0)
         """Milliseconds by stage, and in ``total`` once it is `finished`."""
         self._started = time.perf_counter()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from restorect_edge.errors import UsageError
 
-__all__ = ["Span", "Window", "best_window", "cut", "plan"]
+__all__ = ["Span", "Window", "best_window", "cut", "kept_part", "plan"]
 
 Size = tuple[int, int]
 MOST_WINDOWS = 256
@@ -134,3 +134,9 @@ def _reflected(start: int, stop: int, length: int) -> NDArray[np.int64]:
     period = 2 * (length - 1)
     index = np.arange(start, stop) % period
     return np.where(index < length, index, period - index)
+
+
+def kept_part(span: Span, length: int, scale: int) -> tuple[slice, slice]:
+    """Return where a window's kept part goes in the result, and where it is in the network's output."""
+    start, stop = span.keep_from * scale, min(span.keep_to, length) * scale
+    return slice(start, stop), slice(start - span.start * scale, stop - span.start * scale)

@@ -162,8 +162,16 @@ def to_planes(pixels: NDArray[Any], out: NDArray[np.float32]) -> None:
                 np.multiply(plane, np.float32(1 / 255), out=plane)
 
 
-def from_planes(planes: NDArray[np.float32], out: NDArray[Any], gain: float = 1.0) -> None:
+def from_planes(
+    planes: NDArray[np.float32], out: NDArray[Any], gain: float = 1.0, *, clip: bool = True
+) -> None:
     """Write (3, H, W) values times `gain` into `out` (H, W, 3), clipped to [0, 1], as float32 or in 8 bits.
+
+    Args:
+        planes: what a network gives.
+        out: where the pixels go.
+        gain: factor on every value.
+        clip: without it values are written as they are, numbers or not; for a float32 `out` only.
 
     Raises:
         BackendError: a value is not a number.
@@ -174,6 +182,9 @@ def from_planes(planes: NDArray[np.float32], out: NDArray[Any], gain: float = 1.
             plane = planes[channel, rows]
             values = scratch[: plane.shape[0]]
             scaled = plane if gain == 1 else np.multiply(plane, np.float32(gain), out=values)
+            if not clip:
+                out[rows, :, channel] = scaled
+                continue
             np.clip(scaled, 0.0, 1.0, out=values)
             if np.isnan(values.min()):
                 raise BackendError("the network gave values that are not numbers (NaN) for this image")

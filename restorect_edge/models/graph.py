@@ -103,7 +103,8 @@ def _trace(
             fold_scalars(program)
     except Exception as error:  # torch.export raises its own family and more
         told = why_untraceable(error, dynamic=dynamic)
-        raise BackendError(f"torch.export cannot trace {type(module).__name__}: {told}") from error
+        label = getattr(module, "label", type(module).__name__)
+        raise BackendError(f"torch.export cannot trace {label}: {told}") from error
     return program
 
 

@@ -1,16 +1,18 @@
 """One call for every backend: ``load(artifact_or_weights)`` gives a `Runtime`. No backend is imported before
 it is needed, and none imports another."""
 
+import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from restorect_edge.artifact import Artifact
-from restorect_edge.errors import BackendError, UsageError, unknown_name
+from restorect_edge.artifact import UNVERIFIED, Artifact
+from restorect_edge.errors import BackendError, UnverifiedWarning, UsageError, unknown_name
 from restorect_edge.inference.base import Runtime
 from restorect_edge.spec import ImageSpec
 from restorect_edge.targets.models import as_artifact, is_model
 from restorect_edge.targets.registry import RUNTIMES, WEIGHTS, backend_class, runtime_for
+from restorect_edge.utils.callers import users_level
 
 __all__ = ["load", "require_weights_runtime"]
 
@@ -74,8 +76,20 @@ def _open(
         loaded: Runtime = of_weights(path if path.is_file() else source, device=device, threads=threads)
         return loaded
     artifact = Artifact.open(path)
+    _warn_unverified(artifact)
     chosen = runtime_for(artifact.manifest.target, runtime)
     return backend_class(chosen)(artifact.manifest, path, device=device, threads=threads)
+
+
+def _warn_unverified(artifact: Artifact) -> None:
+    """Say so where nobody has seen what an artifact gives."""
+    if artifact.manifest.verification.get("status") == UNVERIFIED:
+        reason = artifact.manifest.verification.get("reason")
+        warnings.warn(
+            f"'{artifact.path}' was kept without a verdict (--allow-unverified): {reason}",
+            UnverifiedWarning,
+            stacklevel=users_level(),
+        )
 
 
 def require_weights_runtime(source: str, runtime: str | None) -> None:

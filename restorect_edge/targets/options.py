@@ -22,6 +22,8 @@ class ExportOptions:
     """For INT8, which x86 it was calibrated for; None where the target has no such choice."""
     dynamic: bool = False
     """Let image height and width vary."""
+    allow_unverified: bool = False
+    """Keep an artifact that what verifies it cannot run."""
     minimum_deployment_target: str = "ios17"
     """Oldest system that must load the file, for targets with `Target.deployment_targets`."""
     metadata: Mapping[str, str] = field(default_factory=dict)

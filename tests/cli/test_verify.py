@@ -50,7 +50,7 @@ def test_json_is_one_object(artifact_onnx, capsys):
     assert found["status"] == "pass"
     assert found["psnr"] >= found["gate"] == 80.0
     assert found["by"].startswith("ONNX Runtime")
-    assert found["images"] == 4
+    assert found["images"] == 10
 
 
 def test_one_corrupt_weight_fails_with_2(copy, capsys):
@@ -97,3 +97,15 @@ def test_weights_that_are_gone_leave_the_golden_images(copy, capsys):
     assert found["reference"] == "its golden images"
     assert main([str(copy), "--images", str(copy / "golden")]) == 1
     assert "--images needs the network to compare with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"), [("target", "toaster"), ("target", "torch"), ("precision", "fp8"), ("precision", "")]
+)
+def test_what_there_is_no_verdict_for_is_refused_by_name(copy, capsys, entry, value):
+    manifest = json.loads((copy / "manifest.json").read_text())
+    (copy / "manifest.json").write_text(json.dumps({**manifest, entry: value}))
+    assert main([str(copy)]) == 4
+    assert (
+        f"there is no verdict for the {entry} '{value}' of the manifest; known: " in capsys.readouterr().err
+    )

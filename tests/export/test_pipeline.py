@@ -63,7 +63,7 @@ def test_an_artifact_describes_and_hashes_itself(artifact):
     }  # fmt: skip
     report = json.loads((artifact.path / "report.json").read_text())
     assert report["verification"] == manifest.verification
-    assert report["verification"]["images"] == 4 * len(SHAPES)
+    assert report["verification"]["images"] == 2 * len(SHAPES) + 8
     assert len(list((artifact.path / "golden").glob("*-in.png"))) == 2
 
 

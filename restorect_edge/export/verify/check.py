@@ -1,19 +1,39 @@
 """The verdict on an artifact: run it, compare it with the float32 network, pass or fail."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from restorect_edge.artifact import Artifact
-from restorect_edge.errors import MissingDependencyError, QualityError, RestorectError, UsageError
-from restorect_edge.evaluation.metrics import psnr
+from restorect_edge.artifact import Artifact, Manifest
+from restorect_edge.errors import (
+    IncompatibleError,
+    MissingDependencyError,
+    QualityError,
+    RestorectError,
+    SaturationWarning,
+    UsageError,
+)
 from restorect_edge.export.verify import golden
+from restorect_edge.export.verify.compare import Reference, Row, compare, measured, run_reference
+from restorect_edge.export.verify.pictures import QUANTIZED, Picture, photographs, pictures
+from restorect_edge.export.verify.verdict import (
+    EQUAL,
+    EXTRA_DROP,
+    FLAT_GATES,
+    FLAT_LEVELS,
+    GATES,
+    GENERATED_GATES,
+    Fused,
+    NotRunError,
+    Verification,
+    running,
+)
 from restorect_edge.inference.base import Runtime
-from restorect_edge.media.photos import TASKS, clean, of_task, photos
+from restorect_edge.targets.base import Target
 from restorect_edge.targets.registry import TARGETS, backend_class
 
 __all__ = [
@@ -22,73 +42,11 @@ __all__ = [
     "Verification",
     "check",
     "find_reference",
+    "judged",
     "photographs",
     "run_reference",
     "verify",
 ]
-
-GATES = {"fp32": 80.0, "fp16": 50.0, "int8": 30.0, "w8": 40.0}
-"""Least PSNR in dB against the float32 network, of the worst image, by precision. Weights in 8 bits
-with float16 arithmetic come to 49 to 52 dB; below 40 a scale or an axis is wrong."""
-
-Reference = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""(1, 3, H, W) in [0, 1] → the float32 network's output."""
-Levels = NDArray[np.uint8]
-Shape = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verification:
-    """What a verification found."""
-
-    status: str
-    """`pass` or `fail`."""
-    by: str
-    """What ran the artifact, and what that leaves open."""
-    reference: str
-    """What it was compared with."""
-    psnr: float
-    """Of the worst image, in dB with peak 1; 200 stands for equality."""
-    psnr_mean: float
-    max_abs: float
-    """Largest difference of any value, on the scale [0, 1]."""
-    mean_shift: float
-    """Difference of mean brightness of the worst image, on the scale [0, 1]."""
-    worst_image: str
-    gate: float
-    """Least `psnr` that passes."""
-    images: int
-    agreement: float | None = None
-    """INT8: `psnr` against the quantised network in PyTorch; None where that is not at hand."""
-    psnr_drop: float | None = None
-    """INT8: mean loss of PSNR in dB against clean photographs; None where there are none."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON-able values."""
-        return asdict(self)
-
-    def summary(self) -> str:
-        """Return the verdict as one line."""
-        agreement = "" if self.agreement is None else f"{self.agreement:.1f} dB from its quantised network, "
-        drop = "" if self.psnr_drop is None else f"{self.psnr_drop:+.2f} dB quality drop, "
-        return (
-            f"{self.status}: {self.psnr:.1f} dB from {self.reference} (gate {self.gate:.0f} dB), "
-            f"{agreement}{drop}max {self.max_abs:.2g}, {self.images} images, by {self.by}"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    name: str
-    psnr: float
-    max_abs: float
-    mean_shift: float
-    agreement: float | None = None
-    drop: float | None = None
-
-
-EQUAL = 200.0
-"""What stands for the infinite PSNR of equal images, so that it stays a number in JSON."""
 
 
 def verify(
@@ -106,13 +64,24 @@ def verify(
 
     Raises:
         QualityError: it falls short of its gate (the message has the numbers).
-        IncompatibleError: damaged or edited files.
+        IncompatibleError: damaged or edited files, or what verifies it cannot take it.
+        MissingDependencyError, BackendError: what verifies it is not installed, or failed.
     """
-    artifact = Artifact.open(path)
-    result = check(artifact, find_reference(artifact, weights), images=images)
+    result = judged(Artifact.open(path), images=images, weights=weights)
     if result.status != "pass":
         raise QualityError(f"'{path}' {result.summary()}; export it again")
     return result
+
+
+def judged(
+    artifact: Artifact, *, images: Path | None = None, weights: str | Path | None = None
+) -> Verification:
+    """Return what `verify` finds of an artifact, good or bad; raises as it does where nothing is found."""
+    try:
+        return check(artifact, find_reference(artifact, weights), images=images)
+    except NotRunError as error:
+        cause = error.reworded(f"'{artifact.path}' is not verified, for it cannot be run: {error}")
+        raise cause from cause.__cause__
 
 
 def check(
@@ -122,41 +91,120 @@ def check(
     quantised: Reference | None = None,
     images: Path | None = None,
     note: str = "",
+    elsewhere: bool = False,
 ) -> Verification:
-    """Run an artifact on golden images and photographs and compare, without raising on a bad result.
+    """Run an artifact on pictures of every kind and compare, without raising on a bad result.
+
+    It is run as its graph is written, INT8 and float16 operation by operation, and once more as its users
+    run it where that is other arithmetic and this machine can.
 
     Args:
         artifact: what to run.
         reference: the float32 network; None compares with the golden images only.
         quantised: the INT8 network in PyTorch, which an artifact made from it must agree with.
-        images: folder of photographs; None for the shipped ones.
+        images: folder of photographs; None for the shipped ones and generated pictures.
         note: said after what ran it, such as what else accepted it.
+        elsewhere: the artifact may be for other CPUs: do not hold against it what its fused INT8 gives on
+            this one, where it says that it is not for such a CPU.
+
+    Raises:
+        IncompatibleError: the network's own output is no picture in [0, 1], or the artifact is for a target
+            or of a precision that there is no verdict for.
+        NotRunError: it cannot be run.
     """
     if reference is None and images is not None:
         raise UsageError(
             "--images needs the network to compare with, but neither its weights nor PyTorch are here: "
             "install the extra 'export', or verify without --images to use the golden images"
         )
-    target = TARGETS[artifact.manifest.target]
-    backend = backend_class(target.verified_by)
-    if artifact.manifest.precision == "int8":
-        backend = backend.literal()
-    runner = backend(artifact.manifest, artifact.path)
-    with runner:
+    target = _target(artifact.manifest)
+    with _runners(artifact, target, elsewhere) as (runners, remark):
         if reference is None:
-            rows = _golden_rows(artifact, runner)
+            found = [_golden_rows(artifact, runner) for runner in runners]
         else:
-            rows = _photo_rows(artifact, runner, reference, quantised, images)
-        by = "; ".join(filter(None, (runner.provider, note, target.leaves_open)))
-    gate = GATES[artifact.manifest.precision]
-    worst = min(rows, key=lambda row: row.psnr)
-    agreements = [row.agreement for row in rows if row.agreement is not None]
-    drops = [row.drop for row in rows if row.drop is not None]
-    agrees = min(agreements, default=EQUAL) >= target.agreement
-    return Verification(
-        status="pass" if worst.psnr >= gate and agrees else "fail",
+            found = measured(artifact, pictures(artifact, images), runners, reference, quantised)
+        by = "; ".join(filter(None, (runners[0].provider, remark, note, target.leaves_open)))
+        fused = _fused(artifact, runners[1].provider, found[1]) if len(runners) > 1 else None
+    compared_with = "its golden images" if reference is None else "float32 PyTorch"
+    return _verdict(artifact, target, found[0], fused, by=by, reference=compared_with)
+
+
+def _target(manifest: Manifest) -> Target:
+    """Return what an artifact is for; a manifest may name what this version does not know."""
+    for what, named, known in (
+        ("target", manifest.target, TARGETS),
+        ("precision", manifest.precision, GATES),
+    ):
+        if named not in known:
+            raise IncompatibleError(
+                f"there is no verdict for the {what} '{named}' of the manifest; known: {', '.join(known)}"
+            )
+    return TARGETS[manifest.target]
+
+
+@contextmanager
+def _runners(artifact: Artifact, target: Target, elsewhere: bool) -> Iterator[tuple[list[Runtime], str]]:
+    """Open what judges the graph as it is written, then what users run, and say what is missing."""
+    backend = backend_class(target.verified_by)
+    literal, remark = _as_written(backend, artifact.manifest.precision)
+    with ExitStack() as stack, warnings.catch_warnings():
+        warnings.simplefilter("ignore", SaturationWarning)  # the verdict says by how much
+        with running():
+            runners = [stack.enter_context(literal(artifact.manifest, artifact.path))]
+        if literal is not backend and target.default_backend() == target.verified_by:
+            with running():
+                fused = stack.enter_context(backend(artifact.manifest, artifact.path))
+            if elsewhere and fused.saturates:
+                remark = "not run fused, for this CPU is none of those that it is for"
+            else:
+                runners.append(fused)
+        yield runners, remark
+
+
+def _as_written(backend: type[Runtime], precision: str) -> tuple[type[Runtime], str]:
+    """Return what runs a graph operation by operation; what users run, and a remark, where that is absent."""
+    literal = backend.literal(precision)
+    try:
+        literal.devices()
+    except MissingDependencyError as error:
+        return backend, f"not run as its graph is written: {error}"
+    return literal, ""
+
+
+def _golden_rows(artifact: Artifact, runner: Runtime) -> list[Row]:
+    rows = []
+    for name, image, wanted in golden.read(artifact.path):
+        picture = Picture(name=f"golden/{name}", pixels=image, kind="photograph")
+        with running():
+            restored = runner(image)
+        rows.append(compare(picture, restored / np.float32(255), wanted / np.float32(255)))
+    return rows
+
+
+def _fused(artifact: Artifact, by: str, rows: Sequence[Row]) -> Fused:
+    worst, gate = _worst(artifact, rows)
+    return Fused(
         by=by,
-        reference="its golden images" if reference is None else "float32 PyTorch",
+        psnr=round(worst.psnr, 2),
+        worst_image=worst.name,
+        gate=gate,
+        generated_psnr=_generated_psnr(artifact, rows),
+        flat_offset=_flat_offset(artifact, rows),
+        psnr_drop=_drop(rows),
+    )
+
+
+def _verdict(
+    artifact: Artifact, target: Target, rows: Sequence[Row], fused: Fused | None, *, by: str, reference: str
+) -> Verification:
+    colors = [255 * row.channel_shift for row in rows if row.kind == "color"]
+    rows = [row for row in rows if row.kind != "color"]
+    worst, gate = _worst(artifact, rows)
+    agreements = [row.agreement for row in rows if row.agreement is not None]
+    found = Verification(
+        status="pass",
+        by=by,
+        reference=reference,
         psnr=round(worst.psnr, 2),
         psnr_mean=round(float(np.mean([row.psnr for row in rows])), 2),
         max_abs=max(row.max_abs for row in rows),
@@ -165,113 +213,66 @@ def check(
         gate=gate,
         images=len(rows),
         agreement=round(min(agreements), 2) if agreements else None,
-        psnr_drop=round(float(np.mean(drops)), 3) if drops else None,
+        psnr_drop=_drop(rows),
+        generated_psnr=_generated_psnr(artifact, rows),
+        flat_offset=_flat_offset(artifact, rows),
+        color_offset=round(max(colors), 2) if colors else None,
+        fused=fused,
     )
+    failures = tuple(_failures(found, artifact.manifest.precision, target))
+    return replace(found, status="fail" if failures else "pass", failures=failures)
 
 
-def _golden_rows(artifact: Artifact, runner: Runtime) -> list[_Row]:
-    rows = []
-    for name, image, expected in golden.read(artifact.path):
-        rows.append(_compare(f"golden/{name}", runner(image) / np.float32(255), expected / np.float32(255)))
-    return rows
+def _failures(found: Verification, precision: str, target: Target) -> Iterator[str]:
+    """Say which gates a verification falls short of."""
+    if found.agreement is not None and found.agreement < target.agreement:
+        yield f"{found.agreement:.1f} dB from its quantised network (gate {target.agreement:.0f} dB)"
+    yield from _short(found, precision, "")
+    if found.fused is None:
+        return
+    yield from _short(found.fused, precision, " as run here")
+    extra = (found.fused.psnr_drop or 0.0) - (found.psnr_drop or 0.0)
+    if extra > EXTRA_DROP:
+        yield f"{extra:.2f} dB more quality drop as run here than as written (gate {EXTRA_DROP:.2f} dB)"
 
 
-def _photo_rows(
-    artifact: Artifact,
-    runner: Runtime,
-    reference: Reference,
-    quantised: Reference | None,
-    images: Path | None,
-) -> list[_Row]:
-    targets = _targets(artifact) if images is None else {}
-    rows = []
-    for name, photo in photographs(artifact, images).items():
-        image = photo.astype(np.float32) / np.float32(255)
-        output = runner(image)
-        expected = _expected(reference, image, artifact)
-        row = _compare(name, output, expected)
-        if quantised is not None:
-            agreement = _compare(name, output, _expected(quantised, image, artifact)).psnr
-            row = replace(row, agreement=agreement)
-        if name in targets:
-            target = targets[name] / np.float32(255)
-            row = replace(row, drop=psnr(expected, target, peak=1.0) - psnr(output, target, peak=1.0))
-        rows.append(row)
-    return rows
+def _short(found: Verification | Fused, precision: str, how: str) -> Iterator[str]:
+    if found.psnr < found.gate:
+        yield f"{found.psnr:.1f} dB on '{found.worst_image}'{how} (gate {found.gate:.0f} dB)"
+    least = GENERATED_GATES[precision]
+    if found.generated_psnr is not None and found.generated_psnr < least:
+        yield f"{found.generated_psnr:.1f} dB on generated pictures{how} (gate {least:.0f} dB)"
+    if found.flat_offset is not None and found.flat_offset > FLAT_LEVELS:
+        yield f"flat frames {found.flat_offset:.1f} levels off{how} (gate {FLAT_LEVELS:.0f} levels)"
 
 
-def _expected(reference: Reference, image: NDArray[np.float32], artifact: Artifact) -> NDArray[np.float32]:
-    """Run a network as the artifact gives its result: on 8-bit levels where those come out."""
-    expected = run_reference(reference, image, artifact)
-    if TARGETS[artifact.manifest.target].eight_bit:
-        expected = np.rint(expected * 255) / np.float32(255)
-    return expected
+def _gate(row: Row, precision: str) -> float:
+    """Return the least PSNR that passes on the picture of a row."""
+    table = {"photograph": GATES, "generated": GENERATED_GATES, "flat": FLAT_GATES}[row.kind]
+    return table[precision]
 
 
-def _targets(artifact: Artifact) -> dict[str, Levels]:
-    """Return what a network in 8 bits should make of the photographs that are shipped for its task."""
-    task = artifact.manifest.task
-    if artifact.manifest.precision not in ("int8", "w8") or task not in TASKS:
-        return {}
-    return _at_sizes(artifact, lambda size: clean(size, task))
+def _worst(artifact: Artifact, rows: Sequence[Row]) -> tuple[Row, float]:
+    """Return the row with the least to spare, and its gate; in 8 bits among the photographs."""
+    precision = artifact.manifest.precision
+    counted = [row for row in rows if row.kind == "photograph" or precision not in QUANTIZED]
+    worst = min(counted, key=lambda row: row.psnr - _gate(row, precision))
+    return worst, _gate(worst, precision)
 
 
-def _at_sizes(artifact: Artifact, find: Callable[[Shape | None], dict[str, Levels]]) -> dict[str, Levels]:
-    """Cut photographs to each fixed size, or the largest to two tiles; with free sides take them as they are.
-
-    No other size will do: a picture smaller than the sides that it is given continues by reflection there,
-    where the network alone sees its own border.
-    """
-    sizes = [g.shape for g in artifact.manifest.graphs if g.shape is not None]
-    if not sizes:
-        return find(None)
-    if artifact.manifest.form == "split":
-        *smaller, (height, width) = sorted(sizes, key=lambda size: size[0] * size[1])
-        sizes = [*smaller, (height, 2 * width)]
-    return {f"{n} {h}x{w}": p for h, w in sizes for n, p in find((h, w)).items()}
+def _generated_psnr(artifact: Artifact, rows: Sequence[Row]) -> float | None:
+    found = [row.psnr for row in rows if row.kind == "generated"]
+    return round(min(found), 2) if found and artifact.manifest.precision in QUANTIZED else None
 
 
-def photographs(artifact: Artifact, folder: Path | None) -> dict[str, Levels]:
-    """Find the photographs to verify on, (H, W, 3) by name; with fixed sides, one of an odd size as well.
-
-    Args:
-        artifact: what must take them.
-        folder: where they are; None for those that are shipped for its task.
-    """
-    chosen = folder or of_task(artifact.manifest.task)
-    found = _at_sizes(artifact, lambda size: photos(size, chosen))
-    if any(g.shape for g in artifact.manifest.graphs):
-        return found
-    name, first = next(iter(found.items()))
-    odd = first[: max(1, first.shape[0] - 3), : max(1, first.shape[1] - 5)]
-    return {**found, f"{name} (odd size)": odd}
+def _flat_offset(artifact: Artifact, rows: Sequence[Row]) -> float | None:
+    found = [255 * row.channel_shift for row in rows if row.kind == "flat"]
+    return round(max(found), 2) if found and artifact.manifest.precision in QUANTIZED else None
 
 
-def run_reference(
-    reference: Reference, image: NDArray[np.float32], artifact: Artifact
-) -> NDArray[np.float32]:
-    """Run the network on (H, W, 3) as the runtime does: pad by reflection, run, crop."""
-    from restorect_edge.inference.tiling import Span, cut
-
-    spec = artifact.manifest.spec
-    height, width = image.shape[:2]
-    padded = spec.size.padded(height, width)
-    planes = cut(image, Span(0, padded[0], 0, 0), Span(0, padded[1], 0, 0)).transpose(2, 0, 1)[None]
-    restored = reference(np.ascontiguousarray(planes))[0].transpose(1, 2, 0)
-    kept: NDArray[np.float32] = np.clip(restored[: height * spec.scale, : width * spec.scale], 0.0, 1.0)
-    return kept
-
-
-def _compare(name: str, output: NDArray[np.float32], expected: NDArray[np.float32]) -> _Row:
-    difference = output.astype(np.float64) - expected
-    if not np.isfinite(difference).all():
-        return _Row(name, -EQUAL, float("inf"), float("inf"))
-    return _Row(
-        name,
-        min(psnr(output, expected, peak=1.0), EQUAL),
-        float(np.abs(difference).max()),
-        abs(float(difference.mean())),
-    )
+def _drop(rows: Sequence[Row]) -> float | None:
+    found = [row.drop for row in rows if row.drop is not None]
+    return round(float(np.mean(found)), 3) if found else None
 
 
 def find_reference(artifact: Artifact, weights: str | Path | None) -> Reference | None:

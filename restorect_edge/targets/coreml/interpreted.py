@@ -1,7 +1,8 @@
 """Core ML packages without a Mac: the interpreter as a runtime."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,9 @@ class MilRuntime(Runtime):
         if len(program.outputs) != 1:
             raise IncompatibleError(f"'{path}' has {len(program.outputs)} outputs, expected one")
         return program
+
+    def _input_shape(self, session: MilProgram) -> Sequence[Any]:
+        return next((f.shape for f in session.inputs if f.name == "image"), ())
 
     def _run(self, session: MilProgram, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         images = {f.name for f in session.inputs if f.is_image}

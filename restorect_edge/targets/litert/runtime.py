@@ -1,5 +1,6 @@
 """LiteRT, formerly TensorFlow Lite: what runs the same file on Android, here on the CPU."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -48,6 +49,9 @@ class LiteRTRuntime(Runtime):
         interpreter = _library().Interpreter(model_content=content, num_threads=self.threads)
         interpreter.allocate_tensors()
         return interpreter.get_signature_runner()
+
+    def _input_shape(self, session: _Session) -> Sequence[Any]:
+        return session.shapes.get("image", ())
 
     def _run(self, session: _Session, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         given = {name: value.shape for name, value in feeds.items()}

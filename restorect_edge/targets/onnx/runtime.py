@@ -1,5 +1,7 @@
 """ONNX Runtime: CPU, CUDA and TensorRT execution providers."""
 
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,7 +12,7 @@ from restorect_edge.errors import BackendError, MissingDependencyError
 from restorect_edge.inference.base import Runtime
 from restorect_edge.utils.foreign import reason
 
-__all__ = ["ONNXRuntime", "session_options"]
+__all__ = ["LiteralONNXRuntime", "ONNXRuntime", "RoundedONNXRuntime", "session_options"]
 
 PROVIDERS = {
     "tensorrt": "TensorrtExecutionProvider",
@@ -28,11 +30,13 @@ class ONNXRuntime(Runtime):
     name: ClassVar[str] = "onnxruntime"
     fuses: ClassVar[bool] = True
     _optimise: ClassVar[bool] = True
+    _arithmetic: ClassVar[str] = ""
+    """How it differs from what users run, for `provider`."""
 
     @classmethod
-    def literal(cls) -> type[Runtime]:
-        """Return the runtime that fuses nothing, so that INT8 arithmetic is that of the graph."""
-        return _LiteralONNXRuntime
+    def literal(cls, precision: str = "int8") -> type[Runtime]:
+        """Return the runtime that fuses nothing, so that INT8 and float16 arithmetic is that of the graph."""
+        return {"fp16": RoundedONNXRuntime, "int8": LiteralONNXRuntime}.get(precision, cls)
 
     @classmethod
     def devices(cls) -> tuple[str, ...]:
@@ -49,10 +53,14 @@ class ONNXRuntime(Runtime):
             options.graph_optimization_level = _library().GraphOptimizationLevel.ORT_DISABLE_ALL
         return options
 
+    def _model(self, path: Path) -> Path | bytes:
+        """Return the graph that is run for a file."""
+        return path
+
     def _open(self, path: Path) -> Any:
         wanted = PROVIDERS[self.device]
         try:
-            session = _library().InferenceSession(path, self._options(), providers=[wanted])
+            session = _library().InferenceSession(self._model(path), self._options(), providers=[wanted])
         except Exception as error:  # ONNX Runtime's own exception classes have no common base
             raise BackendError(f"ONNX Runtime cannot load '{path}': {reason(error)}") from error
         if wanted not in session.get_providers():
@@ -61,6 +69,9 @@ class ONNXRuntime(Runtime):
                 "check that the CUDA and cuDNN libraries of its build are installed"
             )
         return session
+
+    def _input_shape(self, session: Any) -> Sequence[Any]:
+        return next((tuple(i.shape) for i in session.get_inputs() if i.name == "image"), ())
 
     def _run(self, session: Any, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         try:
@@ -72,17 +83,44 @@ class ONNXRuntime(Runtime):
         return result
 
     def _provider(self, session: Any) -> str:
-        how = "" if self._optimise else ", graph optimisations off"
-        return f"ONNX Runtime {_library().__version__} {session.get_providers()[0]}{how}"
+        return f"ONNX Runtime {_library().__version__} {session.get_providers()[0]}{self._arithmetic}"
 
 
-class _LiteralONNXRuntime(ONNXRuntime):
+class LiteralONNXRuntime(ONNXRuntime):
+    """Runs a graph operation by operation, on the CPU."""
+
     fuses: ClassVar[bool] = False
     _optimise: ClassVar[bool] = False
+    _arithmetic: ClassVar[str] = ", graph optimisations off"
 
     @classmethod
     def devices(cls) -> tuple[str, ...]:
         return ("cpu",)
+
+
+class RoundedONNXRuntime(LiteralONNXRuntime):
+    """Runs a float16 ``.onnx`` on the CPU: sums in float32, every result rounded to float16."""
+
+    _arithmetic: ClassVar[str] = ", every result rounded to float16"
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """Return ``cpu``.
+
+        Raises:
+            MissingDependencyError: ONNX Runtime, or the package that reads the graph, is not installed.
+        """
+        if find_spec("onnx") is None:
+            raise MissingDependencyError("float16 arithmetic", "export", detail="no module 'onnx'")
+        return super().devices()
+
+    def _model(self, path: Path) -> bytes:
+        import onnx
+
+        from restorect_edge.targets.onnx.rounded import rounded
+
+        content: bytes = rounded(onnx.load(path)).SerializeToString()
+        return content
 
 
 def session_options(threads: int | None) -> Any:

@@ -1,6 +1,6 @@
 """OpenVINO: CPU, GPU and NPU of Intel machines, and ARM CPUs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -31,9 +31,12 @@ class OpenVINORuntime(Runtime):
     fuses: ClassVar[bool] = True
 
     @classmethod
-    def literal(cls) -> type[Runtime]:
-        """Return the runtime that computes INT8 as the graph is written, in float32 between quantisers."""
-        return _LiteralOpenVINORuntime
+    def literal(cls, precision: str = "int8") -> type[Runtime]:
+        """Return the runtime that computes INT8 as the graph is written, in float32 between quantisers.
+
+        Other precisions are computed in float32 anyway, because the runtime asks for it.
+        """
+        return _LiteralOpenVINORuntime if precision == "int8" else cls
 
     @classmethod
     def devices(cls) -> tuple[str, ...]:
@@ -62,6 +65,11 @@ class OpenVINORuntime(Runtime):
             model = core.read_model(path)
             most = self._at_once if self.device == "cpu" else 1
             return Requests(lambda: core.compile_model(model, device, self._config()), most)
+
+    def _input_shape(self, session: Requests) -> Sequence[Any]:
+        image = next((port for port in session.model.inputs if "image" in port.get_names()), None)
+        sides = image.partial_shape if image is not None else ()
+        return [side.get_length() if side.is_static else None for side in sides]
 
     def _run(self, session: Requests, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         with self._output(session, feeds) as output:

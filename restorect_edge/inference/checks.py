@@ -1,0 +1,47 @@
+"""What is checked of native files and their outputs, so that an artifact that lies is refused by name."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from restorect_edge.artifact import GraphFile
+from restorect_edge.errors import IncompatibleError
+from restorect_edge.inference.tiling import Size
+
+__all__ = ["check_output", "check_sides"]
+
+
+def check_sides(graph: GraphFile, shape: Sequence[Any]) -> None:
+    """Refuse a file that takes other sides than its manifest says, which it would be run at.
+
+    Args:
+        graph: what the manifest says.
+        shape: (N, C, H, W) of the image as the file has it; empty where that is not known.
+
+    Raises:
+        IncompatibleError: they differ.
+    """
+    found = tuple(side if isinstance(side, int) and side > 0 else None for side in shape[2:])
+    wrong = found != graph.shape if graph.shape else all(found)
+    if len(shape) == 4 and wrong:
+        takes, said = (
+            f"{sides[0]}x{sides[1]}" if all(sides) else "any size" for sides in (found, graph.shape or (0, 0))
+        )
+        raise IncompatibleError(
+            f"'{graph.file}' takes {takes}, but the manifest says {said}; export or copy the artifact again"
+        )
+
+
+def check_output(shape: tuple[int, ...], window: Size, scale: int) -> None:
+    """Raise `IncompatibleError` where a network's output has not the size that its spec promises.
+
+    Args:
+        shape: of the output.
+        window: (height, width) of the input.
+        scale: of the spec.
+    """
+    expected = (1, 3, window[0] * scale, window[1] * scale)
+    if tuple(shape) != expected:
+        raise IncompatibleError(
+            f"the network gave {tuple(shape)} for an input of {window[0]}x{window[1]}, expected {expected}: "
+            f"its ImageSpec says scale {scale}"
+        )
