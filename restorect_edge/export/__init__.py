@@ -172,7 +172,7 @@ def prepare(
         row.check(options)
         row.require()
     jobs = _jobs(source, rows, asked, request)
-    return Plan(jobs, Path(request.output_dir), _calibration(jobs[0].source, request, cpu))
+    return Plan(jobs, Path(request.output_dir), _calibration(jobs, request, cpu))
 
 
 def _jobs(
@@ -249,7 +249,7 @@ def _options(row: Target, request: ExportRequest, cpu: str) -> ExportOptions:
     )
 
 
-def _calibration(source: "Source", request: ExportRequest, cpu: str) -> Calibration | None:
+def _calibration(jobs: "Sequence[Job]", request: ExportRequest, cpu: str) -> Calibration | None:
     """Find the photographs for INT8, or None for a precision that needs none."""
     if not request.calibrates:
         return None
@@ -258,7 +258,9 @@ def _calibration(source: "Source", request: ExportRequest, cpu: str) -> Calibrat
     from restorect_edge.quantization.quantize import require_nncf
 
     require_nncf()
-    source.require_student()
+    source = jobs[0].source
+    if not source.is_student:
+        _check_own_calibration(jobs, request)
     data, seed = request.calib_data, request.calib_seed or 0
     photographs = calibration_images(
         None if data is None else Path(data),
@@ -276,6 +278,29 @@ def _calibration(source: "Source", request: ExportRequest, cpu: str) -> Calibrat
         qat=request.qat,
         cpu=cpu,
     )
+
+
+def _check_own_calibration(jobs: "Sequence[Job]", request: ExportRequest) -> None:
+    """Raise `UsageError` for what INT8 of a network of one's own lacks, or does not have."""
+    source, layouts = jobs[0].source, {job.layout for job in jobs}
+    if source.is_model:
+        raise UsageError(
+            f"int8 and auto of '{source.name}' start at PyTorch, where its layers have names: export the "
+            "checkpoint or module that the model was made from, or quantize the model before with NNCF"
+        )
+    if request.calib_data is None:
+        raise UsageError(
+            f"int8 and auto of '{source.name}' need --calib-data: a folder of photographs as the network "
+            "will be given them, for no set that is shipped is known to fit it"
+        )
+    if request.qat is not None:
+        raise UsageError("--qat is for students; INT8 of a network of your own is calibrated alone")
+    if len(layouts) > 1 or (len(jobs[0].layout.shapes) > 1 and not jobs[0].layout.dynamic):
+        told = "; ".join(sorted(layout.words() for layout in layouts))
+        raise UsageError(
+            f"int8 and auto of a network of your own are calibrated for one size, or any: got {told}; give "
+            "one --shapes HxW, or --dynamic"
+        )
 
 
 def _found(source: "str | Path | nn.Module", request: ExportRequest, form: str) -> "Source":

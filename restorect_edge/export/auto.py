@@ -22,7 +22,7 @@ from restorect_edge.bench.measure.timing import Timing, interleaved
 from restorect_edge.errors import BackendError, QualityError, RestorectError
 from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.export.choice import Candidate, choose, table
-from restorect_edge.export.int8 import Calibrated, calibrate
+from restorect_edge.export.int8 import Calibrated, CalibratedModule, calibrate
 from restorect_edge.export.jobs import Job, Layout
 from restorect_edge.export.options import Calibration
 from restorect_edge.export.pipeline import Traced, make_one, trace
@@ -77,7 +77,7 @@ def make_auto(
     """
     for job in jobs:
         check_free(job.path(folder), overwrite)
-    int8, failure = _calibrated(jobs[0].source, calibration, progress)
+    int8, failure = _calibrated(jobs[0], calibration, progress)
     networks: dict[Layout, _Networks] = {}
     made = []
     for job in jobs:
@@ -88,11 +88,11 @@ def make_auto(
 
 
 def _calibrated(
-    source: Source, calibration: Calibration, progress: Progress
-) -> tuple[Calibrated | None, str]:
+    job: Job, calibration: Calibration, progress: Progress
+) -> tuple[Calibrated | CalibratedModule | None, str]:
     """Return the network in INT8, or None and why there is none."""
     try:
-        return calibrate(source, calibration, progress), ""
+        return calibrate(job.source, calibration, progress, shape=job.layout.only_shape), ""
     except (QualityError, BackendError) as error:
         progress(f"no INT8: {error}")
         return None, str(error)
@@ -111,7 +111,11 @@ def untimed(target: Target) -> str:
 
 
 def _networks(
-    job: Job, int8: Calibrated | None, failure: str, calibration: Calibration, progress: Progress
+    job: Job,
+    int8: Calibrated | CalibratedModule | None,
+    failure: str,
+    calibration: Calibration,
+    progress: Progress,
 ) -> _Networks:
     floating, quantised = trace(job, None, progress), None
     if int8 is not None:

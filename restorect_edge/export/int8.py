@@ -3,22 +3,34 @@
 from collections.abc import Callable
 
 from restorect_edge.export.source import Source
+from restorect_edge.models.graph import Shape
+from restorect_edge.models.student import Student
 from restorect_edge.quantization import calibrated
 from restorect_edge.quantization.calibrated import Calibrated
+from restorect_edge.quantization.fitting import CalibratedModule, calibrate_module
 from restorect_edge.quantization.options import Calibration
 
-__all__ = ["Calibrated", "calibrate"]
+__all__ = ["Calibrated", "CalibratedModule", "calibrate"]
 
 
-def calibrate(source: Source, calibration: Calibration, progress: Callable[[str], None]) -> Calibrated:
-    """Quantise the student of `source` on photographs, within its budget.
+def calibrate(
+    source: Source, calibration: Calibration, progress: Callable[[str], None], *, shape: Shape | None = None
+) -> Calibrated | CalibratedModule:
+    """Quantise the network of `source` on photographs, within its budget.
+
+    Args:
+        source: a student, or a network of one's own.
+        calibration: photographs, pairs and budget.
+        progress: is given a line per stage.
+        shape: (height, width) that a network of one's own is for; None for any.
 
     Raises:
-        UsageError: the network is no student.
         QualityError: it costs more than it may.
         MissingDependencyError: the extra ``calibrate`` is not installed.
         BackendError: NNCF cannot quantise it.
     """
+    if not isinstance(source.network, Student):
+        return _of_module(source, calibration, shape, progress)
     photographs = calibration.photographs
     for note in photographs.notes:
         progress(f"calibration: {note}")
@@ -31,4 +43,24 @@ def calibrate(source: Source, calibration: Calibration, progress: Callable[[str]
         progress=progress,
     )
     progress(f"INT8: {made.recipe.summary()}")
+    return made
+
+
+def _of_module(
+    source: Source, calibration: Calibration, shape: Shape | None, progress: Callable[[str], None]
+) -> CalibratedModule:
+    photographs = calibration.photographs
+    progress(f"calibrating INT8 on {photographs.count} photographs ({photographs.source})")
+    made = calibrate_module(
+        source.network,
+        source.spec,
+        calibration,
+        shape,
+        name=source.name,
+        sha256=source.weights.get("sha256"),
+        progress=progress,
+    )
+    kept = len(made.recipe.returned)
+    more = f"; {kept} layers returned to float" if kept else ""
+    progress(f"INT8: {made.recipe.summary()}{more}")
     return made

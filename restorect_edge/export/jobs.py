@@ -25,6 +25,11 @@ class Layout:
     shapes: tuple[Shape, ...]
     """(height, width) of each; with free sides, what the graph is traced at."""
 
+    @property
+    def only_shape(self) -> Shape | None:
+        """The (height, width) of its one graph; None where sides are free."""
+        return None if self.dynamic else self.shapes[0]
+
     def words(self) -> str:
         """Return the layout in prose, such as ``split, any size``."""
         return f"{self.form}, {'any size' if self.dynamic else ', '.join(f'{h}x{w}' for h, w in self.shapes)}"

@@ -17,7 +17,7 @@ from torch import nn
 import restorect_edge
 from restorect_edge.artifact import Artifact, GraphFile, Manifest, hash_files
 from restorect_edge.errors import QualityError
-from restorect_edge.export.int8 import Calibrated, calibrate
+from restorect_edge.export.int8 import Calibrated, CalibratedModule, calibrate
 from restorect_edge.export.jobs import Job, Layout
 from restorect_edge.export.options import Calibration, ExportOptions
 from restorect_edge.export.own import check_output
@@ -56,7 +56,7 @@ def make(
     """
     for job in jobs:
         check_free(job.path(folder), overwrite)
-    int8 = calibrate(jobs[0].source, calibration, progress) if calibration else None
+    int8 = _calibrated(jobs[0], calibration, progress) if calibration else None
     traced: dict[Layout, Traced] = {}
     made = []
     for job in jobs:
@@ -65,6 +65,10 @@ def make(
         path = job.path(folder)
         made.append(make_one(traced[job.layout], job, path, overwrite=overwrite, progress=progress))
     return made
+
+
+def _calibrated(job: Job, calibration: Calibration, progress: Progress) -> Calibrated | CalibratedModule:
+    return calibrate(job.source, calibration, progress, shape=job.layout.only_shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +80,10 @@ class Traced:
     graphs: tuple[Graph, ...]
     stored: nn.Module | None = None
     """The network with weights in int8 that was traced, where that was it."""
-    int8: Calibrated | None = None
+    int8: Calibrated | CalibratedModule | None = None
 
 
-def trace(job: Job, int8: Calibrated | None, progress: Progress) -> Traced:
+def trace(job: Job, int8: Calibrated | CalibratedModule | None, progress: Progress) -> Traced:
     """Trace a job's network in its layout; where it was calibrated, the quantised one.
 
     Raises:

@@ -55,12 +55,21 @@ class Source:
         """Whether the network is none of this package: the artifact must carry its reference along."""
         return self.carried or not self.weights
 
+    @property
+    def is_student(self) -> bool:
+        """Whether it has a prior and a local body, as the networks of this package have."""
+        return isinstance(self.network, Student)
+
+    @property
+    def is_model(self) -> bool:
+        """Whether it is a model of another format than PyTorch's."""
+        return isinstance(self.network, ModelNetwork)
+
     def require_student(self) -> Student:
         """Return the network as a student; raise `UsageError` for others, whose weights cannot be int8."""
         if not isinstance(self.network, Student):
             raise UsageError(
-                f"int8, w8 and auto are for students with a prior and a local body; '{self.name}' is none: "
-                "use fp16 or fp32"
+                f"w8 is for students with a prior and a local body; '{self.name}' is none: use fp16 or fp32"
             )
         return self.network
 

@@ -11,6 +11,7 @@ import numpy as np
 from torch import fx
 
 from restorect_edge.errors import IncompatibleError
+from restorect_edge.quantization.modules import QuantizedModule
 from restorect_edge.quantization.qdq import WEIGHT_MAX, Q, StoredConv2d, module_path
 from restorect_edge.quantization.quantize import QuantizedStudent
 from restorect_edge.quantization.scope import EXCLUDED, is_convolution
@@ -68,7 +69,7 @@ class QuantPlan:
     weights_sha256: str | None
     """None for a student that did not come from a file."""
     steps: int
-    """Euler steps of the flows, which z depends on."""
+    """Euler steps of the flows, which z depends on; 0 for a network without."""
     images: int
     calibration_sha256: str
     calibration_source: str
@@ -107,6 +108,33 @@ class QuantPlan:
             weights=weights,
             weights_sha256=weights_sha256,
             steps=network.prior.steps,
+            images=images,
+            calibration_sha256=sha256,
+            calibration_source=source,
+            seed=seed,
+            nncf=importlib.metadata.version("nncf"),
+        )
+
+    @classmethod
+    def of_module(
+        cls,
+        network: QuantizedModule,
+        *,
+        weights: str,
+        weights_sha256: str | None,
+        images: int,
+        sha256: str,
+        source: str,
+        seed: int,
+    ) -> "QuantPlan":
+        """Read the plan off a quantized module; the arguments are those of `of`."""
+        return cls(
+            tensors=tuple(_body(network)),
+            excluded=tuple(_excluded(network)),
+            biases={},
+            weights=weights,
+            weights_sha256=weights_sha256,
+            steps=0,
             images=images,
             calibration_sha256=sha256,
             calibration_source=source,
@@ -175,7 +203,7 @@ def _prior(network: QuantizedStudent) -> Iterator[QuantizedTensor]:
             )
 
 
-def _body(network: QuantizedStudent) -> Iterator[QuantizedTensor]:
+def _body(network: QuantizedStudent | QuantizedModule) -> Iterator[QuantizedTensor]:
     for node in network.body.graph.nodes:
         if node.target is Q.dequantize_per_channel.default:
             (reader,) = node.users
@@ -205,7 +233,7 @@ def _readers(quantise: fx.Node) -> list[fx.Node]:
     return sorted(reader for dequantise in quantise.users for reader in dequantise.users)
 
 
-def _excluded(network: QuantizedStudent) -> Iterator[dict[str, str]]:
+def _excluded(network: QuantizedStudent | QuantizedModule) -> Iterator[dict[str, str]]:
     for node in network.body.graph.nodes:
         if node.name in network.excluded and "getitem" not in node.name:
             reason = EXCLUDED[network.excluded[node.name]]

@@ -17,10 +17,12 @@ __all__ = [
     "Q",
     "StoredConv2d",
     "clean",
+    "make_signed",
     "merge_equal",
     "module_path",
     "representable",
     "store_weights",
+    "take_plain_arguments",
 ]
 
 Q = torch.ops.quantized_decomposed
@@ -93,20 +95,20 @@ def clean(module: fx.GraphModule, source: nn.Module) -> fx.GraphModule:
     """
     for node in list(module.graph.nodes):
         if node.target is Q.quantize_per_tensor.default:
-            _make_signed(node)
+            make_signed(node)
         elif node.target is Q.quantize_per_channel.default:
             _fold_weight(module, node, source)
     merge_equal(module.graph)
     for node in list(module.graph.nodes):
         if is_convolution(node):
             _name_constants(module, node)
-    _take_plain_arguments(module.graph)
+    take_plain_arguments(module.graph)
     module.graph.eliminate_dead_code()
     module.graph.lint()
     return fx.GraphModule(module, module.graph, "QuantizedBody").eval()
 
 
-def _take_plain_arguments(graph: fx.Graph) -> None:
+def take_plain_arguments(graph: fx.Graph) -> None:
     """Let the graph be a function of image and z that returns one tensor, without torch.export's wrapping."""
     graph.set_codegen(fx.graph.CodeGen())
     output = graph.output_node()
@@ -120,7 +122,7 @@ def module_path(node: fx.Node) -> str:
     return str(list(stack.values())[-1][0])
 
 
-def _make_signed(quantise: fx.Node) -> None:
+def make_signed(quantise: fx.Node) -> None:
     """Give a quantiser and its dequantisers the type int8, with the scale that covers the same range."""
     arguments: Any = quantise.args
     _, scale, zero_point, low, high, _ = arguments

@@ -10,7 +10,7 @@ the body, and why.
 import copy
 import logging
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -29,7 +29,15 @@ from restorect_edge.quantization.qdq import clean, store_weights
 from restorect_edge.quantization.scope import left_out
 from restorect_edge.utils.foreign import reason
 
-__all__ = ["QuantizedStudent", "one_thread", "planes", "quantize_student", "require_nncf", "trace_body"]
+__all__ = [
+    "QuantizedStudent",
+    "one_thread",
+    "planes",
+    "quantize_student",
+    "quantized_graph",
+    "require_nncf",
+    "trace_body",
+]
 
 Levels = NDArray[np.uint8]
 
@@ -99,7 +107,8 @@ def quantize_student(
     with one_thread(), torch.no_grad():
         graph = trace_body(student)
         excluded = left_out(graph.graph)
-        body = clean(_calibrated(graph, student, images, list(excluded), saturation_safe), student.body)
+        made = quantized_graph(graph, images, partial(_sample, student), list(excluded), saturation_safe)
+        body = clean(made, student.body)
         cover(body, student)
         network = QuantizedStudent(student, body, excluded)
         return network.with_float(student, keep_float) if keep_float else network
@@ -137,13 +146,25 @@ def trace_body(student: Student) -> fx.GraphModule:
     return module
 
 
-def _calibrated(
+def quantized_graph(
     graph: fx.GraphModule,
-    student: Student,
-    images: Sequence[Levels],
+    samples: Sequence[Any],
+    given: Callable[[Any], Any],
     ignored: list[str],
     saturation_safe: bool,
 ) -> fx.GraphModule:
+    """Let NNCF insert quantize/dequantize pairs into a graph.
+
+    Args:
+        graph: of `torch.export`.
+        samples: what it is calibrated on, in order.
+        given: makes of a sample what the graph takes.
+        ignored: nodes that stay in float, by name.
+        saturation_safe: as for `quantize_student`.
+
+    Raises:
+        BackendError: NNCF cannot quantize it.
+    """
     with _quiet():
         import nncf
         from nncf.quantization import advanced_parameters as advanced
@@ -152,10 +173,10 @@ def _calibrated(
         try:
             module: fx.GraphModule = nncf.quantize(
                 graph,
-                nncf.Dataset(images, partial(_sample, student)),
+                nncf.Dataset(samples, given),
                 preset=nncf.QuantizationPreset.PERFORMANCE,
-                subset_size=len(images),
-                ignored_scope=nncf.IgnoredScope(names=ignored),
+                subset_size=len(samples),
+                ignored_scope=nncf.IgnoredScope(names=ignored, validate=False),
                 advanced_parameters=advanced.AdvancedQuantizationParameters(
                     overflow_fix=fix.ENABLE if saturation_safe else fix.DISABLE,
                     activations_quantization_params=advanced.QuantizationParameters(per_channel=False),

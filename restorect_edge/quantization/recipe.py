@@ -99,6 +99,55 @@ class QuantRecipe:
             flat_shift=flat.shift,
         )
 
+    @classmethod
+    def of_module(
+        cls,
+        calibration: Calibration,
+        *,
+        weights: str,
+        weights_sha256: str | None,
+        before: float | None,
+        drop: float | None,
+        ranking: tuple[BlockDrop, ...],
+        returned: tuple[BlockDrop, ...],
+        flat_shift: float,
+    ) -> "QuantRecipe":
+        """Write down what was asked for and decided on a module of one's own.
+
+        Args:
+            calibration: what was asked for.
+            weights: the network's name.
+            weights_sha256: of the file that it came from.
+            before: the drop with every layer in int8, in dB; None where it could not be measured.
+            drop: of the result.
+            ranking: what each layer's return gains, the most first.
+            returned: those in float.
+            flat_shift: of the result, in levels of 255; no bound is kept.
+        """
+        photographs, validation = calibration.photographs, calibration.validation
+        return cls(
+            weights=weights,
+            weights_sha256=weights_sha256,
+            calibration_sha256=photographs.sha256,
+            calibration_source=photographs.source,
+            seed=calibration.seed,
+            cpu=calibration.cpu,
+            qat_minutes=None,
+            qat_steps=0,
+            max_psnr_drop=calibration.max_psnr_drop,
+            validation_source=validation.source if validation else None,
+            validation_sha256=validation.sha256 if validation else None,
+            validation_images=validation.count if validation else 0,
+            psnr_drop_before=before,
+            ranking=ranking,
+            returned=returned,
+            psnr_drop=drop,
+            max_flat_shift=255.0,
+            flat_shift_before=flat_shift,
+            returned_for_flat=(),
+            flat_shift=flat_shift,
+        )
+
     def to_json(self) -> str:
         """Return stable, indented JSON with sorted keys."""
         return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"

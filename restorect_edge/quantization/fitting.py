@@ -1,0 +1,171 @@
+"""INT8 of a module of one's own within its budget: layers are returned to float until it is kept."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from restorect_edge.errors import QualityError
+from restorect_edge.evaluation.metrics import psnr
+from restorect_edge.models.graph import Shape
+from restorect_edge.quantization.budget import BlockDrop
+from restorect_edge.quantization.modules import QuantizedModule, prepared, quantize_module
+from restorect_edge.quantization.options import Calibration
+from restorect_edge.quantization.plan import QuantPlan
+from restorect_edge.quantization.recipe import QuantRecipe
+from restorect_edge.spec import ImageSpec
+
+__all__ = ["CalibratedModule", "calibrate_module"]
+
+AGREEMENT = 36.0
+"""Least PSNR in dB against the float network where no clean images say what INT8 costs; a verdict asks 30."""
+MEASURED = 4
+"""Photographs that this is measured on."""
+BEST = 200.0
+FLAT = (0.0, 0.5, 1.0)
+"""Flat frames whose shift is written down."""
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CalibratedModule:
+    """A quantized module and how it came about."""
+
+    network: QuantizedModule
+    plan: QuantPlan
+    recipe: QuantRecipe
+
+    def write(self, directory: Any) -> None:
+        """Write the plan and the recipe below `directory`."""
+        self.plan.write(directory)
+        self.recipe.write(directory)
+
+
+class _Meter:
+    """Measures what INT8 costs in dB: against clean images, or else against the float network."""
+
+    def __init__(
+        self, module: nn.Module, spec: ImageSpec, calibration: Calibration, shape: Shape | None
+    ) -> None:
+        pairs = calibration.validation
+        images = pairs.degraded if pairs else calibration.photographs.images
+        self._images = [prepared(image, spec, shape) for image in images[:MEASURED]]
+        self._floats = [_run(module, image) for image in self._images]
+        self.allowed = calibration.max_psnr_drop if pairs else -AGREEMENT
+        self._targets = None
+        if pairs:
+            larger = ImageSpec(size=spec.size)
+            scaled = None if shape is None else (shape[0] * spec.scale, shape[1] * spec.scale)
+            self._targets = [prepared(image, larger, scaled) for image in pairs.clean[:MEASURED]]
+
+    def cost(self, network: nn.Module) -> float:
+        """Return the mean loss of PSNR in dB; without clean images, minus the PSNR to the float network."""
+        found = []
+        for index, image in enumerate(self._images):
+            output, given = _run(network, image), self._floats[index]
+            if self._targets is None:
+                found.append(-_psnr(output, given))
+            else:
+                target = self._targets[index]
+                found.append(_psnr(given, target) - _psnr(output, target))
+        return float(np.mean(found))
+
+
+def calibrate_module(
+    module: nn.Module,
+    spec: ImageSpec,
+    calibration: Calibration,
+    shape: Shape | None,
+    *,
+    name: str,
+    sha256: str | None,
+    progress: Progress = lambda message: None,
+) -> CalibratedModule:
+    """Quantize a module on photographs, within its budget.
+
+    Args:
+        module: (1, 3, H, W) in [0, 1] → (1, 3, scale·H, scale·W), in evaluation mode.
+        spec: its scale and the sides that it takes.
+        calibration: photographs, pairs and budget.
+        shape: (height, width) that the result is for; None for any.
+        name: of the network.
+        sha256: of the file that it came from.
+        progress: is given a line per long stage.
+
+    Raises:
+        QualityError: over the budget unless nothing is in int8; the message has the numbers.
+        MissingDependencyError, UsageError, BackendError: see `quantize_module`.
+    """
+    photographs, safe = calibration.photographs, calibration.cpu == "portable"
+    network = quantize_module(module, spec, photographs.images, shape, saturation_safe=safe)
+    if not network.floats:
+        raise QualityError(f"'{name}' has no convolution or linear layer that could be in int8: use fp16")
+    meter = _Meter(module, spec, calibration, shape)
+    before = meter.cost(network)
+    network, ranking, returned = _within(network, meter, before, progress)
+    plan = QuantPlan.of_module(
+        network,
+        weights=name,
+        weights_sha256=sha256,
+        images=photographs.count,
+        sha256=photographs.sha256,
+        source=photographs.source,
+        seed=calibration.seed,
+    )
+    measured = calibration.validation is not None
+    shift = _flat_shift(module, network, spec, shape)
+    recipe = QuantRecipe.of_module(
+        calibration,
+        weights=name,
+        weights_sha256=sha256,
+        before=before if measured else None,
+        drop=meter.cost(network) if measured else None,
+        ranking=ranking,
+        returned=returned,
+        flat_shift=shift,
+    )
+    return CalibratedModule(network, plan, recipe)
+
+
+def _within(
+    network: QuantizedModule, meter: _Meter, before: float, progress: Progress
+) -> tuple[QuantizedModule, tuple[BlockDrop, ...], tuple[BlockDrop, ...]]:
+    """Return layers to float until the cost is allowed, the one whose return gains most first."""
+    if before <= meter.allowed:
+        return network, (), ()
+    progress(f"INT8 costs too much: measuring {len(network.floats)} layers")
+    alone = {name: meter.cost(network.with_float([name])) for name in network.floats}
+    order = sorted(alone, key=lambda name: alone[name])
+    ranking = tuple(BlockDrop(block=name, psnr_drop=round(alone[name], 4)) for name in order)
+    returned: list[BlockDrop] = []
+    for count in range(1, len(order)):
+        tried = network.with_float(order[:count])
+        cost = meter.cost(tried)
+        returned.append(BlockDrop(block=order[count - 1], psnr_drop=round(cost, 4)))
+        if cost <= meter.allowed:
+            return tried, ranking, tuple(returned)
+    raise QualityError(
+        f"INT8 costs more than it may, even with every layer but one in float ({before:+.2f} dB before, "
+        f"{meter.allowed:+.2f} dB allowed; minus a PSNR where there are no clean images): use fp16"
+    )
+
+
+def _flat_shift(module: nn.Module, network: nn.Module, spec: ImageSpec, shape: Shape | None) -> float:
+    height, width = shape or spec.size.padded(48, 48)
+    frames = [torch.full((1, 3, height, width), level) for level in FLAT]
+    shifts = [(_run(network, f).mean((2, 3)) - _run(module, f).mean((2, 3))).abs().max() for f in frames]
+    return round(255 * float(max(shifts)), 4)
+
+
+def _run(network: nn.Module, image: Tensor) -> Tensor:
+    with torch.inference_mode():
+        output: Tensor = network(image)
+        return output
+
+
+def _psnr(output: Tensor, target: Tensor) -> float:
+    return min(psnr(output.clamp(0, 1).numpy(), target.clamp(0, 1).numpy(), peak=1.0), BEST)

@@ -1,0 +1,185 @@
+"""INT8 form of any image → image module, by one NNCF calibration of its `torch.export` graph.
+
+Convolutions and linear layers compute in 8 bits, as in students: symmetric int8 with zero point 0, weights
+with one scale per output channel, activations with one per tensor. By rule all else stays in float:
+normalization, attention's products of activations, softmax, activations, gates and what moves pixels. Where
+that costs too much, layers are returned to float, the one that costs most first.
+"""
+
+import copy
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, fx, nn
+
+from restorect_edge.errors import BackendError, UsageError
+from restorect_edge.models.graph import Shape, trace_whole
+from restorect_edge.quantization.missing import require_nncf
+from restorect_edge.quantization.qdq import Q, make_signed, merge_equal, representable, take_plain_arguments
+from restorect_edge.quantization.quantize import one_thread, quantized_graph
+from restorect_edge.spec import ImageSpec
+from restorect_edge.utils.foreign import foreign_errors
+
+__all__ = ["QuantizedModule", "prepared", "quantize_module"]
+
+Levels = NDArray[np.uint8]
+LAYERS = (torch.ops.aten.conv2d.default, torch.ops.aten.linear.default)
+"""What computes in 8 bits; NNCF makes plain convolutions of others that are such."""
+PROBE = (96, 128)
+"""Height and width that free sides are traced at, rounded up to what the network takes."""
+
+
+class QuantizedModule(nn.Module):
+    """A module in INT8: the same inputs and outputs.
+
+    Args:
+        body: its graph with explicit quantize/dequantize pairs.
+        floats: the float weight of each quantized layer, by the layer's node name.
+        excluded: operations that stay in float, by node name, with their key in
+            `restorect_edge.quantization.scope.EXCLUDED`.
+    """
+
+    body: fx.GraphModule
+
+    def __init__(self, body: fx.GraphModule, floats: dict[str, Tensor], excluded: dict[str, str]) -> None:
+        super().__init__()
+        self.body, self.floats, self.excluded = body, floats, excluded
+        self.eval()
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Restore an image (1, 3, H, W) in [0, 1]."""
+        result: Tensor = self.body(image)
+        return result
+
+    def with_float(self, names: Collection[str], *, why: str = "budget") -> "QuantizedModule":
+        """Return a copy in which some layers compute in float; all other scales stay as they are.
+
+        Args:
+            names: of `floats`.
+            why: key in `restorect_edge.quantization.scope.EXCLUDED`.
+        """
+        body = copy.deepcopy(self.body)
+        for node in list(body.graph.nodes):
+            if node.name in names:
+                _return(body, node, self.floats[node.name])
+        body.graph.eliminate_dead_code()
+        body.recompile()
+        kept = {name: value for name, value in self.floats.items() if name not in names}
+        return QuantizedModule(body, kept, self.excluded | dict.fromkeys(names, why))
+
+
+def quantize_module(
+    module: nn.Module,
+    spec: ImageSpec,
+    images: Sequence[Levels],
+    shape: Shape | None,
+    *,
+    saturation_safe: bool = False,
+) -> QuantizedModule:
+    """Calibrate on photographs and return the quantized module.
+
+    Args:
+        module: (1, 3, H, W) in [0, 1] → (1, 3, scale·H, scale·W), in evaluation mode.
+        spec: the sides that it takes.
+        images: (H, W, 3) uint8 RGB, such as the network will be given.
+        shape: (height, width) that the result is for; None for any.
+        saturation_safe: as for `restorect_edge.quantization.quantize.quantize_student`.
+
+    Raises:
+        MissingDependencyError: NNCF or torchao is not installed.
+        UsageError: no images, or none as large as the shape.
+        BackendError: torch.export cannot trace the module, or NNCF cannot quantize it.
+    """
+    require_nncf()
+    samples = [prepared(image, spec, shape) for image in images]
+    if not samples:
+        raise UsageError("INT8 calibration needs at least one photograph, got none")
+    sides = shape or spec.size.padded(*PROBE)
+    (traced,) = trace_whole(module, spec, [sides], shape is None)
+    with one_thread(), torch.no_grad():
+        graph = traced.program.module(check_guards=False)
+        assert isinstance(graph, fx.GraphModule)
+        excluded = {
+            node.name: "rule"
+            for node in graph.graph.nodes
+            if node.op == "call_function" and node.target not in LAYERS
+        }
+        made = quantized_graph(graph, samples, lambda sample: sample, list(excluded), saturation_safe)
+        with foreign_errors("NNCF's graph of this network has a form that is not known"):
+            floats = _clean(made)
+    body = fx.GraphModule(made, made.graph, "QuantizedModule").eval()
+    return QuantizedModule(body, floats, excluded)
+
+
+def prepared(image: Levels, spec: ImageSpec, shape: Shape | None) -> Tensor:
+    """Return a photograph as (1, 3, H, W) in [0, 1]: cut to a shape from its middle, or to what is taken.
+
+    A smaller one is continued by reflection, as runtimes do.
+    """
+    height, width = shape or spec.size.padded(*image.shape[:2])
+    missing = [(0, max(side - have, 0)) for side, have in zip((height, width), image.shape[:2], strict=True)]
+    padded = np.pad(image, [*missing, (0, 0)], mode="symmetric")
+    top, left = ((have - side) // 2 for have, side in zip(padded.shape[:2], (height, width), strict=True))
+    cut = padded[top : top + height, left : left + width].transpose(2, 0, 1)[None]
+    return torch.from_numpy(np.ascontiguousarray(cut, np.float32) / np.float32(255))
+
+
+def _clean(module: fx.GraphModule) -> dict[str, Tensor]:
+    """Make NNCF's graph symmetric int8 throughout, in place; return the float weight of each layer."""
+    floats: dict[str, Tensor] = {}
+    for node in list(module.graph.nodes):
+        if node.target is Q.quantize_per_tensor.default:
+            make_signed(node)
+        elif node.target is Q.quantize_per_channel.default:
+            _fold(module, node, floats)
+    merge_equal(module.graph)
+    take_plain_arguments(module.graph)
+    module.graph.eliminate_dead_code()
+    module.graph.lint()
+    return floats
+
+
+def _fold(module: fx.GraphModule, quantize: fx.Node, floats: dict[str, Tensor]) -> None:
+    """Store a weight as int8 instead of quantizing it at every call."""
+    arguments: Any = quantize.args
+    weight, scale, zero_point, axis, low, high, dtype = arguments
+    value, scales, zeros = (_constant(module, node) for node in (weight, scale, zero_point))
+    if zeros.any() or dtype is not torch.int8:
+        raise BackendError(f"NNCF did not quantize '{weight}' symmetrically per output channel")
+    scales, zeros = representable(scales.reshape(-1).float()), zeros.reshape(-1).long()
+    levels = Q.quantize_per_channel(value, scales, zeros, axis, low, high, dtype)
+    for dequantize in list(quantize.users):
+        for layer in dequantize.users:
+            floats[layer.name] = value
+        stored = [
+            _stored(module, f"{weight.name}_{suffix}", tensor, dequantize)
+            for suffix, tensor in (("levels", levels), ("scale", scales), ("zero_point", zeros))
+        ]
+        dequantize.args = (*stored, axis, low, high, dtype)
+    module.graph.erase_node(quantize)
+
+
+def _return(body: fx.GraphModule, layer: fx.Node, weight: Tensor) -> None:
+    """Let a layer compute in float: what it reads before it was quantized, and its float weight."""
+    given, stored = layer.args[0], layer.args[1]
+    assert isinstance(given, fx.Node) and isinstance(stored, fx.Node)
+    if given.target is Q.dequantize_per_tensor.default:
+        layer.update_arg(0, given.all_input_nodes[0].all_input_nodes[0])
+    layer.update_arg(1, _stored(body, f"{layer.name}_float", weight, layer))
+
+
+def _stored(module: fx.GraphModule, name: str, value: Tensor, before: fx.Node) -> fx.Node:
+    module.register_buffer(name, value.contiguous())
+    with module.graph.inserting_before(before):
+        return module.graph.get_attr(name)
+
+
+def _constant(module: fx.GraphModule, node: fx.Node) -> Tensor:
+    value: Any = module
+    for part in str(node.target).split("."):
+        value = getattr(value, part)
+    tensor: Tensor = value.detach()
+    return tensor
