@@ -15,21 +15,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from _results import result_path
+from render import render
 
 from restorect_edge.bench.measure.protocol import PROTOCOL
 from restorect_edge.bench.measure.record import Report
-from restorect_edge.bench.report.write import FILES, html, markdown, write
+from restorect_edge.bench.report.write import FILES, write
 from restorect_edge.bench.session import Session, Setup
 from restorect_edge.bench.subjects import candidates
 from restorect_edge.export import ExportRequest, prepare
 from restorect_edge.export.recipe import parse_shapes
-from restorect_edge.utils.files import replacing
 from restorect_edge.weights import names
 
 NETWORKS = ("lowlight-nano", "lowlight-small", "lowlight-base")
 PRECISIONS = ("fp32", "int8")
 TARGETS = ("onnx", "openvino")
-JSON, *PAGES = FILES
+JSON = FILES[0]
 
 
 def main() -> int:
@@ -83,9 +83,7 @@ def combine(folder: Path) -> list[Report]:
     """Make a page of all networks that have been measured, and return their reports."""
     found = [folder / name / JSON for name in NETWORKS]
     reports = [Report.open(path) for path in found if path.is_file()]
-    for name, text in zip(PAGES, (markdown(reports), html(reports)), strict=True):
-        with replacing(folder / name) as stream:
-            stream.write(text.encode())
+    render(folder, folder)
     return reports
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -89,8 +90,22 @@ def test_committed_reports_keep_to_the_schema():
         version = path.relative_to(FOLDER / "results").parts[0]
         assert (report.device.kind, report.toolkit_version) == ("host", version)
         assert {row.status for row in report.rows} == {"measured"}
-        assert {path.with_suffix(suffix).is_file() for suffix in (".md", ".html")} == {True}
         assert str(Path.home()) not in path.read_text(encoding="utf-8")
+
+
+def test_pages_are_made_of_the_records(tmp_path):
+    """Of those that lie side by side, one together too; what is no record costs one line."""
+    for name in ("nano", "small"):
+        (tmp_path / "in" / "latency" / name).mkdir(parents=True)
+        shutil.copy(REPORTS[-1], tmp_path / "in" / "latency" / name / "report.json")
+    command = [sys.executable, FOLDER / "render.py", tmp_path / "in", "-o", tmp_path / "out"]
+    subprocess.run(command, check=True, capture_output=True)
+    pages = {page.relative_to(tmp_path / "out").as_posix() for page in (tmp_path / "out").rglob("report.*")}
+    folders = ("latency", "latency/nano", "latency/small")
+    assert pages == {f"{folder}/report.{kind}" for folder in folders for kind in ("md", "html")}
+    (tmp_path / "in" / "latency" / "nano" / "report.json").write_text("{}")
+    failed = subprocess.run(command, capture_output=True, text=True)
+    assert (failed.returncode, failed.stderr.count("\n")) == (4, 1)
 
 
 def test_the_latency_of_every_network_is_complete():
