@@ -78,8 +78,7 @@ class Runtime(ABC):
         try:
             for graph in manifest.graphs:
                 session = self._sessions[graph] = self._open(root / graph.file)
-                if graph.role != "prior":
-                    check_sides(graph, self._input_shape(session))
+                check_sides(graph, self._input_shape(session))
         except BaseException:
             self.close()
             raise

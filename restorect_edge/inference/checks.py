@@ -18,8 +18,15 @@ def check_sides(graph: GraphFile, shape: Sequence[Any]) -> None:
         shape: (N, C, H, W) of the image as the file has it; empty where that is not known.
 
     Raises:
-        IncompatibleError: they differ.
+        IncompatibleError: they differ, or a prior is said to take an image.
     """
+    if graph.role == "prior":
+        if graph.shape:
+            raise IncompatibleError(
+                f"'{graph.file}' is a prior, which takes a thumbnail, but the manifest says images of "
+                f"{graph.shape[0]}x{graph.shape[1]}; export or copy the artifact again"
+            )
+        return
     found = tuple(side if isinstance(side, int) and side > 0 else None for side in shape[2:])
     wrong = found != graph.shape if graph.shape else all(found)
     if len(shape) == 4 and wrong:

@@ -28,3 +28,13 @@ def test_other_sides_in_the_manifest_are_refused(request, tmp_path, fixture, sai
     (copy / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(IncompatibleError, match=message):
         load(copy, runtime="onnxruntime" if fixture == "artifact_tensorrt" else None)
+
+
+def test_a_prior_takes_no_image(artifact_split, tmp_path):
+    copy = shutil.copytree(artifact_split.path, tmp_path / "copy")
+    manifest = json.loads((copy / "manifest.json").read_text())
+    (prior,) = (graph for graph in manifest["graphs"] if graph["role"] == "prior")
+    prior["shape"] = [4096, 4096]
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(IncompatibleError, match="is a prior, which takes a thumbnail, but the manifest says"):
+        load(copy)

@@ -30,7 +30,7 @@ def test_flat_frames_have_one_level(size, level):
 def test_flat_frames_are_named_by_what_they_look_like():
     names = [generated.flat_name(level) for level in generated.FLAT_LEVELS]
     assert len(set(names)) == len(names)
-    assert {"black", "mid-grey", "white"} < set(names)
+    assert {"black", "mid-gray", "white"} < set(names)
 
 
 def test_pure_colors_are_the_corners_that_are_no_gray():

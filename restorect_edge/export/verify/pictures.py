@@ -20,7 +20,7 @@ QUANTIZED = ("int8", "w8")
 PHOTOGRAPHS = 2
 """How many of a task's photographs a float artifact is judged on; a quantized one on all of them."""
 EXTREMES = (0, 128, 255)
-"""Levels of the flat frames where arithmetic is in float: black, mid-grey and white."""
+"""Levels of the flat frames where arithmetic is in float: black, mid-gray and white."""
 SMALL = (96, 144)
 """(height, width) of generated pictures where an artifact takes any size."""
 

@@ -13,8 +13,8 @@ Levels = NDArray[np.uint8]
 Size = tuple[int, int]
 
 FLAT_LEVELS = (0, 4, 16, 48, 128, 200, 255)
-"""Levels of flat frames: a lens cap, the steps of a fade, a grey wall, a white one, an overexposed sky."""
-NAMED = {0: "black", 128: "mid-grey", 255: "white"}
+"""Levels of flat frames: a lens cap, the steps of a fade, a gray wall, a white one, an overexposed sky."""
+NAMED = {0: "black", 128: "mid-gray", 255: "white"}
 PURE = ("red", "green", "blue", "yellow", "magenta", "cyan")
 """Colors at the corners of the RGB cube, as a stage light or a test card shows them."""
 PATCHES = (4, 6)

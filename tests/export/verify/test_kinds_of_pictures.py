@@ -131,7 +131,7 @@ def test_values_that_are_no_numbers_in_the_reference_are_named(tmp_path):
 
 def test_every_kind_of_picture_is_judged_at_the_size_of_the_artifact(half):
     names = {picture.name for picture in pictures(half)}
-    kinds = ("ordinary", "bright", "noise", "saturated", "gradient", "black", "mid-grey", "white")
+    kinds = ("ordinary", "bright", "noise", "saturated", "gradient", "black", "mid-gray", "white")
     assert {f"{kind} 32x48" for kind in kinds} < names
     assert {picture.pixels.shape for picture in pictures(half)} == {(*SHAPE, 3)}
     assert sum("dark" in name for name in names) == 2
