@@ -8,7 +8,7 @@ WEB := runtimes/web
 WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/demo -type f) $(WEB)/build.mjs
 WEB_NETWORKS := lowlight-nano lowlight-small
 
-.PHONY: demo demo-web docs test test-aarch64 campaign lint clean
+.PHONY: demo demo-web docs test test-aarch64 campaign lint clean zoo
 
 demo: $(STAMP)  ## export lowlight-small to all targets, verify, restore a dark photograph
 	$(BIN)/python examples/demo.py -o out/demo
@@ -22,6 +22,9 @@ test: $(STAMP)  ## all tests, warnings as errors, in WORKERS processes
 
 test-aarch64: $(STAMP)  ## emulated arm64 against x86 (qemu-user-static debootstrap gcc-aarch64-linux-gnu); no timing
 	$(BIN)/python tests/aarch64/run.py
+
+zoo: $(STAMP)  ## the community's architectures on all targets: exported or why not, agreement, INT8
+	$(BIN)/python benchmarks/zoo.py
 
 campaign: $(STAMP)  ## mutated pictures and artifacts, kills, threads, full disks: hours, goes on where it was ended
 	nice -n 15 $(BIN)/python tests/campaign/run.py -o out/campaign

@@ -219,10 +219,10 @@ def libraries() -> tuple[Any, Any]:
     """Return coremltools and the table with every operation in it."""
     ct = library("the MIL interpreter")
     try:
-        from restorect_edge.mil import layout, ops, quant, spatial, table
+        from restorect_edge.mil import indexing, layout, ops, quant, spatial, table
     except ImportError as error:
         raise MissingDependencyError("the MIL interpreter", "coreml", detail=str(error)) from error
-    del layout, ops, quant, spatial  # imported to fill the table
+    del indexing, layout, ops, quant, spatial  # imported to fill the table
     return ct, table
 
 

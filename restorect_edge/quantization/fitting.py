@@ -12,7 +12,14 @@ from restorect_edge.errors import QualityError
 from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.models.graph import Shape
 from restorect_edge.quantization.budget import BlockDrop
-from restorect_edge.quantization.modules import QuantizedModule, prepared, quantize_module
+from restorect_edge.quantization.flat import MAX_SHIFT
+from restorect_edge.quantization.modules import (
+    FLAT_LEVELS,
+    FLAT_SIDE,
+    QuantizedModule,
+    prepared,
+    quantize_module,
+)
 from restorect_edge.quantization.options import Calibration
 from restorect_edge.quantization.plan import QuantPlan
 from restorect_edge.quantization.recipe import QuantRecipe
@@ -25,8 +32,6 @@ AGREEMENT = 36.0
 MEASURED = 4
 """Photographs that this is measured on."""
 BEST = 200.0
-FLAT = (0.0, 0.5, 1.0)
-"""Flat frames whose shift is written down."""
 
 Progress = Callable[[str], None]
 
@@ -54,6 +59,9 @@ class _Meter:
         pairs = calibration.validation
         images = pairs.degraded if pairs else calibration.photographs.images
         self._images = [prepared(image, spec, shape) for image in images[:MEASURED]]
+        height, width = shape or spec.size.padded(FLAT_SIDE, FLAT_SIDE)
+        self._flat = [torch.full((1, 3, height, width), level / 255) for level in FLAT_LEVELS]
+        self._means = [_run(module, frame).mean((2, 3)) for frame in self._flat]
         self._floats = [_run(module, image) for image in self._images]
         self.allowed = calibration.max_psnr_drop if pairs else -AGREEMENT
         self._targets = None
@@ -61,6 +69,13 @@ class _Meter:
             larger = ImageSpec(size=spec.size)
             scaled = None if shape is None else (shape[0] * spec.scale, shape[1] * spec.scale)
             self._targets = [prepared(image, larger, scaled) for image in pairs.clean[:MEASURED]]
+
+    def shift(self, network: nn.Module) -> float:
+        """Return the greatest shift of a channel's mean in flat frames, in levels of 255."""
+        return max(
+            255 * float((_run(network, frame).mean((2, 3)) - mean).abs().max())
+            for frame, mean in zip(self._flat, self._means, strict=True)
+        )
 
     def cost(self, network: nn.Module) -> float:
         """Return the mean loss of PSNR in dB; without clean images, minus the PSNR to the float network."""
@@ -117,7 +132,6 @@ def calibrate_module(
         seed=calibration.seed,
     )
     measured = calibration.validation is not None
-    shift = _flat_shift(module, network, spec, shape)
     recipe = QuantRecipe.of_module(
         calibration,
         weights=name,
@@ -126,7 +140,7 @@ def calibrate_module(
         drop=meter.cost(network) if measured else None,
         ranking=ranking,
         returned=returned,
-        flat_shift=shift,
+        flat_shift=round(meter.shift(network), 4),
     )
     return CalibratedModule(network, plan, recipe)
 
@@ -134,11 +148,12 @@ def calibrate_module(
 def _within(
     network: QuantizedModule, meter: _Meter, before: float, progress: Progress
 ) -> tuple[QuantizedModule, tuple[BlockDrop, ...], tuple[BlockDrop, ...]]:
-    """Return layers to float until the cost is allowed, the one whose return gains most first."""
-    if before <= meter.allowed:
+    """Return layers to float until cost and shift are allowed, the one whose return gains most first."""
+    if before <= meter.allowed and meter.shift(network) <= MAX_SHIFT:
         return network, (), ()
     progress(f"INT8 costs too much: measuring {len(network.floats)} layers")
-    alone = {name: meter.cost(network.with_float([name])) for name in network.floats}
+    measure = meter.cost if before > meter.allowed else meter.shift
+    alone = {name: measure(network.with_float([name])) for name in network.floats}
     order = sorted(alone, key=lambda name: alone[name])
     ranking = tuple(BlockDrop(block=name, psnr_drop=round(alone[name], 4)) for name in order)
     returned: list[BlockDrop] = []
@@ -146,19 +161,13 @@ def _within(
         tried = network.with_float(order[:count])
         cost = meter.cost(tried)
         returned.append(BlockDrop(block=order[count - 1], psnr_drop=round(cost, 4)))
-        if cost <= meter.allowed:
+        if cost <= meter.allowed and meter.shift(tried) <= MAX_SHIFT:
             return tried, ranking, tuple(returned)
     raise QualityError(
         f"INT8 costs more than it may, even with every layer but one in float ({before:+.2f} dB before, "
-        f"{meter.allowed:+.2f} dB allowed; minus a PSNR where there are no clean images): use fp16"
+        f"{meter.allowed:+.2f} dB allowed, minus a PSNR where there are no clean images; flat frames "
+        f"{meter.shift(network):.1f} levels off before, {MAX_SHIFT:g} allowed): use fp16"
     )
-
-
-def _flat_shift(module: nn.Module, network: nn.Module, spec: ImageSpec, shape: Shape | None) -> float:
-    height, width = shape or spec.size.padded(48, 48)
-    frames = [torch.full((1, 3, height, width), level) for level in FLAT]
-    shifts = [(_run(network, f).mean((2, 3)) - _run(module, f).mean((2, 3))).abs().max() for f in frames]
-    return round(255 * float(max(shifts)), 4)
 
 
 def _run(network: nn.Module, image: Tensor) -> Tensor:

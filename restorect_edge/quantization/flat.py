@@ -6,7 +6,7 @@ gets lighter or darker.
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 from restorect_edge.models.student import Student
 from restorect_edge.quantization.qdq import QMAX, Q, merge_equal, representable
 
-__all__ = ["MAX_SHIFT", "FlatMeter", "cover", "flat_frames"]
+__all__ = ["MAX_SHIFT", "FlatMeter", "cover", "flat_frames", "widen"]
 
 MAX_SHIFT = 1.75
 """Most levels of 255 by which a channel's mean may shift: 2 are promised of all grays, and some are tried."""
@@ -46,9 +46,19 @@ def cover(body: fx.GraphModule, student: Student) -> None:
         body: a graph of `restorect_edge.quantization.qdq.clean`; changed in place.
         student: the float student that it was made from.
     """
+    widen(body, ((image, student.prior(student.thumbnail(image))) for image in _one_by_one()))
+
+
+def widen(body: fx.GraphModule, inputs: Iterable[tuple[Tensor, ...]]) -> None:
+    """Widen the ranges of a quantized graph so that they hold its float activations for some inputs.
+
+    Args:
+        body: with explicit quantize/dequantize pairs; changed in place.
+        inputs: the graph's arguments, one tuple after the other.
+    """
     ranges = _Ranges(body)
-    for image in _one_by_one():
-        ranges.run(image, student.prior(student.thumbnail(image)))
+    for given in inputs:
+        ranges.run(*given)
     for node, widest in ranges.widest.items():
         scale = max(node.args[1], float(representable(torch.tensor(widest / QMAX))))
         for one in (node, *node.users):

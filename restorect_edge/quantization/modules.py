@@ -16,18 +16,22 @@ from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
 from restorect_edge.errors import BackendError, UsageError
+from restorect_edge.media.photos import generated
 from restorect_edge.models.graph import Shape, trace_whole
+from restorect_edge.quantization.flat import widen
 from restorect_edge.quantization.missing import require_nncf
 from restorect_edge.quantization.qdq import Q, make_signed, merge_equal, representable, take_plain_arguments
 from restorect_edge.quantization.quantize import one_thread, quantized_graph
 from restorect_edge.spec import ImageSpec
 from restorect_edge.utils.foreign import foreign_errors
 
-__all__ = ["QuantizedModule", "prepared", "quantize_module"]
+__all__ = ["QuantizedModule", "frames", "prepared", "quantize_module"]
 
 Levels = NDArray[np.uint8]
 LAYERS = (torch.ops.aten.conv2d.default, torch.ops.aten.linear.default)
 """What computes in 8 bits; NNCF makes plain convolutions of others that are such."""
+FLAT_LEVELS = (0, 8, 32, 64, 128, 192, 255)
+FLAT_SIDE = 48
 PROBE = (96, 128)
 """Height and width that free sides are traced at, rounded up to what the network takes."""
 
@@ -110,8 +114,16 @@ def quantize_module(
         made = quantized_graph(graph, samples, lambda sample: sample, list(excluded), saturation_safe)
         with foreign_errors("NNCF's graph of this network has a form that is not known"):
             floats = _clean(made)
-    body = fx.GraphModule(made, made.graph, "QuantizedModule").eval()
+        body = fx.GraphModule(made, made.graph, "QuantizedModule").eval()
+        widen(body, ((frame,) for frame in frames(spec, shape, images[0])))
     return QuantizedModule(body, floats, excluded)
+
+
+def frames(spec: ImageSpec, shape: Shape | None, image: Levels) -> list[Tensor]:
+    """Return what ranges must hold besides the photographs: flat frames, and an overexposed one."""
+    height, width = shape or spec.size.padded(FLAT_SIDE, FLAT_SIDE)
+    flat = [torch.full((1, 3, height, width), level / 255) for level in FLAT_LEVELS]
+    return [*flat, prepared(generated.brightened(image), spec, shape)]
 
 
 def prepared(image: Levels, spec: ImageSpec, shape: Shape | None) -> Tensor:

@@ -122,7 +122,7 @@ class QuantRecipe:
             drop: of the result.
             ranking: what each layer's return gains, the most first.
             returned: those in float.
-            flat_shift: of the result, in levels of 255; no bound is kept.
+            flat_shift: of the result, in levels of 255.
         """
         photographs, validation = calibration.photographs, calibration.validation
         return cls(
@@ -142,7 +142,7 @@ class QuantRecipe:
             ranking=ranking,
             returned=returned,
             psnr_drop=drop,
-            max_flat_shift=255.0,
+            max_flat_shift=MAX_SHIFT,
             flat_shift_before=flat_shift,
             returned_for_flat=(),
             flat_shift=flat_shift,

@@ -50,7 +50,7 @@ class Local(nn.Module):
         features = torch.relu(self.a(x))
         # channels that differ by `spread`, which one scale for the tensor cannot hold
         far = features * torch.tensor([self.spread, *[1.0] * 7])[:, None, None]
-        return x + self.c(torch.relu(self.b(far)))
+        return x + 0.2 * self.c(torch.relu(self.b(far)))
 
 
 def made(kind, *arguments):

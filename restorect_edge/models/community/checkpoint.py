@@ -21,7 +21,7 @@ __all__ = ["from_checkpoint", "is_checkpoint", "open_network"]
 
 GRID = ("window_size", "padder_size")
 """What networks call the sides that they fill up to, where their description does not say it."""
-CHANNELS = {1: "grey", 4: "RGB with alpha"}
+CHANNELS = {1: "gray", 4: "RGB with alpha"}
 
 
 def is_checkpoint(source: str | Path) -> bool:

@@ -104,7 +104,7 @@ def test_what_is_no_known_state_dict(tmp_path, content, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("channels", "word"), [(1, "grey"), (4, "RGB with alpha")])
+@pytest.mark.parametrize(("channels", "word"), [(1, "gray"), (4, "RGB with alpha")])
 def test_pictures_of_other_channels(community_module, tmp_path, channels, word):
     network = community_module(
         "ESRGAN", "RRDBNet", in_nc=channels, out_nc=channels, num_filters=8, num_blocks=1

@@ -1,0 +1,217 @@
+"""Which architectures of the community reach which target, in which precision: exported or why not,
+agreement, INT8 against float, milliseconds on this machine, and size.
+
+    python benchmarks/zoo.py [--only NAMES] [--targets NAMES] [--minutes M] [-o results/zoo]
+
+Networks are small and their weights random; what is shown is that graphs are taken and computed as they are,
+and what is missing. Results are written after every row, and rows that are there are not made again.
+"""
+
+import argparse
+import json
+import logging
+import platform
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _zoo import ARCHITECTURES, save
+from PIL import Image
+
+import restorect_edge
+from restorect_edge.errors import RestorectError
+from restorect_edge.export import ExportRequest, prepare
+from restorect_edge.export.int8 import calibrate
+from restorect_edge.export.jobs import Job
+from restorect_edge.export.pipeline import Traced, make_one, trace
+from restorect_edge.media.photos import photos
+from restorect_edge.targets.registry import RUNTIMES, TARGETS, backend_class, runtime_for
+from restorect_edge.utils.cpu import cpu_name
+
+SHAPE = (64, 96)
+"""Height and width: small, as attention over all pixels grows with their square."""
+PRECISIONS = ("fp32", "int8", "fp16")
+TARGETS_SHOWN = ("onnx", "openvino", "tensorrt", "litert", "coreml")
+RUNS = 10
+HERE = Path(__file__).parent
+
+
+def main() -> int:
+    """Make the rows that are missing and write the table."""
+    options = _options()
+    folder = Path(options.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = _read(folder / "zoo.json")
+    ends = time.monotonic() + 60 * options.minutes
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    with tempfile.TemporaryDirectory() as scratch:
+        data = _photographs(Path(scratch))
+        for precision in PRECISIONS:
+            for name in options.only:
+                targets = [t for t in options.targets if precision in TARGETS[t].precisions]
+                targets = [t for t in targets if f"{name} {t} {precision}" not in rows]
+                if targets and time.monotonic() < ends:
+                    for row in _made(name, targets, precision, Path(scratch), data):
+                        rows[f"{name} {row['target']} {precision}"] = row
+                        _written(folder, rows)
+    return _written(folder, rows)
+
+
+def _options() -> argparse.Namespace:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--only", nargs="+", default=list(ARCHITECTURES), choices=ARCHITECTURES, metavar="NAME")
+    p.add_argument("--targets", nargs="+", default=list(TARGETS_SHOWN), choices=list(TARGETS), metavar="NAME")
+    p.add_argument("--minutes", type=float, default=40.0, help="begin no row after this; default 40")
+    p.add_argument("-o", "--output", default=HERE / "results" / "zoo", metavar="DIR")
+    return p.parse_args()
+
+
+def _photographs(scratch: Path) -> Path:
+    folder = scratch / "photographs"
+    folder.mkdir()
+    for name, pixels in photos(SHAPE).items():
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    return folder
+
+
+def _made(
+    name: str, targets: list[str], precision: str, scratch: Path, data: Path
+) -> Iterator[dict[str, Any]]:
+    """Trace a network once, make an artifact per target, and yield what came of each."""
+    facts = {"architecture": name, "precision": precision}
+    try:
+        request = ExportRequest(
+            precision=precision,
+            shapes=[SHAPE],
+            calib_data=data if precision == "int8" else None,
+            output_dir=scratch / "out",
+        )
+        plan = prepare(save(name, scratch), targets, request)
+        first = plan.jobs[0]
+        int8 = None
+        if plan.calibration:
+            int8 = calibrate(first.source, plan.calibration, _say, shape=first.layout.only_shape)
+        traced = trace(first, int8, _say)
+    except RestorectError as error:
+        yield from ({**facts, "target": target, "status": "no", "why": str(error)} for target in targets)
+        return
+    for job, path in zip(plan.jobs, plan.paths, strict=True):
+        yield {**facts, "target": job.target.name, **_row(traced, job, path)}
+
+
+def _row(traced: Traced, job: Job, path: Path) -> dict[str, Any]:
+    """Make one artifact and say what came of it."""
+    started = time.monotonic()
+    try:
+        artifact = make_one(traced, job, path, overwrite=True, progress=_say)
+    except RestorectError as error:
+        return {"status": "no", "why": str(error)}
+    verdict = artifact.manifest.verification
+    return {
+        "status": "yes",
+        "psnr": verdict["psnr"],
+        "agreement": verdict.get("agreement"),
+        "ms": _ms(artifact),
+        "bytes": artifact.bytes,
+        "returned": _returned(artifact.path),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _ms(artifact: restorect_edge.Artifact) -> float | None:
+    """Return the median time of an image; None where this machine has no runtime that says something."""
+    name = runtime_for(artifact.manifest.target)
+    if RUNTIMES[name].untimed:
+        return None
+    try:
+        backend_class(name).devices()
+    except RestorectError:  # a GPU that is not here
+        return None
+    image = np.zeros((*SHAPE, 3), np.uint8)
+    times = []
+    with restorect_edge.load(artifact.path) as restore:
+        restore(image)
+        for _ in range(RUNS):
+            restore(image)
+            times.append(restore.timings["total"])
+    return round(statistics.median(times), 2)
+
+
+def _returned(path: Path) -> int | None:
+    """Return how many layers INT8 has returned to float."""
+    recipe = path / "quantization-recipe.json"
+    return len(json.loads(recipe.read_text())["returned"]) if recipe.is_file() else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    rows: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    return rows
+
+
+def _written(folder: Path, rows: dict[str, Any]) -> int:
+    facts = {
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "toolkit": restorect_edge.__version__,
+        "cpu": cpu_name(),
+        "system": platform.system(),
+        "image": f"{SHAPE[1]}x{SHAPE[0]}",
+        "calibration": "the shipped dark photographs, cut to that size",
+        "rows": rows,
+    }
+    (folder / "zoo.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    (folder / "zoo.md").write_text(_table(facts), encoding="utf-8")
+    return 0
+
+
+def _table(facts: dict[str, Any]) -> str:
+    """Return the page: a row per architecture and target, a column per precision, then why not."""
+    rows = facts["rows"]
+    found = list(dict.fromkeys((row["architecture"], row["target"]) for row in rows.values()))
+    lines = [
+        "# Networks of the community on the targets",
+        "",
+        f"{facts['created'][:10]}, {facts['cpu']}, images of {facts['image']}, random weights, small "
+        f"configurations; INT8 calibrated on {facts['calibration']}. PSNR in dB is against the float32 "
+        "network, for INT8 followed by the agreement with its own plan, as the verdict runs it; ms are "
+        f"medians of {RUNS} images while other work ran, and say little; KB are of the native files.",
+        "",
+        f"| network | target | {' | '.join(PRECISIONS)} |",
+        "|---|---|---|---|---|",
+    ]
+    for name, target in found:
+        cells = [_cell(rows.get(f"{name} {target} {precision}")) for precision in PRECISIONS]
+        lines.append(f"| {name} | {target} | {' | '.join(cells)} |")
+    failed = [row for row in rows.values() if row["status"] == "no"]
+    if failed:
+        lines += ["", "## Why not", ""]
+        lines += [f"- {r['architecture']} {r['target']} {r['precision']}: {r['why']}" for r in failed]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return "–"
+    if row["status"] == "no":
+        return "no"
+    agreement = f" / {row['agreement']:.0f}" if row["agreement"] is not None else ""
+    returned = f", {row['returned']} in float" if row["returned"] else ""
+    ms = f", {row['ms']} ms" if row["ms"] is not None else ""
+    return f"{row['psnr']:.0f}{agreement} dB{returned}{ms}, {row['bytes'] / 1000:.0f} KB"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
