@@ -71,6 +71,19 @@ def test_a_spec_that_is_given_allows_tiles(model):
         assert np.abs(tiled(image, tile=16).astype(int) - whole(image)).max() <= 1
 
 
+@pytest.mark.parametrize("names", [("image", "restored"), ("restored", "image"), ("x", "image")])
+def test_its_values_may_have_the_names_that_ours_have(model, tmp_path, names):
+    changed = onnx.load(model)
+    for node in changed.graph.node:
+        for side in (node.input, node.output):
+            side[:] = [{"pixels": names[0], "large": names[1]}.get(name, name) for name in side]
+    changed.graph.input[0].name, changed.graph.output[0].name = names
+    onnx.save(changed, tmp_path / "m.onnx")
+    image = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
+    with restorect_edge.load(model) as one, restorect_edge.load(tmp_path / "m.onnx") as other:
+        assert np.array_equal(one(image), other(image))
+
+
 @pytest.mark.parametrize("target", ["onnx", "openvino", "tensorrt", "mnn"])
 def test_it_is_exported_and_verified_where_the_target_starts_there(model, tmp_path, target):
     words = ["--weights", str(model), "--target", target, "--shapes", "32x40", "-o", str(tmp_path)]

@@ -26,6 +26,8 @@ CHANNELS = (1, 3)
 PROBE = 64
 """Side that a model of dynamic shape is tried at; most multiples divide it."""
 MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
+OURS = ("image", "restored")
+"""Names that an adapted model's input and output have, which its own values may have as well."""
 MARK = "restorect_edge"
 """Begins the names of what is put around a model."""
 
@@ -100,6 +102,8 @@ class ForeignModel:
         self.path = path
         with foreign_errors(f"'{path}' is not a whole ONNX model", IncompatibleError):
             self._model = onnx.load(path)
+        for name in OURS:
+            _rename(self._model.graph, name, f"{MARK}.their.{name}")
         self.signature = Signature.of(self._model, path)
         if not self._model.graph.output:
             raise IncompatibleError(f"'{path}' gives nothing: its graph has no output")
@@ -183,6 +187,21 @@ class ForeignModel:
                 "picture of 1, 2, 3 … times its size"
             )
         return ratio
+
+
+def _rename(graph: Any, old: str, new: str) -> None:
+    """Give a value another name wherever a graph, or a graph inside it, mentions it."""
+    for value in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        if value.name == old:
+            value.name = new
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for index, name in enumerate(names):
+                if name == old:
+                    names[index] = new
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                _rename(inner, old, new)
 
 
 def _session(model: Any, path: Path, *, literal: bool = False) -> Any:
