@@ -39,9 +39,29 @@ def parser() -> Parser:
     p.add_argument(
         "-w", "--weights", default="lowlight-small", metavar="NAME|PATH", help="default lowlight-small"
     )
-    p.add_argument("--data", type=Path, metavar="DIR|MANIFEST", help="default: the shipped set of the task")
-    p.add_argument("--num", type=int, default=128, metavar="N", help="photographs at most, default 128")
-    p.add_argument("--seed", type=int, default=0, metavar="N", help="of their choice, default 0")
+    p.add_argument(
+        "--data",
+        "--calib-data",
+        type=Path,
+        metavar="DIR|MANIFEST",
+        help="calibration images (default: the shipped set of the task)",
+    )
+    p.add_argument(
+        "--num",
+        "--num-calib",
+        type=int,
+        default=128,
+        metavar="N",
+        help="maximum number of them (default: 128)",
+    )
+    p.add_argument(
+        "--seed",
+        "--calib-seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="random seed of the choice (default: 0)",
+    )
     p.add_argument(
         "--max-psnr-drop",
         type=float,

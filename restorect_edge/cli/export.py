@@ -85,11 +85,16 @@ def parser() -> Parser:
     )
     p.add_argument(
         "--calib-data",
+        "--data",
         metavar="DIR|MANIFEST",
         help="int8: photographs or pairs to calibrate on; default the shipped set of the task",
     )
-    p.add_argument("--num-calib", type=int, metavar="N", help="int8: the most photographs; default 128")
-    p.add_argument("--calib-seed", type=int, metavar="N", help="int8: seed of their choice; default 0")
+    p.add_argument(
+        "--num-calib", "--num", type=int, metavar="N", help="int8: the most photographs; default 128"
+    )
+    p.add_argument(
+        "--calib-seed", "--seed", type=int, metavar="N", help="int8: seed of their choice; default 0"
+    )
     p.add_argument(
         "--max-psnr-drop", type=float, metavar="DB", help="int8: the most it may cost; default 0.10 dB"
     )

@@ -219,11 +219,6 @@ def _own(label: str, network: nn.Module, spec: ImageSpec, *, only_shape: Shape |
     )
 
 
-def reference_hash(path: Path) -> dict[str, str]:
-    """Return how the manifest names a network of one's own."""
-    return {"sha256": file_hash(path)}
-
-
 def _fixed_sides(program: torch.export.ExportedProgram, path: Path) -> Shape | None:
     names = set(program.graph_signature.user_inputs)
     values = [n.meta["val"] for n in program.graph.nodes if n.op == "placeholder" and n.name in names]

@@ -66,11 +66,6 @@ class RepConv(nn.Module):
         """Convolve with the composed kernel; (N, cin, H, W) → (N, cout, H/stride, W/stride)."""
         return F.conv2d(x, self.kernel(), self.conv3.bias, self.stride, padding=1)
 
-    def forward_branches(self, x: Tensor) -> Tensor:
-        """Run each branch as its own convolution and add them: what `forward` must equal."""
-        total: Tensor = self.conv3(x) + self.conv1(x) + self.squeeze(self.middle(self.expand(x)))
-        return total + x if self.has_identity else total
-
     def fused(self) -> nn.Conv2d:
         """Return the equal plain convolution."""
         conv = nn.Conv2d(self.conv3.in_channels, self.conv3.out_channels, 3, self.stride, 1)

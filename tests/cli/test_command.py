@@ -1,5 +1,6 @@
 """The frame of every command: exit codes and what is shown."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -190,3 +191,12 @@ sys.exit(run(main, Parser("test", "", ""), []))
 def test_a_stopped_command_ends_as_by_ctrl_c(number):
     ended = subprocess.run([sys.executable, "-c", STOPPED, number], capture_output=True, timeout=120)
     assert (ended.returncode, ended.stderr) == (INTERRUPTED, b"interrupted\n")
+
+
+@pytest.mark.parametrize("verb", ["calibrate", "drift", "export"])
+def test_calibration_options_have_the_same_names_in_every_verb(verb):
+    """Short ones and long ones, whichever verb somebody comes from."""
+    parser = importlib.import_module(f"restorect_edge.cli.{verb}").parser()
+    found = {frozenset(action.option_strings) for action in parser._actions}
+    for names in (("--data", "--calib-data"), ("--num", "--num-calib"), ("--seed", "--calib-seed")):
+        assert frozenset(names) in found

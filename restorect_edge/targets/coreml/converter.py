@@ -63,8 +63,6 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
             model.user_defined_metadata.update(options.metadata)
             model.save(str(path))
             _remove_debug_map(path)
-            # a table for ExecuTorch's debugger, which the package's own manifest does not list
-            (path / "executorch_debug_handle_mapping.json").unlink(missing_ok=True)
         except Exception as error:  # the converter raises whatever comes to hand
             traceback.clear_frames(error.__traceback__)  # they hold a temporary folder of the converter
             told = reason(error)
