@@ -26,6 +26,7 @@ class Journal:
 
     Attributes:
         draws: whether TensorBoard is there.
+        last: step of the last line that was there before; 0 where there was none.
 
     Raises:
         BackendError: the disk is full or cannot be written; so do all methods but `close`.
@@ -33,6 +34,7 @@ class Journal:
 
     def __init__(self, folder: Path, step: int = 0) -> None:
         self.path = folder / "log.jsonl"
+        self.last = 0.0
         self.draws = importlib.util.find_spec("tensorboard") is not None
         with self._writing():
             self._forget(step)
@@ -44,6 +46,7 @@ class Journal:
             return
         lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
         kept = [line for line in lines if _step(line) <= step]
+        self.last = max(map(_step, kept), default=0.0)
         if kept != lines:
             with replacing(self.path) as stream:
                 stream.write("".join(f"{line}\n" for line in kept).encode())

@@ -238,6 +238,8 @@ class _Run:
             self.log(self._header())
         drawn = t.stage.batches(source, t.step, last, t.sampling(), t.config.workers)
         first = t.step + 1
+        if self._is_due() and self.journal is not None and self.journal.last < t.step:
+            self._checkpoint(running)  # it was stopped before it had validated this step
         with Progress(last, t.step, self.log, shown=self.writes) as progress:
             for batch in drawn:
                 with uninterrupted():
@@ -249,8 +251,13 @@ class _Run:
                     self.journal.scalars(t.step, running, "loss")
                     rates = {"learning": t.learning_rate(), "steps_per_second": progress.rate()}
                     self.journal.scalars(t.step, rates, "rate")
-                if (t.step % t.config.validate_every == 0 or t.step == last) and self.writes:
+                if self._is_due():
                     self._checkpoint(running)
+
+    def _is_due(self) -> bool:
+        """Whether this process validates and saves at this step."""
+        step, c = self.trainer.step, self.trainer.config
+        return self.writes and step > 0 and (step % c.validate_every == 0 or step == c.iterations)
 
     def _header(self) -> str:
         """Return what is about to be done, in a line."""
@@ -275,7 +282,8 @@ class _Run:
             t.save_average(self.output / BEST, scores)
         if self.journal is not None:
             self.journal.scalars(t.step, scores, "validation")
-            loss = {"loss": sum(running.values()), "seconds": t.seconds}
+            loss = {"loss": sum(running.values())} if running else {}  # none yet where it goes on
+            loss["seconds"] = t.seconds
             self.log(self.journal.row(t.step, {**loss, **scores}))
         t.save(self.output / LAST)  # at last: what a killed run wrote before it is written again
 

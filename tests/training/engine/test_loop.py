@@ -247,3 +247,20 @@ def test_curves_that_cannot_be_written_at_the_end_are_told(student_options, sour
     best = fit(StudentStage(student_options(iterations=1)), source, tmp_path, log=said.append)
     assert best.is_file()
     assert said[-1] == "the last curves could not be written to TensorBoard: No space left on device"
+
+
+def test_a_validation_that_was_interrupted_is_made_up_for(
+    student_options, source, pairs, tmp_path, monkeypatch
+):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    options = student_options(iterations=2, validate_every=1)
+    monkeypatch.setattr(loop, "validate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fit(StudentStage(options), source, tmp_path, validation=find_pairs(pairs))
+    monkeypatch.undo()
+    fit(StudentStage(options), source, tmp_path, validation=find_pairs(pairs), resume=True)
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2]
+    assert len(list((tmp_path / "pictures").iterdir())) == 2
