@@ -30,8 +30,8 @@ def test_the_summary_says_what_one_must_know(artifact_onnx, capsys):
         f"{artifact_onnx.bytes:,} bytes",
         facts.tools["torch"],
         facts.created,
-        f"python -m restorect_edge.verify {artifact_onnx.path}",
-        f"python -m restorect_edge.run {artifact_onnx.path} PHOTO",
+        f"restorect-edge verify {artifact_onnx.path}",
+        f"restorect-edge run {artifact_onnx.path} photo.jpg",
     ):
         assert expected in out
 
