@@ -36,8 +36,8 @@ class ImageSpec:
     """The contract of an image → image network: NCHW, RGB, batch 1.
 
     `restorect_edge.export(module, target=..., spec=ImageSpec(...))` takes any network that keeps it. An
-    artifact takes and gives pictures in [0, 1] or in 8 bits, whatever the network's own values: its ranges,
-    means and standard deviations become part of the graph.
+    artifact's inputs and outputs are pictures in [0, 1] or in 8 bits, whatever the network's own values: its
+    ranges, means and standard deviations become part of the graph.
     """
 
     scale: int = 1

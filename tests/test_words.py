@@ -11,16 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "restorect_edge"
-LEFT = {
-    PACKAGE / "export/int8.py",
-    PACKAGE / "export/jobs.py",
-    PACKAGE / "export/pipeline.py",
+LEFT: set[Path] = {
     PACKAGE / "export/verify/check.py",
-    PACKAGE / "inference/base.py",
-    PACKAGE / "quantization/qdq.py",
     PACKAGE / "spec.py",
     PACKAGE / "targets/loading.py",
-    PACKAGE / "targets/openvino/runtime.py",
 }
 """Modules that still have some: none may be added."""
 MODULES = sorted(set(PACKAGE.rglob("*.py")) - LEFT)

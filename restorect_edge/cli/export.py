@@ -44,7 +44,7 @@ VALUES = (
     ("output-mean", CHANNELS, "added to the output, in units of --output-range"),
     ("output-std", CHANNELS, "multiplies the output before that"),
 )
-"""Options that say which values a network takes and gives, each a field of `ImageSpec`."""
+"""Options that say which values a network has as inputs and outputs, each a field of `ImageSpec`."""
 
 
 def parser() -> Parser:

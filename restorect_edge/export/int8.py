@@ -16,7 +16,7 @@ __all__ = ["Calibrated", "CalibratedModule", "calibrate"]
 def calibrate(
     source: Source, calibration: Calibration, progress: Callable[[str], None], *, shape: Shape | None = None
 ) -> Calibrated | CalibratedModule:
-    """Quantise the network of `source` on photographs, within its budget.
+    """Quantize the network of `source` on photographs, within its budget.
 
     Args:
         source: a student, or a network of one's own.
@@ -27,7 +27,7 @@ def calibrate(
     Raises:
         QualityError: it costs more than it may.
         MissingDependencyError: the extra ``calibrate`` is not installed.
-        BackendError: NNCF cannot quantise it.
+        BackendError: NNCF cannot quantize it.
     """
     if not isinstance(source.network, Student):
         return _of_module(source, calibration, shape, progress)

@@ -23,7 +23,7 @@ class Layout:
     form: str
     dynamic: bool
     shapes: tuple[Shape, ...]
-    """(height, width) of each; with free sides, what the graph is traced at."""
+    """(height, width) of each; of dynamic shape, what the graph is traced at."""
 
     @property
     def only_shape(self) -> Shape | None:

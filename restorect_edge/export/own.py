@@ -24,7 +24,7 @@ class OwnNetwork(nn.Module):
 
     Args:
         network: the module, whose one picture may be inside a tuple, list or dict.
-        spec: what it takes and gives.
+        spec: what it has as inputs and outputs.
         label: what messages call it.
     """
 
@@ -94,7 +94,7 @@ def check_output(network: nn.Module, label: str, spec: ImageSpec, shape: tuple[i
     Args:
         network: of one's own.
         label: what messages call it.
-        spec: what it takes and gives.
+        spec: what it has as inputs and outputs.
         shape: (height, width) to run it at.
 
     Raises:

@@ -84,7 +84,7 @@ class Traced:
 
 
 def trace(job: Job, int8: Calibrated | CalibratedModule | None, progress: Progress) -> Traced:
-    """Trace a job's network in its layout; where it was calibrated, the quantised one.
+    """Trace a job's network in its layout; where it was calibrated, the quantized one.
 
     Raises:
         IncompatibleError: it is one's own and does not keep its `ImageSpec`.

@@ -108,7 +108,7 @@ class Runtime(ABC):
     def literal(cls, precision: str = "int8") -> "type[Runtime]":
         """Return the variant that judges a graph: operation by operation as it is written.
 
-        The class itself where a back end has no such variant, or no need of one in this precision.
+        The class itself where a backend has no such variant, or no need of one in this precision.
         """
         return cls
 
@@ -118,7 +118,7 @@ class Runtime(ABC):
 
     def _input_shape(self, session: Any) -> Sequence[Any]:
         """Return the image's shape (N, C, H, W) as a native file has it, anything but a number where it is
-        free; empty where the back end does not tell."""
+        free; empty where the backend does not tell."""
         return ()
 
     @abstractmethod

@@ -96,7 +96,7 @@ def resample(
 
 
 def _pixels(place: Tensor, side: int, mode: str, align_corners: bool) -> Tensor:
-    """Return coordinates along an axis in pixels, 0 at the centre of the first."""
+    """Return coordinates along an axis in pixels, 0 at the center of the first."""
     if mode == "unnormalized" and align_corners:
         return place
     if mode not in ("normalized_minus_one_to_one", "normalized_zero_to_one"):

@@ -123,7 +123,7 @@ def module_path(node: fx.Node) -> str:
 
 
 def make_signed(quantise: fx.Node) -> None:
-    """Give a quantiser and its dequantisers the type int8, with the scale that covers the same range."""
+    """Give a quantizer and its dequantizers the type int8, with the scale that covers the same range."""
     arguments: Any = quantise.args
     _, scale, zero_point, low, high, _ = arguments
     if zero_point != 0:

@@ -58,7 +58,7 @@ def pictures(artifact: Artifact, folder: Path | None = None) -> list[Picture]:
 
 
 def photographs(artifact: Artifact, folder: Path | None = None) -> dict[str, Levels]:
-    """Find the photographs to verify on, (H, W, 3) by name; with free sides, one of an odd size as well.
+    """Find the photographs to verify on, (H, W, 3) by name; of dynamic shape, one of an odd size as well.
 
     Args:
         artifact: what must take them.
@@ -83,7 +83,7 @@ def _targets(artifact: Artifact) -> dict[str, Levels]:
 
 
 def _at_sizes(artifact: Artifact, find: Callable[[Shape | None], dict[str, Levels]]) -> dict[str, Levels]:
-    """Cut photographs to each fixed size, or the largest to two tiles; with free sides take them as they are.
+    """Cut photographs to each fixed size, or the largest to two tiles; none for a dynamic shape.
 
     No other size will do: a picture smaller than the sides that it is given continues by reflection there,
     where the network alone sees its own border.

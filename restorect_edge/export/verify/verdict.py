@@ -132,7 +132,7 @@ class Verification:
     """Least `psnr` that passes on that image."""
     images: int
     agreement: float | None = None
-    """INT8: `psnr` against the quantised network in PyTorch; None where that is not at hand."""
+    """INT8: `psnr` against the quantized network in PyTorch; None where that is not at hand."""
     psnr_drop: float | None = None
     """INT8: mean loss of PSNR in dB against clean photographs; None where there are none."""
     generated_psnr: float | None = None

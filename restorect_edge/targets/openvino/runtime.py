@@ -32,7 +32,7 @@ class OpenVINORuntime(Runtime):
 
     @classmethod
     def literal(cls, precision: str = "int8") -> type[Runtime]:
-        """Return the runtime that computes INT8 as the graph is written, in float32 between quantisers.
+        """Return the runtime that computes INT8 as the graph is written, in float32 between quantizers.
 
         Other precisions are computed in float32 anyway, because the runtime asks for it.
         """
