@@ -1,7 +1,7 @@
 """Which architectures of the community reach which target, in which precision: exported or why not,
 agreement, INT8 against float, milliseconds on this machine, and size.
 
-    python benchmarks/zoo.py [--only NAMES] [--targets NAMES] [--minutes M] [-o results/zoo]
+    python benchmarks/zoo.py [--only NAMES] [--targets NAMES] [--minutes M] [-o FILE]
 
 Networks are small and their weights random; what is shown is that graphs are taken and computed as they are,
 and what is missing. Results are written after every row, and rows that are there are not made again.
@@ -10,18 +10,17 @@ and what is missing. Results are written after every row, and rows that are ther
 import argparse
 import json
 import logging
-import platform
 import statistics
 import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _results import conditions, read, result_path, write
 from _zoo import ARCHITECTURES, save
 from PIL import Image
 
@@ -33,22 +32,32 @@ from restorect_edge.export.jobs import Job
 from restorect_edge.export.pipeline import Traced, make_one, trace
 from restorect_edge.media.photos import photos
 from restorect_edge.targets.registry import RUNTIMES, TARGETS, backend_class, runtime_for
-from restorect_edge.utils.cpu import cpu_name
 
 SHAPE = (64, 96)
 """Height and width: small, as attention over all pixels grows with their square."""
 PRECISIONS = ("fp32", "int8", "fp16")
 TARGETS_SHOWN = ("onnx", "openvino", "tensorrt", "litert", "coreml")
 RUNS = 10
-HERE = Path(__file__).parent
+KEYS = (
+    "architecture",
+    "target",
+    "precision",
+    "status",
+    "why",
+    "psnr",
+    "agreement",
+    "ms",
+    "bytes",
+    "returned",
+    "seconds",
+)
 
 
 def main() -> int:
     """Make the rows that are missing and write the table."""
     options = _options()
-    folder = Path(options.output)
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = _read(folder / "zoo.json")
+    path = Path(options.output)
+    rows = _read(path)
     ends = time.monotonic() + 60 * options.minutes
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
@@ -61,8 +70,8 @@ def main() -> int:
                 if targets and time.monotonic() < ends:
                     for row in _made(name, targets, precision, Path(scratch), data):
                         rows[f"{name} {row['target']} {precision}"] = row
-                        _written(folder, rows)
-    return _written(folder, rows)
+                        _written(path, rows)
+    return _written(path, rows)
 
 
 def _options() -> argparse.Namespace:
@@ -70,7 +79,7 @@ def _options() -> argparse.Namespace:
     p.add_argument("--only", nargs="+", default=list(ARCHITECTURES), choices=ARCHITECTURES, metavar="NAME")
     p.add_argument("--targets", nargs="+", default=list(TARGETS_SHOWN), choices=list(TARGETS), metavar="NAME")
     p.add_argument("--minutes", type=float, default=40.0, help="begin no row after this; default 40")
-    p.add_argument("-o", "--output", default=HERE / "results" / "zoo", metavar="DIR")
+    p.add_argument("-o", "--output", default=result_path("zoo"), metavar="FILE")
     return p.parse_args()
 
 
@@ -156,35 +165,33 @@ def _returned(path: Path) -> int | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """Return the rows that are there, by network, target and precision."""
     if not path.is_file():
         return {}
-    rows: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["rows"]
-    return rows
+    rows = read(path)["rows"]
+    return {f"{r['architecture']} {r['target']} {r['precision']}": r for r in rows}
 
 
-def _written(folder: Path, rows: dict[str, Any]) -> int:
-    facts = {
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "toolkit": restorect_edge.__version__,
-        "cpu": cpu_name(),
-        "system": platform.system(),
-        "image": f"{SHAPE[1]}x{SHAPE[0]}",
-        "calibration": "the shipped dark photographs, cut to that size",
-        "rows": rows,
-    }
-    (folder / "zoo.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    (folder / "zoo.md").write_text(_table(facts), encoding="utf-8")
+def _written(path: Path, rows: dict[str, Any]) -> int:
+    facts = conditions(
+        image=f"{SHAPE[1]}x{SHAPE[0]}",
+        weights="random, small configurations",
+        calibration="the shipped dark photographs, cut to that size",
+        note="times were taken while other work ran, and say little",
+    )
+    if rows:
+        write(path, "zoo", facts, [{key: row.get(key) for key in KEYS} for row in rows.values()])
+        path.with_suffix(".md").write_text(_table(facts, rows), encoding="utf-8")
     return 0
 
 
-def _table(facts: dict[str, Any]) -> str:
+def _table(facts: dict[str, Any], rows: dict[str, Any]) -> str:
     """Return the page: a row per architecture and target, a column per precision, then why not."""
-    rows = facts["rows"]
     found = list(dict.fromkeys((row["architecture"], row["target"]) for row in rows.values()))
     lines = [
         "# Networks of the community on the targets",
         "",
-        f"{facts['created'][:10]}, {facts['cpu']}, images of {facts['image']}, random weights, small "
+        f"{facts['date'][:10]}, {facts['cpu']}, images of {facts['image']}, random weights, small "
         f"configurations; INT8 calibrated on {facts['calibration']}. PSNR in dB is against the float32 "
         "network, for INT8 followed by the agreement with its own plan, as the verdict runs it; ms are "
         f"medians of {RUNS} images while other work ran, and say little; KB are of the native files.",

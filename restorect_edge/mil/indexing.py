@@ -63,6 +63,40 @@ def gather_along_axis(x: Exact, indices: Exact, axis: int = 0, validate_indices:
 
 
 @op()
+def gather_nd(x: Exact, indices: Exact, batch_dims: int = 0, validate_indices: bool = False) -> Tensor:
+    """Take slices at rows of indices, one number for each of the first axes."""
+    if batch_dims:
+        raise UnhandledError(f"batch_dims {batch_dims}")
+    where = indices.long()
+    sides = torch.tensor(x.shape[: where.shape[-1]])
+    if where.numel() and (int(where.min()) < 0 or bool((where >= sides).any())):
+        raise UnhandledError(f"indices outside a tensor of shape {tuple(x.shape)}")
+    return x[where.unbind(-1)]
+
+
+@op()
+def scatter(
+    data: Exact,
+    indices: Exact,
+    updates: Exact,
+    axis: int = 0,
+    mode: str = "update",
+    validate_indices: bool = False,
+) -> Tensor:
+    """Put slices where indices along an axis say; of two for one place, which one stays is not documented."""
+    where = indices.long()
+    if mode not in ("update", "add"):
+        raise UnhandledError(f"mode '{mode}'")
+    if where.numel() and (int(where.min()) < 0 or int(where.max()) >= data.shape[axis]):
+        raise UnhandledError(f"indices outside 0..{data.shape[axis] - 1}")
+    if mode == "add":
+        return data.index_add(axis, where, updates)
+    if len(where.unique()) != len(where):
+        raise UnhandledError("two updates of one place")
+    return data.index_copy(axis, where, updates)
+
+
+@op()
 def resample(
     x: Tensor,
     coordinates: Tensor,

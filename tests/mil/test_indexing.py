@@ -48,6 +48,22 @@ def test_gather_along_axis(evaluate):
     np.testing.assert_array_equal(found, np.take_along_axis(X, INDICES, -1))
 
 
+def test_gather_nd(evaluate):
+    places = np.array([[0, 2], [1, 0]], np.int32)
+    found = evaluate(lambda x: mb.gather_nd(x=x, indices=places), X)
+    np.testing.assert_array_equal(found, X[places[:, 0], places[:, 1]])
+
+
+@pytest.mark.parametrize("mode", ["update", "add"])
+def test_scatter(evaluate, mode):
+    new = np.ones((2, 2, 4, 5), np.float32)
+    places = np.array([2, 0], np.int32)
+    found = evaluate(lambda x: mb.scatter(data=x, indices=places, updates=new, axis=1, mode=mode), X)
+    expected = X.copy()
+    expected[:, [2, 0]] = new if mode == "update" else expected[:, [2, 0]] + new
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 def resampled(evaluate, **options):
     settings = {"padding_value": 0.0, "coordinates_mode": "normalized_minus_one_to_one", **options}
     return evaluate(lambda x, grid: mb.resample(x=x, coordinates=grid, **settings), X, GRID)

@@ -79,7 +79,7 @@ def _remove_debug_map(package: Path) -> None:
 def _converted(ct: Any, graph: Graph, target: Any, precision: str, scratch: Path) -> Any:
     program = _to_levels(graph) if graph.output == "restored" else graph.program
     return ct.convert(
-        program.run_decompositions({}),
+        _without_aliases(program.run_decompositions({})),
         convert_to="mlprogram",
         minimum_deployment_target=target,
         compute_precision=ct.precision.FLOAT32 if precision == "fp32" else _half(ct),
@@ -88,6 +88,16 @@ def _converted(ct: Any, graph: Graph, target: Any, precision: str, scratch: Path
         package_dir=str(scratch / f"model{SUFFIX}"),
         skip_model_load=True,
     )
+
+
+def _without_aliases(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    """Let values be read themselves instead of by another name, which coremltools has no conversion for."""
+    for node in list(program.graph.nodes):
+        if node.target is torch.ops.aten.alias.default:
+            node.replace_all_uses_with(node.all_input_nodes[0])
+            program.graph.erase_node(node)
+    program.graph_module.recompile()
+    return program
 
 
 def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> dict[str, Any]:
