@@ -9,6 +9,7 @@ from restorect_edge.bench.report.words import ABSENT, UNKNOWN, Shown, bytes_, in
 
 __all__ = [
     "LATENCY",
+    "RESOURCES",
     "Table",
     "latency",
     "modules",
@@ -18,7 +19,7 @@ __all__ = [
     "sustained",
 ]
 
-LATENCY = "Latency"
+LATENCY, RESOURCES = "Latency", "Start, memory, energy, quality"
 QUALITY = (
     "Load and first image are of a process of its own, whose libraries are imported and whose files may be "
     "cached; peak memory is that process's. Energy only where the machine tells its power. Quality is of the "
@@ -62,6 +63,7 @@ def latency(rows: Sequence[Shown]) -> Table:
             "variation",
             "model p50",
             "per megapixel",
+            "PSNR in dB",
             "runs",
             "status",
         ),
@@ -96,7 +98,7 @@ def resources(rows: Sequence[Shown]) -> Table | None:
     if not found:
         return None
     return Table(
-        title="Start, memory, energy, quality",
+        title=RESOURCES,
         headings=(
             "",
             "image",
@@ -157,7 +159,7 @@ def _latency_row(row: Shown) -> tuple[str, ...]:
     first = (row.series, shape(recorded))
     status = f"{recorded.status}: {recorded.reason}" if recorded.reason else recorded.status
     if total is None:
-        return (*first, recorded.status, *["–"] * 8, status)
+        return (*first, recorded.status, *["–"] * 9, status)
     if recorded.warm_up is not None and not recorded.warm_up.stable:
         status += "; not stable after the warm-up"
     return (
@@ -170,6 +172,7 @@ def _latency_row(row: Shown) -> tuple[str, ...]:
         f"{100 * total.variation:.1f} %",
         ms(row.model.p50.value if row.model else None),
         ms(total.p50.value / row.megapixels),
+        f"{recorded.quality['psnr']:.2f}" if "psnr" in recorded.quality else "–",
         str(total.count),
         status,
     )
