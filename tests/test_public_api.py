@@ -43,7 +43,7 @@ def parameters(function):
 
 
 def test_load_takes_these_options():
-    expected = {"device": "auto", "require": None, "threads": None, "runtime": None}
+    expected = {"device": "auto", "require": None, "threads": None, "runtime": None, "precision": None}
     assert parameters(restorect_edge.load) == expected
 
 
