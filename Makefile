@@ -6,9 +6,9 @@ PORT ?= 8080
 WORKERS ?= 2
 WEB := runtimes/web
 WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/demo -type f) $(WEB)/build.mjs
-WEB_NETWORKS := lowlight-nano lowlight-small
+WEB_NETWORKS := lowlight-open backlit-small
 
-.PHONY: demo demo-web docs test test-aarch64 campaign lint clean zoo
+.PHONY: demo demo-web ready docs test test-aarch64 campaign lint clean zoo
 
 demo: $(STAMP)  ## export lowlight-small to all targets, verify, restore a dark photograph
 	$(BIN)/python examples/demo.py -o out/demo
@@ -25,6 +25,9 @@ test-aarch64: $(STAMP)  ## emulated arm64 against x86 (qemu-user-static debootst
 
 zoo: $(STAMP)  ## the community's architectures on all targets: exported or why not, agreement, INT8
 	$(BIN)/python benchmarks/zoo.py
+
+ready: $(STAMP)  ## the artifacts that the package carries, of those weights that have changed
+	$(BIN)/python export/ready.py
 
 campaign: $(STAMP)  ## mutated pictures and artifacts, kills, threads, full disks: hours, goes on where it was ended
 	nice -n 15 $(BIN)/python tests/campaign/run.py -o out/campaign

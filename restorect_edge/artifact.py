@@ -15,6 +15,7 @@ from restorect_edge.errors import IncompatibleError, UsageError
 from restorect_edge.spec import VALUE_FIELDS, ImageSpec, SizeRequirements
 
 __all__ = [
+    "MANIFEST",
     "SCHEMA_VERSION",
     "UNVERIFIED",
     "Artifact",

@@ -43,7 +43,8 @@ def parameters(function):
 
 
 def test_load_takes_these_options():
-    expected = {"device": "auto", "require": None, "threads": None, "runtime": None}
+    names = ("require", "threads", "runtime", "spec", "precision")
+    expected = {"device": "auto", **dict.fromkeys(names)}
     assert parameters(restorect_edge.load) == expected
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from restorect_edge.batch.jobs import Job
 from restorect_edge.utils.files import clear_abandoned
 
-__all__ = ["EXISTING", "FAILED", "LEFT_OUT", "RESTORED", "Journal", "Row"]
+__all__ = ["EXISTING", "FAILED", "LEFT_OUT", "RESTORED", "Journal", "Row", "append"]
 
 RESTORED, FAILED, EXISTING, LEFT_OUT = "restored", "failed", "existing", "left out"
 """What became of a file; ``existing``: not touched, since --skip-existing was given."""
@@ -55,8 +55,18 @@ class Journal:
     def __init__(self, root: Path, command: Mapping[str, Any]) -> None:
         described = json.dumps(command, sort_keys=True, default=str)
         digest = hashlib.sha256(described.encode("utf-8", "surrogatepass")).hexdigest()
-        self.path = root / f"{PREFIX}{digest[:16]}.jsonl"
-        self.rows: dict[str, Row] = {row.source: row for row in _read(self.path)}
+        self._open(root / f"{PREFIX}{digest[:16]}.jsonl")
+
+    @classmethod
+    def at(cls, path: Path) -> "Journal":
+        """Return the journal in a file, which another process may write to."""
+        journal = cls.__new__(cls)
+        journal._open(path)
+        return journal
+
+    def _open(self, path: Path) -> None:
+        self.path = path
+        self.rows: dict[str, Row] = {row.source: row for row in _read(path)}
         self._stream: Any = None
 
     @property
@@ -98,6 +108,15 @@ class Journal:
         """Remove half-written files that a killed run has left beside its outputs."""
         for folder in {job.destination.parent for job in jobs}:
             clear_abandoned(folder)
+
+
+def append(path: Path, row: Row) -> None:
+    """Record a row from a process that does not own the journal, a line being one write."""
+    stream = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        os.write(stream, (json.dumps(asdict(row)) + "\n").encode())
+    finally:
+        os.close(stream)
 
 
 def _read(path: Path) -> Iterator[Row]:

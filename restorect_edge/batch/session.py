@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from restorect_edge.batch.cluster import restore_on_cluster
 from restorect_edge.batch.jobs import Job, Plan, check_outputs
 from restorect_edge.batch.journal import EXISTING, LEFT_OUT, RESTORED, Journal, Row
 from restorect_edge.batch.pipeline import Restore, Settings, restore_all
 from restorect_edge.batch.report import check_report, write_report
 from restorect_edge.errors import MissingDependencyError, RestorectError, UsageError
 
-__all__ = ["Session"]
+__all__ = ["Outcomes", "Session"]
 
 Outcomes = Iterable[tuple[Row, RestorectError | None]]
 
@@ -80,14 +81,23 @@ class Session:
     def run(self, restore: Restore, *, workers: int = 2) -> Outcomes:
         """Restore what is left and yield each row, with the error of one that failed; see `restore_all`."""
         journal = self._journal if len(self._plan.jobs) > 1 else None
+        outcomes = restore_all(
+            restore,
+            self.jobs,
+            self._settings,
+            workers=workers if len(self.jobs) > 1 else 0,
+            before_rename=None if journal is None else journal.add,
+        )
+        return self._followed(outcomes)
+
+    def run_on_cluster(self, network: Mapping[str, Any], *, workers: int | None = None) -> Outcomes:
+        """Restore what is left on a cluster; see `restore_on_cluster`."""
+        path = self._journal.path
+        return self._followed(restore_on_cluster(network, self.jobs, self._settings, path, workers=workers))
+
+    def _followed(self, outcomes: Outcomes) -> Outcomes:
         try:
-            for row, error in restore_all(
-                restore,
-                self.jobs,
-                self._settings,
-                workers=workers if len(self.jobs) > 1 else 0,
-                before_rename=None if journal is None else journal.add,
-            ):
+            for row, error in outcomes:
                 self._rows[row.source] = row
                 yield row, error
         except BaseException:

@@ -16,6 +16,7 @@ from restorect_edge.bench.session import Session, Setup
 from restorect_edge.bench.subjects import Candidate, candidates
 from restorect_edge.cli import compare
 from restorect_edge.cli.command import Parser, run
+from restorect_edge.cli.network import licences
 from restorect_edge.errors import BackendError, RestorectError, UsageError
 from restorect_edge.export.recipe import parse_shapes
 from restorect_edge.targets.registry import RUNTIMES
@@ -103,6 +104,8 @@ def _measure_here(args: argparse.Namespace) -> int:
         profile=args.profile,
     )
     found = candidates(args.artifacts, args.onnx, runtime=args.runtime, device=args.device)
+    for line in licences(args.artifacts):
+        _say(line)
     session = Session(found, setup, Machine())
     try:
         report = session.run()

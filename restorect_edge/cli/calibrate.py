@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from restorect_edge.cli.command import Parser, run
+from restorect_edge.cli.network import licences
 from restorect_edge.errors import UsageError
 from restorect_edge.quantization.data.dataset import CalibrationSet, calibration_images
 from restorect_edge.quantization.data.validation import validation_pairs
@@ -136,6 +137,8 @@ def student_weights(source: str) -> "Weights":
     weights = load_weights(source)
     if weights.student is None:
         raise UsageError(f"'{weights.name}' has no prior and local body; only such students are quantised")
+    for line in licences([source]):
+        _say(line)
     return weights
 
 

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from restorect_edge.artifact import Artifact
 from restorect_edge.cli.calibrate import student_weights
 from restorect_edge.cli.command import Parser, run
+from restorect_edge.cli.network import licences
 from restorect_edge.errors import MissingDependencyError, UsageError
 from restorect_edge.quantization.data.dataset import CalibrationSet, calibration_images
 from restorect_edge.utils.destination import require_writable
@@ -177,6 +178,8 @@ def _from_artifact(args: argparse.Namespace) -> Report:
             "export with --precision int8, or name the weights"
         )
     chosen = calibration_images(args.data, num=args.num, seed=args.seed, task=manifest.task)
+    for line in licences([args.source]):
+        _say(line)
     student, quantised = _rebuilt(artifact, args.weights)
     return _measured(artifact.path.name, "rebuilt from its plan", student, quantised, chosen)
 

@@ -10,6 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from restorect_edge.cli.command import Parser, run
+from restorect_edge.cli.network import licences
 from restorect_edge.cli.scoring.comparison import as_text, write_comparison, write_rows
 from restorect_edge.cli.scoring.items import Item, find, fitted
 from restorect_edge.cli.scoring.methods import Method, opened
@@ -110,6 +111,8 @@ def _evaluate(args: argparse.Namespace) -> int:
     if args.published:
         comparable(args.published, args.protocol)
     items = find(args.data)
+    for line in licences(sources):
+        print(line, file=sys.stderr)
     _chosen(args, items, scale=1)  # refuses what is wrong before anything is loaded
     found = [_scored(source, args, items) for source in sources]
     if args.sheet:

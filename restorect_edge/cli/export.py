@@ -16,6 +16,7 @@ from restorect_edge.spec import ImageSpec, SizeRequirements
 from restorect_edge.targets.base import Target
 from restorect_edge.targets.models import is_model, starting_at
 from restorect_edge.targets.registry import labels
+from restorect_edge.weights import licence
 
 EXAMPLES = """  python -m restorect_edge.export --target coreml
   python -m restorect_edge.export --target all --shapes 720x1280 -o out
@@ -29,10 +30,9 @@ Each artifact is run and compared with the float32 network before it is handed o
 Exit codes: 0 ok, 1 usage, 2 quality gate, 3 missing dependency, 4 incompatible file, 5 back-end failure.
 """
 DEFAULTS: dict[str, Any] = {
-    "weights": "lowlight-small",
     "minimum_deployment_target": "ios17",
 }
-LEFT_OPEN = ("target", "precision", "steps", "dynamic", "form")
+LEFT_OPEN = ("target", "weights", "precision", "steps", "dynamic", "form")
 """Options whose defaults depend on the target or the network."""
 
 RANGE, CHANNELS = ("LOW", "HIGH"), ("R", "G", "B")
@@ -59,7 +59,12 @@ def parser() -> Parser:
         "-w",
         "--weights",
         metavar="NAME|PATH",
-        help="default lowlight-small; a .safetensors, .pth, .pt2 or .onnx file",
+        help=f"default {licence.DEFAULT}; a .safetensors, .pth, .pt2 or .onnx file",
+    )
+    p.add_argument(
+        "--product",
+        action="store_true",
+        help=f"only weights that may be shipped; default {licence.PRODUCT} then",
     )
     p.add_argument(
         "--precision",
@@ -166,6 +171,8 @@ def _export(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"artifacts": rows}))
         return 0
+    if told := licence.line(plan.jobs[0].source.weights, option=not args.product):
+        _say(told)
     if not args.dry_run:
         for row in rows:
             for step in TARGETS[row["target"]].next_commands(Path(row["path"])):
@@ -186,6 +193,7 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
     merged = {**DEFAULTS, **recipe, **given}
     if "target" not in merged:
         raise UsageError(f"--target is missing; choose {', '.join(TARGETS)} or all")
+    merged["weights"] = licence.chosen(merged.get("weights"), product=args.product)
     return merged
 
 

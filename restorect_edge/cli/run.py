@@ -1,4 +1,4 @@
-"""Command line: ``python -m restorect_edge.run ARTIFACT INPUT... -o OUT``."""
+"""Command line: ``python -m restorect_edge.run [NETWORK] INPUT... -o OUT``."""
 
 import argparse
 import os
@@ -15,8 +15,9 @@ from tqdm import tqdm
 from restorect_edge.batch.jobs import Job, beside, check_outputs, plan
 from restorect_edge.batch.journal import Row
 from restorect_edge.batch.pipeline import Settings, blended
-from restorect_edge.batch.session import Session
+from restorect_edge.batch.session import Outcomes, Session
 from restorect_edge.cli.command import Parser, run
+from restorect_edge.cli.network import network_and_inputs
 from restorect_edge.errors import MissingDependencyError, RestorectError, UsageError
 from restorect_edge.inference.base import Runtime
 from restorect_edge.inference.video.stream import FrameRestorer
@@ -25,12 +26,18 @@ from restorect_edge.media.formats import READABLE, VIDEO_SUFFIXES
 from restorect_edge.media.opening import MAX_PIXELS
 from restorect_edge.targets.loading import load
 from restorect_edge.targets.registry import RUNTIMES
+from restorect_edge.weights import licence, ready
 
-EXAMPLES = """  python -m restorect_edge.run lowlight-small dark.jpg
+EXAMPLES = """  python -m restorect_edge.run dark.jpg
+  python -m restorect_edge.run --product dark.jpg
+  python -m restorect_edge.run lowlight-nano dark.jpg --precision int8
   python -m restorect_edge.run out/lowlight-small-openvino-fp32-split-dynamic photos --report report.csv
   python -m restorect_edge.run out/lowlight-small-onnx-fp32-split-dynamic big.png -o big-bright.png --tile 512
   python -m restorect_edge.run out/lowlight-small-onnx-fp32-split-dynamic dark.mp4 -o out.mp4 --prior-every 8
   python -m restorect_edge.run lowlight-nano --camera 0 -o bright.mp4
+
+NETWORK is a folder that an export made, or weights by name or file; without one, lowlight-small restores. The
+package carries most weights ready for ONNX Runtime and OpenVINO, so that no PyTorch is needed to run them.
 
 OUT is a file for one input file and a folder for anything else; folders keep their structure and names.
 Without -o the result lies beside the input: dark-restored.jpg, photos-restored/.
@@ -54,9 +61,17 @@ def parser() -> Parser:
     """Return the parser."""
     p = Parser("run", "Restore photographs, whole folders of them, videos and cameras.", EXAMPLES)
     p.add_argument(
-        "artifact", metavar="ARTIFACT", help="directory that an export made; or weights, by name or file"
+        "words", metavar="[NETWORK] INPUT", nargs="*", help="images and folders, or a video; a network before"
     )
-    p.add_argument("inputs", metavar="INPUT", nargs="*", type=Path, help="images and folders, or a video")
+    p.add_argument("-w", "--weights", metavar="NETWORK", help="the network; all words are inputs then")
+    p.add_argument(
+        "--product",
+        action="store_true",
+        help=f"only weights that may be shipped; default {licence.PRODUCT} then",
+    )
+    p.add_argument(
+        "--precision", choices=ready.PRECISIONS, help="of weights by name; int8 is smaller and faster on CPUs"
+    )
     p.add_argument("-o", "--output", metavar="OUT", help="file or folder; default: beside the input")
     p.add_argument("--overwrite", action="store_true", help="replace files that exist")
     p.add_argument(
@@ -92,9 +107,14 @@ def _add_photo_options(p: Parser) -> None:
     g.add_argument(
         "--workers",
         type=int,
-        default=WORKERS,
         metavar="N",
-        help=f"threads that decode and encode beside the network; default {WORKERS}, 0: everything in turn",
+        help=f"threads that decode and encode beside the network; default {WORKERS}, 0: everything in turn; "
+        "with --cluster: processes, default one per CPU",
+    )
+    g.add_argument(
+        "--cluster",
+        action="store_true",
+        help="restore on Ray: the cluster of RAY_ADDRESS, or processes of this machine (extra 'ray')",
     )
     g.add_argument(
         "--max-megapixels",
@@ -149,14 +169,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    args.artifact, args.inputs = network_and_inputs(args.words, args.weights, product=args.product)
     settings = Settings(
         tile=args.tile,
         quality=args.quality,
         strength=args.strength,
         max_pixels=round(args.max_megapixels * 1e6),
     )
-    if args.workers < 0:
+    if args.cluster and args.workers == 0:
+        raise UsageError("--cluster needs at least one process, got --workers 0")
+    if args.workers is not None and args.workers < 0:
         raise UsageError(f"--workers is 0 or more, got {args.workers}")
+    if args.cluster and (args.camera or _is_video(args.inputs, args.output)):
+        raise UsageError("--cluster is for photographs; a video is restored by one process")
     if args.camera or _is_video(args.inputs, args.output):
         return _run_video(args)
     if not args.inputs:
@@ -177,7 +202,19 @@ def _is_video(inputs: Sequence[Path], output: str | None) -> bool:
 
 
 def _load(args: argparse.Namespace) -> Runtime:
-    return load(args.artifact, device=args.device, threads=args.threads, runtime=args.runtime)
+    loaded = load(**_network(args))
+    if told := licence.line(loaded.info.weights, option=not args.product):
+        _say(told)
+    return loaded
+
+
+def _network(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of `load`; on a cluster, a path must not depend on where a worker runs."""
+    there = Path(args.artifact).exists()
+    return {
+        "source": str(Path(args.artifact).resolve()) if there else args.artifact,
+        **{key: getattr(args, key) for key in ("device", "threads", "runtime", "precision")},
+    }
 
 
 def _run_photos(args: argparse.Namespace, settings: Settings) -> int:
@@ -186,7 +223,7 @@ def _run_photos(args: argparse.Namespace, settings: Settings) -> int:
     session = Session(
         found,
         settings,
-        command={key: getattr(args, key) for key in ("artifact", "inputs", "runtime", "device")},
+        command={key: getattr(args, key) for key in ("artifact", "inputs", "runtime", "device", "precision")},
         overwrite=args.overwrite,
         skip_existing=args.skip_existing,
         report=args.report,
@@ -194,8 +231,13 @@ def _run_photos(args: argparse.Namespace, settings: Settings) -> int:
     )
     try:
         with _load(args) as restore:
-            _say(session.opening_words(restore.provider))
-            errors = _restore_all(session, restore, args, single=len(found.jobs) == 1)
+            _say(session.opening_words(restore.provider + (", by Ray" if args.cluster else "")))
+            if args.cluster:
+                outcomes = session.run_on_cluster(_network(args), workers=args.workers)
+            else:
+                workers = WORKERS if args.workers is None else args.workers
+                outcomes = session.run(restore, workers=workers)
+            errors = _restore_all(session, outcomes, args, single=len(found.jobs) == 1)
     except KeyboardInterrupt:
         _say(session.interrupted_words())
         raise
@@ -208,12 +250,11 @@ def _run_photos(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _restore_all(
-    session: Session, restore: Runtime, args: argparse.Namespace, *, single: bool
+    session: Session, outcomes: Outcomes, args: argparse.Namespace, *, single: bool
 ) -> list[RestorectError]:
     """Restore every image and return the errors; a single one's own error is raised."""
     errors: list[RestorectError] = []
     extras: set[str] = set()
-    outcomes = session.run(restore, workers=args.workers)
     for row, error in tqdm(outcomes, total=len(session.jobs), unit="image", file=sys.stderr, disable=None):
         if error is None:
             if args.verbose:

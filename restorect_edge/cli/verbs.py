@@ -2,9 +2,11 @@
 
 import argparse
 import importlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 
 from restorect_edge.cli.command import Parser, run
 from restorect_edge.errors import UsageError, unknown_name
@@ -37,7 +39,7 @@ VERBS = {
 
 EXAMPLES = """  restorect-edge doctor
   restorect-edge export --target openvino
-  restorect-edge run lowlight-small dark.jpg -o bright.jpg
+  restorect-edge run dark.jpg
   restorect-edge export --help
 
 verbs:
@@ -64,6 +66,9 @@ def _dispatch(args: argparse.Namespace) -> int:
     if args.verb is None:
         raise UsageError(f"no verb; choose {', '.join(VERBS)}, or see: restorect-edge --help")
     if args.verb not in VERBS:
+        if Path(args.verb).exists():
+            words = shlex.join([args.verb, *args.arguments])
+            raise UsageError(f"'{args.verb}' is no verb; to restore it: restorect-edge run {words}")
         raise unknown_name("verb", args.verb, VERBS)
     code: int = importlib.import_module(VERBS[args.verb].module).main(args.arguments)
     return code

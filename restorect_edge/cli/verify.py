@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from restorect_edge.artifact import Artifact
 from restorect_edge.cli.command import Parser, run
+from restorect_edge.cli.network import licences
 from restorect_edge.errors import QualityError
 
 EXAMPLES = """  python -m restorect_edge.verify out/lowlight-small-onnx-fp32-split-dynamic
@@ -42,6 +44,8 @@ def _verify(args: argparse.Namespace) -> int:
 
     artifact = Artifact.open(args.artifact)
     result = judged(artifact, images=args.images, weights=args.weights)
+    for line in licences([str(artifact.path)]):
+        print(line, file=sys.stderr)
     if args.json:
         print(json.dumps({"artifact": str(artifact.path), **result.to_dict()}, indent=2))
     else:

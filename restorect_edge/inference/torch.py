@@ -85,7 +85,11 @@ def _manifest(weights: Any) -> Manifest:
         if student
         else None,
         steps=weights.steps,
-        weights={"name": weights.name, "sha256": weights.sha256},
+        weights={
+            "name": weights.name,
+            "sha256": weights.sha256,
+            "licence": weights.card.get("licence", "not stated"),
+        },
     )
 
 

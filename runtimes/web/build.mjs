@@ -15,6 +15,9 @@ const BUILDS = ["ort-wasm-simd-threaded", "ort-wasm-simd-threaded.asyncify"];
 /** Not fetched before it is needed: 27 MB for WebGPU. */
 const NOT_AHEAD = [/\.map$/, /asyncify/, /\.d\.ts$/];
 
+/** Scenes from the one that shows the network best to the hardest. */
+const SCENES = ["kodak23", "kodak07", "kodak15", "kodak04"];
+
 const COMMON = {
   absWorkingDir: ROOT,
   bundle: true,
@@ -60,12 +63,17 @@ async function demo() {
   await samples();
 }
 
+function inOrder(one, other) {
+  const place = (name) => SCENES.findIndex((scene) => name.startsWith(scene));
+  return place(one) - place(other);
+}
+
 /** The package's own photographs, by what they are for. */
 async function samples() {
   const found = {};
   for (const task of await readdir(SAMPLES)) {
     const folder = path.join(SAMPLES, task);
-    const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".webp")).sort();
+    const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".webp")).sort(inOrder);
     if (task === "clean" || names.length === 0) continue;
     await mkdir(path.join(DIST, "samples", task), { recursive: true });
     for (const name of names) await cp(path.join(folder, name), path.join(DIST, "samples", task, name));

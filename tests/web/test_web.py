@@ -85,7 +85,9 @@ def large(tmp_path_factory):
 
     photo = Image.fromarray(next(iter(photos((400, 600)).values())))
     path = tmp_path_factory.mktemp("large") / "night.jpg"
-    photo.resize((4000, 3000), Image.Resampling.BICUBIC).save(path, quality=90)
+    exif = Image.Exif()
+    exif[0x0110] = "Phone 12"
+    photo.resize((4000, 3000), Image.Resampling.BICUBIC).save(path, quality=90, exif=exif)
     return path
 
 

@@ -12,7 +12,12 @@ class ONNXTarget(Target):
     label = "ONNX"
     summary = "ONNX, opset 18, for ONNX Runtime anywhere"
     format = "onnx"
-    needs = (Need("onnx", "export"), Need("onnxscript", "export"), Need("onnxruntime", "onnxruntime"))
+    needs = (
+        Need("onnx", "export"),
+        Need("onnx_ir", "export"),
+        Need("onnxscript", "export"),
+        Need("onnxruntime", "onnxruntime"),
+    )
     backends = (
         Backend(
             name="onnxruntime",

@@ -26,10 +26,10 @@ export class CameraMode {
     }
   }
 
-  /** Start the camera. */
+  /** Wait to be asked: a page that wants the camera unasked is refused it. */
   async enter(): Promise<void> {
     wait(null);
-    await this.toggle();
+    this.shell.say("Press Start to use the camera.");
   }
 
   private async toggle(): Promise<void> {
@@ -100,6 +100,7 @@ export class CameraMode {
   async stop(): Promise<void> {
     const { run, view, stream } = this;
     [this.run, this.view, this.stream] = [null, null, null];
+    this.label(); // at once: the frame on its way takes its time
     if (stream) halt(stream);
     await view?.stop().catch(() => undefined);
     if (!run || this.run) return;

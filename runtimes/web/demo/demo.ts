@@ -20,6 +20,7 @@ interface Listed {
   readonly name: string;
   readonly task: string;
   readonly precision: string;
+  readonly licence: string;
 }
 
 /** What both modes may ask of the page. */
@@ -50,7 +51,10 @@ async function opened(): Promise<Restorer> {
   await listed;
   if (network.value === "") throw new Error("no network is here: export one with make demo-web");
   const folder = `artifacts/${network.value}/`;
-  const opening = await load(folder, { backend: backend.value as Backend | "auto" });
+  const opening = await load(folder, { backend: backend.value as Backend | "auto" }).catch((error: unknown) => {
+    throw navigator.onLine && !isUnreachable(error) ? error : new Error(absent(network.selectedOptions[0]?.text ?? ""));
+  });
+  element("licence").textContent = network.selectedOptions[0]?.dataset["licence"] ?? "";
   const { name, notes } = opening.provider;
   element("provider").textContent = `${opening.manifest.name}, ${opening.manifest.precision} · ${name}`;
   element("notes").replaceChildren(...notes.map((note) => Object.assign(document.createElement("li"), { textContent: note })));
@@ -58,6 +62,14 @@ async function opened(): Promise<Restorer> {
     element("offline").textContent = kept ? "Works offline from now on." : "This browser keeps nothing for use offline.";
   });
   return opening;
+}
+
+function isUnreachable(error: unknown): boolean {
+  return error instanceof RestorectError && error.code === "missing" && /Failed to fetch|NetworkError|Load failed/.test(error.message);
+}
+
+function absent(name: string): string {
+  return `${name} is not on this device yet, and the server cannot be reached: choose it once while there is a connection, then it works offline too`;
 }
 
 async function reload(): Promise<void> {
@@ -137,9 +149,10 @@ function wireTheme(): void {
 async function listNetworks(): Promise<void> {
   const answer = await fetch("artifacts/index.json").catch(() => null);
   const found = answer?.ok ? ((await answer.json()) as Listed[]) : [];
-  const options = found.map(({ folder, name, task, precision }) => {
+  const options = found.map(({ folder, name, task, precision, licence }) => {
     const option = new Option(`${name}, ${precision}`, folder);
     option.dataset["task"] = task;
+    option.dataset["licence"] = licence ? `Weights ${name}: ${licence}.` : "";
     return option;
   });
   network.replaceChildren(...options);

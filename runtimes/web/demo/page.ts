@@ -43,6 +43,37 @@ export function canvases(views: string, what: string): { canvas: HTMLCanvasEleme
   return { canvas, before };
 }
 
+/** Put new canvases over those that views have, unseen until `arrived`; see `canvases`. */
+export function coming(views: string, what: string): { canvas: HTMLCanvasElement; before: HTMLCanvasElement } {
+  const old = [...element(views).children];
+  const made = canvases(views, what);
+  made.canvas.classList.add("coming");
+  made.before.classList.add("coming");
+  element(views).prepend(...old);
+  return made;
+}
+
+/** Milliseconds after which canvases are shown, drawn on or not: a hidden page is not drawn on. */
+const PATIENCE = 2000;
+
+/** Wait until a worker's picture has come to the page, which is some frames after it was drawn, and show it alone. */
+export async function arrived(views: string, canvas: HTMLCanvasElement, width: number, height: number): Promise<void> {
+  const until = performance.now() + PATIENCE;
+  while ((canvas.width !== width || canvas.height !== height) && performance.now() < until) await nextFrame();
+  await nextFrame();
+  for (const each of [...element(views).children]) {
+    if (each.classList.contains("coming")) each.classList.remove("coming");
+    else each.remove();
+  }
+}
+
+function nextFrame(): Promise<void> {
+  return new Promise((resolve) => {
+    const slow = setTimeout(resolve, 100); // hidden pages have no frames
+    requestAnimationFrame(() => (clearTimeout(slow), resolve()));
+  });
+}
+
 /** Let the browser save a file. */
 export function saveFile(blob: Blob, name: string): void {
   const link = document.createElement("a");

@@ -3,11 +3,13 @@
 import type { Restorer, Stream, StreamFrame } from "restorect-edge-web";
 
 import type { Shell } from "./demo.js";
-import { canvases, element, fit, milliseconds, show, wait } from "./page.js";
+import { withExif } from "./exif.js";
+import { arrived, coming, element, fit, milliseconds, show, wait } from "./page.js";
 
 /** A photograph on the page, and the network's canvases that it is on. */
 interface Shown {
   readonly file: File;
+  readonly restorer: Restorer;
   readonly stream: Stream;
   readonly frame: StreamFrame;
 }
@@ -16,7 +18,6 @@ interface Shown {
 export class PhotoMode {
   private chosen: File | null = null;
   private shown: Shown | null = null;
-  private streams = new WeakMap<Restorer, Promise<Stream>>();
   private sampled = false;
   private running: AbortController | null = null;
 
@@ -70,15 +71,17 @@ export class PhotoMode {
     if (samples.dataset["task"] === task) return;
     const answer = await fetch("samples/index.json").catch(() => null);
     const known = answer?.ok ? ((await answer.json()) as Record<string, string[]>) : {};
-    samples.replaceChildren(...(known[task] ?? known["lowlight"] ?? []).map((url, index) => this.sample(url, index + 1)));
+    const urls = known[task] ?? known["lowlight"] ?? [];
+    samples.replaceChildren(...urls.map((url, index) => this.sample(url, index + 1, index === urls.length - 1)));
     samples.dataset["task"] = task;
     if (this.sampled) this.chosen = null;
   }
 
-  private sample(url: string, number: number): HTMLButtonElement {
+  private sample(url: string, number: number, hardest: boolean): HTMLButtonElement {
     const button = document.createElement("button");
     button.type = "button";
-    button.append(Object.assign(new Image(), { src: url, alt: `Try photograph ${number}` }));
+    button.append(Object.assign(new Image(), { src: url, alt: `Try photograph ${number}${hardest ? ", a hard one" : ""}` }));
+    if (hardest) button.title = "A hard one: nearly black, and it shows";
     button.addEventListener("click", () => void this.fetched(url, button));
     return button;
   }
@@ -130,26 +133,40 @@ export class PhotoMode {
 
   private async show(file: File, signal: AbortSignal): Promise<void> {
     wait("Loading the network…");
-    const stream = await this.stream();
-    if (this.shown?.file !== file || this.shown.stream !== stream) {
+    const restorer = await this.restorer();
+    if (this.shown?.file !== file || this.shown.restorer !== restorer) {
       if (!signal.aborted) wait("Restoring…");
-      const onProgress = (done: number, total: number) => this.progress(done, total, signal);
-      this.shown = { file, stream, frame: await stream.restore(file, { signal, onProgress }) };
+      await this.draw(file, restorer, signal);
     }
-    if (!signal.aborted) this.display(this.shown);
+    if (!signal.aborted && this.shown) this.display(this.shown);
   }
 
-  /** The stream of the chosen network, which has canvases of its own. */
-  private async stream(): Promise<Stream> {
-    const restorer = await this.shell.restorer().catch((error: unknown) => {
+  /** Restore a photograph on canvases of its own, so that no other is ever seen at its sides. */
+  private async draw(file: File, restorer: Restorer, signal: AbortSignal): Promise<void> {
+    const made = coming("photo-views", "The photograph");
+    const stream = await restorer.stream(made);
+    try {
+      const onProgress = (done: number, total: number) => this.progress(done, total, signal);
+      const frame = await stream.restore(file, { signal, onProgress });
+      if (signal.aborted) throw new DOMException("another was chosen", "AbortError");
+      const old = this.shown;
+      this.shown = { file, restorer, stream, frame };
+      fit(frame.width, frame.height);
+      await arrived("photo-views", made.canvas, frame.width, frame.height);
+      if (old?.restorer === restorer) void old.stream.close().catch(() => undefined);
+    } catch (error) {
+      made.canvas.remove();
+      made.before.remove();
+      void stream.close().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private async restorer(): Promise<Restorer> {
+    return this.shell.restorer().catch((error: unknown) => {
       this.shown = null; // what is shown has lost its worker
       throw error;
     });
-    const known = this.streams.get(restorer);
-    if (known) return known;
-    const made = restorer.stream(canvases("photo-views", "The photograph"));
-    this.streams.set(restorer, made);
-    return made;
   }
 
   private progress(done: number, total: number, signal: AbortSignal): void {
@@ -176,7 +193,10 @@ export class PhotoMode {
     if (!this.shown) return;
     try {
       const { file, stream } = this.shown;
-      this.shell.save(await stream.snapshot(), `${file.name.replace(/\.[^.]*$/, "")}-restored.png`);
+      const name = file.name.replace(/\.[^.]*$/, "");
+      if (/^image\/(png|bmp|gif)$/.test(file.type)) return this.shell.save(await stream.snapshot(), `${name}-restored.png`);
+      const written = await stream.snapshot({ type: "image/jpeg" });
+      this.shell.save(await withExif(written, file), `${name}-restored.jpg`);
     } catch (error) {
       this.shell.fail(error);
     }

@@ -17,6 +17,8 @@ after(() => session.close());
 
 async function live(page) {
   await page.click("#live-mode");
+  assert.match(await page.textContent("#facts"), /^Press Start/);
+  await page.click("#start");
   await page.waitForFunction(() => Number(document.querySelector("#fps").textContent) > 0, null, { timeout: 60_000 });
 }
 
@@ -113,6 +115,8 @@ for (const [camera, words] of [["refused", /camera was refused: allow it/], ["ab
     try {
       const page = await without.page("");
       await page.click("#live-mode");
+      assert.ok(await page.isHidden("#error"), "nothing is asked of the camera unasked");
+      await page.click("#start");
       await page.waitForSelector("#error:not([hidden])");
       assert.match((await page.textContent("#error")).toLowerCase(), words);
       assert.ok(await page.isHidden("#wait"));

@@ -34,6 +34,10 @@ test("the first sample is restored at once, with its times", async () => {
 });
 
 test("everything is reached and moved by keyboard", async () => {
+  assert.equal(await page.locator("#details[open]").count(), 0, "how it runs is folded away until asked for");
+  await page.focus("#details summary");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#details[open]");
   const seen = new Set();
   for (let press = 0; press < 25; press++) {
     await page.keyboard.press("Tab");
@@ -83,8 +87,34 @@ test("a photograph of 12 megapixels that is dropped is restored by tiles, and th
     await restored(page, 120_000);
   });
   assert.match(await page.textContent("#facts"), /^4000 × 3000 \(12\.0 megapixels\) in /);
-  await page.waitForFunction((view) => document.querySelector(view).width === 4000, AFTER); // a frame of the worker's later
-  assert.ok((await picture(page, AFTER)).mean > 30);
+  const [dark, bright] = [await picture(page, BEFORE), await picture(page, AFTER)];
+  assert.deepEqual([dark.width, bright.width], [4000, 4000], "what is uncovered is the new picture");
+  assert.equal(await page.locator("#photo-views canvas").count(), 2);
+  assert.ok(bright.mean > 30);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("#download")]);
+  assert.equal(download.suggestedFilename(), "night.out-restored.jpg");
+  const file = await readFile(await download.path());
+  assert.equal(file.readUInt16BE(0), 0xffd8);
+  assert.ok(file.subarray(0, 4096).includes("Phone 12"), "the camera's EXIF data is kept");
+});
+
+test("a photograph is covered until its own picture is there, whatever was shown before", async () => {
+  const seen = await page.evaluate(async () => {
+    const view = document.querySelector("#photo-views");
+    const wait = document.querySelector("#wait");
+    document.querySelector("#samples button:nth-child(2)").click();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const sides = [];
+    for (let frame = 0; frame < 40 || !wait.hidden; frame++) {
+      await new Promise(requestAnimationFrame);
+      if (wait.hidden && document.querySelector("#facts").textContent.startsWith("600")) {
+        sides.push([...view.children].filter((it) => it.checkVisibility({ visibilityProperty: true })).map((it) => it.width));
+      }
+    }
+    return sides;
+  });
+  assert.ok(seen.length > 0);
+  for (const sides of seen) assert.deepEqual(sides, [600, 600]);
 });
 
 test("a long restoration can be cancelled, and the picture before stays", async () => {
@@ -100,9 +130,29 @@ test("the restored picture is downloaded as it is", async () => {
   await page.waitForFunction(() => document.querySelector("#facts").textContent.startsWith("600"));
   await restored(page);
   const [download] = await Promise.all([page.waitForEvent("download"), page.click("#download")]);
-  assert.equal(download.suggestedFilename(), "kodak04-dark-restored.png");
+  assert.equal(download.suggestedFilename(), "kodak23-dark-restored.jpg");
   const file = await readFile(await download.path());
-  assert.deepEqual([file.readUInt32BE(16), file.readUInt32BE(20)], [600, 400]);
+  assert.equal(file.readUInt16BE(0), 0xffd8);
+});
+
+test("a lossless photograph is downloaded lossless", async () => {
+  const png = await page.evaluate(async () => {
+    const canvas = new OffscreenCanvas(64, 48);
+    canvas.getContext("2d").fillRect(0, 0, 9, 9);
+    return [...new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer())];
+  });
+  await page.setInputFiles("#file", { name: "scan.png", mimeType: "image/png", buffer: Buffer.from(png) });
+  await page.waitForFunction(() => document.querySelector("#facts").textContent.startsWith("64 × 48"));
+  await restored(page);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("#download")]);
+  assert.equal(download.suggestedFilename(), "scan-restored.png");
+  const file = await readFile(await download.path());
+  assert.deepEqual([file.readUInt32BE(16), file.readUInt32BE(20)], [64, 48]);
+});
+
+test("the page says what it does, and what its weights may be used for", async () => {
+  assert.match(await page.textContent("#intro"), /See what was there in the dark/);
+  assert.match(await page.textContent("#licence"), /^Weights lowlight-nano: research use/);
 });
 
 test("nothing is wider than a phone", async () => {
@@ -128,6 +178,10 @@ test("once loaded, the page works without a network", async () => {
   await restored(page);
   assert.ok((await picture(page, AFTER)).mean > 30);
   assert.match(await page.textContent("#provider"), /threads/);
+  await page.click("#details summary");
+  await page.selectOption("#network", "whole");
+  await page.waitForSelector("#error:not([hidden])");
+  assert.match(await page.textContent("#error"), /lowlight-small, fp32 is not on this device yet.*choose it once while there is a connection/i);
 });
 
 test("a model file that is missing or damaged is said, and another network mends it", async () => {
@@ -139,9 +193,10 @@ test("a model file that is missing or damaged is said, and another network mends
   const other = await start({ artifacts: folder });
   try {
     const broken = await other.page("");
+    await broken.click("#details summary");
     for (const [name, words] of [["corrupt", /is not what was exported: sha256/], ["missing", /is missing: the server answered 404/]]) {
       await broken.selectOption("#network", name);
-      await broken.waitForFunction((text) => new RegExp(text).test(document.querySelector("#error").textContent), words.source);
+      await broken.waitForFunction((text) => !document.querySelector("#error").hidden && new RegExp(text).test(document.querySelector("#error").textContent), words.source);
       assert.ok(await broken.isVisible("#error"));
       assert.ok(await broken.isHidden("#wait"));
       assert.ok(await broken.isDisabled("#download"));
