@@ -24,7 +24,7 @@ const TYPES = {
   ".webmanifest": "application/manifest+json",
   ".webp": "image/webp",
 };
-const ISOLATED = {
+export const ISOLATED = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
   "Cross-Origin-Resource-Policy": "same-origin",
@@ -69,7 +69,7 @@ async function found(folders, pathname) {
 }
 
 /** What the page may choose from: folders with a manifest for ONNX. */
-async function listed(folder) {
+export async function listed(folder) {
   const names = await readdir(folder).catch(() => []);
   const entries = names.sort().map(async (name) => {
     try {

@@ -3,7 +3,10 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from restorect_edge.targets.openvino.copies import FixedCopies
 
 __all__ = ["Requests"]
 
@@ -37,6 +40,8 @@ class Requests:
         self._compile, self._most = compile_model, most
         self._compiled = [_Compiled(compile_model())]
         self._lock, self._compiling = threading.Lock(), threading.Lock()
+        self.copies: FixedCopies | None = None
+        """Of a graph with free sides, for the sizes that come again and again."""
 
     @property
     def model(self) -> Any:
