@@ -27,3 +27,5 @@ class ONNXTarget(Target):
     verified_by = "onnxruntime"
     starts_from = ("onnx",)
     x86 = True
+    triton = "onnxruntime"
+    ovms = True
