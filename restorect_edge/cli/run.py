@@ -122,7 +122,7 @@ def _add_video_options(p: Parser) -> None:
     g.add_argument(
         "--no-fixed-copy",
         action="store_true",
-        help="do not compile graphs with free sides for the video's size in the background (OpenVINO)",
+        help="do not compile dynamic graphs for the video's size in the background (OpenVINO)",
     )
     g.add_argument("--encoder", metavar="NAME", help="such as libx264 (default), libx265, libsvtav1, ffv1")
     g.add_argument("--crf", type=int, metavar="N", help="quality, 0 (best) to 63; default 18 for libx264")

@@ -196,7 +196,7 @@ class Runtime(ABC):
             live: read `frames` in a thread of its own and drop the oldest of those that wait, where
                 they come faster than they are restored.
             tile: as in `__call__`.
-            fixed_copy: let OpenVINO compile graphs with free sides for the frames' size in the background,
+            fixed_copy: let OpenVINO compile dynamic graphs for the frames' size in the background,
                 and go on twice as fast with that; values may then differ in their last bit.
 
         Returns:

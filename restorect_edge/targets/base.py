@@ -103,7 +103,7 @@ class Target:
     sides: ClassVar[tuple[tuple[int, int], ...]] = ()
     """(height, width) of each fixed size, unless it is asked for others; none where sides are free."""
     triton: ClassVar[str] = ""
-    """NVIDIA Triton's back end that serves its files as they are; empty where there is none."""
+    """NVIDIA Triton's backend that serves its files as they are; empty where there is none."""
     ovms: ClassVar[bool] = False
     """Whether OpenVINO Model Server serves its files as they are."""
     eight_bit: ClassVar[bool] = False

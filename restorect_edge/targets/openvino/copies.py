@@ -1,4 +1,4 @@
-"""Copies of a graph with free sides, each compiled for one size that comes again and again.
+"""Copies of a dynamic graph, each compiled for one size that comes again and again.
 
 A graph of fixed sides takes half the time of one whose sides are free, since its kernels are chosen for them.
 """
@@ -21,7 +21,7 @@ which those that come first are served."""
 
 
 class FixedCopies:
-    """Makes copies in a thread of its own, while frames are restored by the graph with free sides.
+    """Makes copies in a thread of its own, while frames are restored by the dynamic graph.
 
     Args:
         compile_for: returns the graph compiled for windows of a size.
@@ -53,7 +53,7 @@ class FixedCopies:
     def _make(self, size: Size) -> None:
         try:
             copy = self._compile_for(size)
-        except Exception as error:  # the graph with free sides goes on
+        except Exception as error:  # the dynamic graph goes on
             logging.getLogger(__name__).warning(
                 "no faster copy of the graph for %dx%d: %s", *size, reason(error)
             )

@@ -41,7 +41,7 @@ class Requests:
         self._compiled = [_Compiled(compile_model())]
         self._lock, self._compiling = threading.Lock(), threading.Lock()
         self.copies: FixedCopies | None = None
-        """Of a graph with free sides, for the sizes that come again and again."""
+        """Of a dynamic graph, for the sizes that come again and again."""
 
     @property
     def model(self) -> Any:
