@@ -3,10 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from restorect_edge.targets.openvino.copies import FixedCopies
+from typing import Any
 
 __all__ = ["Requests"]
 
@@ -40,8 +37,8 @@ class Requests:
         self._compile, self._most = compile_model, most
         self._compiled = [_Compiled(compile_model())]
         self._lock, self._compiling = threading.Lock(), threading.Lock()
-        self.copies: FixedCopies | None = None
-        """Of a dynamic graph, for the sizes that come again and again."""
+        self.copies: Any = None
+        """`copies.FixedCopies` of a dynamic graph, for the sizes that come again and again."""
 
     @property
     def model(self) -> Any:

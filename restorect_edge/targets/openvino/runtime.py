@@ -84,7 +84,8 @@ class OpenVINORuntime(Runtime):
         session: Requests = self._session(graph)
         if graph.shape is not None or session.copies is None or self.device != "cpu":
             return session
-        return session.copies.of(size) or session
+        copy: Requests | None = session.copies.of(size)
+        return copy or session
 
     def _release(self) -> None:
         for session in self._sessions.values():
