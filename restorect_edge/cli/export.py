@@ -12,6 +12,7 @@ from restorect_edge.errors import UsageError, unknown_name
 from restorect_edge.export import TARGETS, ExportRequest, Plan, prepare
 from restorect_edge.export.options import ALIASES, AUTO, CPUS, FORMS, INT8_ONLY, PRECISIONS
 from restorect_edge.export.recipe import parse_shapes, read_recipe
+from restorect_edge.export.serve import SERVERS, check_servable, model_repository
 from restorect_edge.spec import ImageSpec, SizeRequirements
 from restorect_edge.targets.base import Target
 from restorect_edge.targets.models import is_model, starting_at
@@ -116,6 +117,11 @@ def parser() -> Parser:
         help="int8: portable (default), exact on every x86, or vnni, for CPUs that have it",
     )
     p.add_argument("--recipe", type=Path, metavar="FILE", help="TOML file with any of the options above")
+    p.add_argument(
+        "--serve",
+        choices=SERVERS,
+        help="also write a server's model repository beside it: NVIDIA Triton, OpenVINO Model Server",
+    )
     own = p.add_argument_group("networks of your own (.pt2, .onnx)")
     own.add_argument("--scale", type=int, default=1, metavar="N", help="output side over input side")
     own.add_argument("--multiple-of", type=int, default=1, metavar="N", help="image sides it takes")
@@ -164,10 +170,15 @@ def main(argv: list[str] | None = None) -> int:
 def _export(args: argparse.Namespace) -> int:
     options = _options(args)
     plan = _plan(args, options)
+    for job in plan.jobs if args.serve else ():
+        check_servable(job.target, args.serve)
     if args.dry_run:
         rows = [_planned(plan, index) for index in range(len(plan.paths))]
     else:
-        rows = [_made(a) for a in plan.run(overwrite=args.overwrite, progress=_say)]
+        artifacts = plan.run(overwrite=args.overwrite, progress=_say)
+        rows = [_made(artifact) for artifact in artifacts]
+        for artifact in artifacts if args.serve else ():
+            _say(f"served from: {model_repository(artifact, args.serve)}")
     if args.json:
         print(json.dumps({"artifacts": rows}))
         return 0

@@ -139,6 +139,11 @@ def _add_video_options(p: Parser) -> None:
         metavar="A",
         help="share of latent and brightness kept from frame to frame, 0 to below 1; default 0",
     )
+    g.add_argument(
+        "--no-fixed-copy",
+        action="store_true",
+        help="do not compile dynamic graphs for the video's size in the background (OpenVINO)",
+    )
     g.add_argument("--encoder", metavar="NAME", help="such as libx264 (default), libx265, libsvtav1, ffv1")
     g.add_argument("--crf", type=int, metavar="N", help="quality, 0 (best) to 63; default 18 for libx264")
     g.add_argument(
@@ -336,7 +341,13 @@ def _video_output(args: argparse.Namespace) -> Path:
 
 def _frames(runtime: Runtime, args: argparse.Namespace) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """Return what restores frames, one call each."""
-    restore = FrameRestorer(runtime, prior_every=args.prior_every, smooth=args.smooth, tile=args.tile)
+    restore = FrameRestorer(
+        runtime,
+        prior_every=args.prior_every,
+        smooth=args.smooth,
+        tile=args.tile,
+        fixed_copy=not args.no_fixed_copy,
+    )
     if args.strength == 1:
         return restore
 

@@ -145,10 +145,7 @@ class Runtime(ABC):
 
     @property
     def timings(self) -> dict[str, float]:
-        """Milliseconds of each stage of this thread's last call: prepare, prior, model, finish, total.
-
-        Empty before the first.
-        """
+        """Milliseconds of each stage of this thread's last call: prepare, prior, model, finish, total."""
         return getattr(self._last, "timings", {})
 
     def __call__(self, image: ImageLike, *, tile: int | None = None) -> Any:
@@ -187,6 +184,7 @@ class Runtime(ABC):
         smooth: float = 0.0,
         live: bool = False,
         tile: int | None = None,
+        fixed_copy: bool = True,
     ) -> Stream:
         """Restore the frames of a video or camera, one after the other.
 
@@ -198,6 +196,8 @@ class Runtime(ABC):
             live: read `frames` in a thread of its own and drop the oldest of those that wait, where
                 they come faster than they are restored.
             tile: as in `__call__`.
+            fixed_copy: let OpenVINO compile dynamic graphs for the frames' size in the background,
+                and go on twice as fast with that; values may then differ in their last bit.
 
         Returns:
             An iterator of restored frames in kind and in order, which says how many were `dropped`. One
@@ -206,12 +206,16 @@ class Runtime(ABC):
         Raises:
             UsageError: a number out of range, or one that needs an artifact made with ``--form split``.
         """
-        restore = FrameRestorer(self, prior_every=prior_every, smooth=smooth, tile=tile)
+        restore = FrameRestorer(
+            self, prior_every=prior_every, smooth=smooth, tile=tile, fixed_copy=fixed_copy
+        )
         return Stream(frames, restore, live=live)
 
-    def _call(self, image: ImageLike, tile: int | None, look: Look, *, clip: bool = True) -> Any:
+    def _call(
+        self, image: ImageLike, tile: int | None, look: Look, steady: bool = False, *, clip: bool = True
+    ) -> Any:
         with self._lifetime.call(), self._buffers.lend() as planes:
-            call = Call(planes, clip=clip)
+            call = Call(planes, steady, clip=clip)
             pixels, rewrap = unwrap(image)
             result = rewrap(self._restore(call, pixels, tile, look))
             self._last.timings = call.finished()
@@ -254,7 +258,8 @@ class Runtime(ABC):
             to_planes(cut(pixels, part.rows, part.columns), planes)
         with ExitStack() as until_kept:
             with call.stage("model"):
-                output = self._output(self._session(graph), {"image": planes, **light.feeds})
+                session = self._steady(graph, part.size) if call.steady else self._session(graph)
+                output = self._output(session, {"image": planes, **light.feeds})
                 restored = until_kept.enter_context(output)
             check_output(restored.shape, part.size, self.info.spec.scale)
             with call.stage("finish"):
@@ -353,6 +358,10 @@ class Runtime(ABC):
         if graph not in self._sessions:
             self._lifetime.check()
         return self._sessions[graph]
+
+    def _steady(self, graph: GraphFile, size: Size) -> Any:
+        """Return the session for windows of a size that comes again; some back ends have a faster one."""
+        return self._session(graph)
 
     def _shapes(self) -> str:
         shapes = sorted((g.shape for g in self.info.graphs if g.shape), key=_area)

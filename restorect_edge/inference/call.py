@@ -30,11 +30,12 @@ class Call:
 
     Args:
         planes: nobody else's until the call ends.
+        steady: whether it is one of many of the same size, such as a video's frames.
         clip: keep the result within [0, 1]; see `Runtime.unclipped`.
     """
 
-    def __init__(self, planes: Planes, *, clip: bool = True) -> None:
-        self.planes = planes
+    def __init__(self, planes: Planes, steady: bool = False, *, clip: bool = True) -> None:
+        self.planes, self.steady = planes, steady
         self.clip = clip
         self.timings = dict.fromkeys(STAGES, 0.0)
         """Milliseconds by stage, and in ``total`` once it is `finished`."""

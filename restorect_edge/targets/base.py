@@ -102,6 +102,10 @@ class Target:
     """What an export of a student makes unless it is asked for a form or sides; `split` takes any picture."""
     sides: ClassVar[tuple[tuple[int, int], ...]] = ()
     """(height, width) of each fixed size, unless it is asked for others; none where sides are free."""
+    triton: ClassVar[str] = ""
+    """NVIDIA Triton's backend that serves its files as they are; empty where there is none."""
+    ovms: ClassVar[bool] = False
+    """Whether OpenVINO Model Server serves its files as they are."""
     eight_bit: ClassVar[bool] = False
     """Whether images are 8-bit levels at its inputs and outputs, rather than float32."""
     agreement: ClassVar[float] = 45.0

@@ -43,7 +43,7 @@ G_DEFINE_TYPE(GstRestorect, gst_restorect, GST_TYPE_VIDEO_FILTER)
 
 namespace {
 
-enum Property { kArtifact = 1, kDevice, kThreads, kPriorEvery, kSmooth, kTile };
+enum Property { kArtifact = 1, kDevice, kThreads, kPriorEvery, kSmooth, kTile, kFixedCopy };
 
 GstRestorect* self_of(gpointer object) { return static_cast<GstRestorect*>(object); }
 
@@ -89,6 +89,9 @@ void set_property(GObject* object, guint id, const GValue* value, GParamSpec* sp
     case kTile:
       settings.stream.tile = g_value_get_int(value);
       break;
+    case kFixedCopy:
+      settings.stream.fixed_copy = g_value_get_boolean(value) != FALSE;
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
@@ -117,6 +120,9 @@ void get_property(GObject* object, guint id, GValue* value, GParamSpec* spec) {
       break;
     case kTile:
       g_value_set_int(value, settings.stream.tile);
+      break;
+    case kFixedCopy:
+      g_value_set_boolean(value, settings.stream.fixed_copy);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
@@ -262,6 +268,11 @@ void install_properties(GObjectClass* object) {
       object, kTile,
       g_param_spec_int("tile", "Tile", "Side of what each tile contributes; 0 tiles large frames only", 0,
                        65536, 0, flags));
+  g_object_class_install_property(
+      object, kFixedCopy,
+      g_param_spec_boolean("fixed-copy", "Fixed copy",
+                           "Compile graphs with free sides for the frames' size in the background (OpenVINO)",
+                           TRUE, flags));
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ const HINT =
   "(mkcert makes them), or put a proxy with https before this server.\n";
 /** The task of the network that the page begins with. */
 const USUAL = "lowlight";
-const ISOLATED = {
+export const ISOLATED = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
   "Cross-Origin-Resource-Policy": "same-origin",
@@ -78,7 +78,7 @@ async function found(folders, pathname) {
 }
 
 /** What the page may choose from: folders with a manifest for ONNX. */
-async function listed(folder) {
+export async function listed(folder) {
   const names = await readdir(folder).catch(() => []);
   const entries = names.sort().map(async (name) => {
     try {

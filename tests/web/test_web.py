@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import urllib.error
 import urllib.request
 from importlib import metadata
@@ -190,6 +191,47 @@ def test_the_server_serves_nothing_else(site, path):
         urllib.request.urlopen(site + path)
     assert caught.value.code == 404
     caught.value.close()
+
+
+def test_the_package_holds_what_a_page_needs(node, program, tmp_path):
+    run(program("npm"), "pack", "--ignore-scripts", "--pack-destination", tmp_path)
+    with tarfile.open(next(tmp_path.glob("*.tgz"))) as archive:
+        names = {name.removeprefix("package/") for name in archive.getnames()}
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    lib = {"index.js", "index.d.ts", "worker.js", "LICENSE", "ort/LICENSE", "ort/ort-wasm-simd-threaded.wasm"}
+    assert {"package.json", "README.md", "LICENSE", *(f"dist/lib/{name}" for name in lib)} <= names
+    assert not any(name.startswith(("src", "test", "demo")) or name.endswith(".map") for name in names)
+    package = json.loads((tmp_path / "unpacked" / "package" / "package.json").read_text(encoding="utf-8"))
+    assert "private" not in package
+    assert package["license"] == "Apache-2.0"
+    (tmp_path / "node_modules").mkdir()
+    (tmp_path / "unpacked" / "package").rename(tmp_path / "node_modules" / package["name"])
+    page = shutil.copy(SOURCE / "test" / "consumer.ts", tmp_path)
+    strict = [
+        "--strict",
+        "--noEmit",
+        "--module",
+        "esnext",
+        "--moduleResolution",
+        "bundler",
+        "--target",
+        "es2022",
+        "--lib",
+        "es2024,dom",
+    ]
+    run(node, SOURCE / "node_modules" / "typescript" / "bin" / "tsc", "--ignoreConfig", *strict, page)
+
+
+def test_the_demo_becomes_a_folder_that_any_host_serves(node, artifacts, tmp_path):
+    site = tmp_path / "site"
+    assert "2 artifacts" in run(node, "static.mjs", "--artifacts", artifacts, "-o", site)
+    rows = json.loads((site / "artifacts" / "index.json").read_text(encoding="utf-8"))
+    assert {row["folder"] for row in rows} == {"nano", "whole"}
+    assert all((site / "artifacts" / row["folder"] / "manifest.json").is_file() for row in rows)
+    assert (site / "index.html").is_file()
+    assert "Cross-Origin-Embedder-Policy: require-corp" in (site / "_headers").read_text(encoding="utf-8")
+    assert "not empty" in run(node, "static.mjs", "--artifacts", artifacts, "-o", site, code=1)
+    assert "no artifacts" in run(node, "static.mjs", "--artifacts", tmp_path, "-o", tmp_path / "x", code=1)
 
 
 def test_a_port_in_use_is_said(node, site):

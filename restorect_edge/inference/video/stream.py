@@ -40,7 +40,7 @@ class Restorer(Protocol):
     info: Manifest
 
     def _call(
-        self, image: ImageLike, tile: int | None, look: Callable[[NDArray[Any], Size], Light], /
+        self, image: ImageLike, tile: int | None, look: Callable[[NDArray[Any], Size], Light], steady: bool, /
     ) -> Any: ...
 
     def _thumbnail(self, pixels: NDArray[Any], padded: Size, /) -> Array: ...
@@ -136,13 +136,20 @@ class FrameRestorer:
         prior_every: see `LatentTrack`.
         smooth: see `LatentTrack`.
         tile: as in `Runtime.__call__`.
+        fixed_copy: as in `Runtime.stream`.
 
     Raises:
         UsageError: values out of range, or above their defaults for an artifact without a prior.
     """
 
     def __init__(
-        self, runtime: Restorer, *, prior_every: int = 1, smooth: float = 0.0, tile: int | None = None
+        self,
+        runtime: Restorer,
+        *,
+        prior_every: int = 1,
+        smooth: float = 0.0,
+        tile: int | None = None,
+        fixed_copy: bool = True,
     ) -> None:
         self.track = LatentTrack(prior_every, smooth)
         if runtime.info.prior is None and (prior_every > 1 or smooth > 0):
@@ -150,7 +157,7 @@ class FrameRestorer:
                 f"prior_every={prior_every} and smooth={smooth:g} need a prior of its own, and "
                 f"'{runtime.info.name}' is one graph here; export it with --form split"
             )
-        self._runtime, self._tile = runtime, tile
+        self._runtime, self._tile, self._steady = runtime, tile, fixed_copy
         self._padded: Size | None = None
         self._lock = threading.Lock()
 
@@ -161,7 +168,7 @@ class FrameRestorer:
             UsageError: another thread's frame is being restored.
         """
         with _alone(self._lock):
-            return self._runtime._call(image, self._tile, self._look)
+            return self._runtime._call(image, self._tile, self._look, self._steady)
 
     def _look(self, pixels: NDArray[Any], padded: Size) -> Light:
         runtime = self._runtime

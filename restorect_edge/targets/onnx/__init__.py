@@ -32,3 +32,5 @@ class ONNXTarget(Target):
     verified_by = "onnxruntime"
     starts_from = ("onnx",)
     x86 = True
+    triton = "onnxruntime"
+    ovms = True

@@ -27,3 +27,5 @@ class OpenVINOTarget(Target):
     verified_by = "openvino"
     starts_from = ("onnx",)
     x86 = True
+    triton = "openvino"
+    ovms = True

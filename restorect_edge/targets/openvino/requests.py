@@ -37,6 +37,8 @@ class Requests:
         self._compile, self._most = compile_model, most
         self._compiled = [_Compiled(compile_model())]
         self._lock, self._compiling = threading.Lock(), threading.Lock()
+        self.copies: Any = None
+        """`copies.FixedCopies` of a dynamic graph, for the sizes that come again and again."""
 
     @property
     def model(self) -> Any:

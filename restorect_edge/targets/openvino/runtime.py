@@ -9,8 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from restorect_edge.artifact import GraphFile
 from restorect_edge.errors import MissingDependencyError
 from restorect_edge.inference.base import Runtime
+from restorect_edge.inference.tiling import Size
+from restorect_edge.targets.openvino.copies import FixedCopies
 from restorect_edge.targets.openvino.requests import Requests
 from restorect_edge.utils.foreign import foreign_errors
 
@@ -65,10 +68,34 @@ class OpenVINORuntime(Runtime):
 
     def _open(self, path: Path) -> Requests:
         core, device = _library().Core(), self.device.upper()
+        most = self._at_once if self.device == "cpu" else 1
+
+        def compiled(model: Any) -> Requests:
+            return Requests(lambda: core.compile_model(model, device, self._config()), most)
+
+        def compiled_for(size: Size) -> Requests:
+            fixed = model.clone()
+            fixed.reshape({"image": [1, 3, *size]})
+            return compiled(fixed)
+
         with foreign_errors(f"OpenVINO cannot load '{path}' on {self.device}"):
             model = core.read_model(path)
-            most = self._at_once if self.device == "cpu" else 1
-            return Requests(lambda: core.compile_model(model, device, self._config()), most)
+            requests = compiled(model)
+        requests.copies = FixedCopies(compiled_for)
+        return requests
+
+    def _steady(self, graph: GraphFile, size: Size) -> Requests:
+        session: Requests = self._session(graph)
+        if graph.shape is not None or session.copies is None or self.device != "cpu":
+            return session
+        copy: Requests | None = session.copies.of(size)
+        return copy or session
+
+    def _release(self) -> None:
+        for session in self._sessions.values():
+            if session.copies is not None:
+                session.copies.close()
+        super()._release()
 
     def _input_shape(self, session: Requests) -> Sequence[Any]:
         image = next((port for port in session.model.inputs if "image" in port.get_names()), None)

@@ -33,6 +33,9 @@ class Session {
   virtual ~Session() = default;
   /// Run it. Throws BackendError, or IncompatibleError: an input's shape does not fit.
   virtual Output run(const std::vector<Feed>& feeds) = 0;
+  /// The next run is one of many with an image of this shape: a session may have, or make, something faster
+  /// for it.
+  virtual void settle(const Shape& /*image*/) {}
   virtual std::string provider() const = 0;
 };
 

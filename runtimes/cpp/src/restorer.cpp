@@ -56,9 +56,10 @@ std::string Restorer::warning() const {
 }
 
 void Restorer::restore(const Frame& from, const FrameBuffer& to, int tile, const Latent& latent,
-                       BrightnessTrack* brightness) {
+                       BrightnessTrack* brightness, bool steady) {
   check_pair(from, to, manifest_.scale);
   const auto alone = turn();
+  steady_ = steady;
   timings_ = {};
   {
     const Stopwatch total(timings_.total);
@@ -118,6 +119,7 @@ void Restorer::restore_window(std::size_t graph, const Pixels& image, const Wind
   Output restored;
   {
     const Stopwatch stage(timings_.model);
+    if (steady_) sessions_[graph]->settle({1, 3, height, width});
     std::vector<Feed> feeds{{"image", planes_.data(), {1, 3, height, width}}};
     if (!z.empty()) feeds.push_back({"z", z.data(), latent_shape_});
     restored = sessions_[graph]->run(feeds);

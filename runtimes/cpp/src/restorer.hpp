@@ -24,8 +24,9 @@ class Restorer {
   using Latent = std::function<std::vector<float>(const Pixels&, Size)>;
 
   /// Convert, restore and convert back; a video that is restored in one piece keeps its brightness.
+  /// `steady`: it is one of many frames of its size.
   void restore(const Frame& from, const FrameBuffer& to, int tile, const Latent& latent,
-               BrightnessTrack* brightness = nullptr);
+               BrightnessTrack* brightness = nullptr, bool steady = false);
 
   /// Wait for the call that runs, and hold up others: `restore` does so itself, the next three do not.
   std::unique_lock<std::mutex> turn() { return std::unique_lock<std::mutex>(turn_); }
@@ -65,6 +66,7 @@ class Restorer {
   std::mutex turn_;                                 // guards what follows: sessions have buffers of their own
   std::vector<std::unique_ptr<Session>> sessions_;  // one for each graph of the manifest
   Shape latent_shape_;
+  bool steady_ = false;
   std::vector<float> planes_;
   std::vector<std::uint8_t> source_, result_;
   Timings timings_;

@@ -45,6 +45,7 @@ struct Stream::State {
   std::shared_ptr<Restorer> restorer;
   int tile;
   LatentTrack track;
+  bool fixed_copy;
   Size padded{};
   std::mutex busy{};
 
@@ -60,8 +61,12 @@ struct Stream::State {
 };
 
 Stream::Stream(const Runtime& runtime, const StreamOptions& options)
-    : state_(new State{
-          runtime.restorer_, options.tile, LatentTrack(options.prior_every, options.smooth), {}, {}}) {
+    : state_(new State{runtime.restorer_,
+                       options.tile,
+                       LatentTrack(options.prior_every, options.smooth),
+                       options.fixed_copy,
+                       {},
+                       {}}) {
   if (!runtime.restorer_->has_prior() && (options.prior_every > 1 || options.smooth > 0)) {
     throw UsageError("prior_every and smooth need a prior of its own, and '" + runtime.info().name +
                      "' is one graph here; export it with --form split");
@@ -80,7 +85,7 @@ void Stream::operator()(const Frame& from, const FrameBuffer& to) {
         "stream for each thread, all of one runtime if need be");
   }
   const auto latent = [this](const Pixels& image, Size padded) { return state_->latent(image, padded); };
-  state_->restorer->restore(from, to, state_->tile, latent, &state_->track.brightness());
+  state_->restorer->restore(from, to, state_->tile, latent, &state_->track.brightness(), state_->fixed_copy);
 }
 
 int Stream::priors() const { return state_->track.priors(); }

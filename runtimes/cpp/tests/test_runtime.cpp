@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <thread>
@@ -217,4 +218,20 @@ TEST_CASE("a scene that stands still keeps its brightness, a camera that moves i
   BrightnessTrack moving(0.75), off(0);
   for (std::size_t at = 0; at < 8; ++at) CHECK(gain(moving, 1.0F, 331 * at) == 1.0);
   for (const float share : {1.0F, 1.1F, 0.9F, 1.1F, 0.9F}) CHECK(gain(off, share, 0) == 1.0);
+}
+
+TEST_CASE("a video moves to a copy of its size, and the picture stays") {
+  Runtime runtime(support::artifact("RESTORECT_SPLIT"));
+  const Bytes rgb = support::noise(96 * 64 * 3);
+  const Bytes alone = support::restored(runtime, rgb, 96, 64);
+  for (const bool fixed_copy : {true, false}) {
+    Stream stream(runtime, {1, 0, 0, fixed_copy});
+    for (int frame = 0; frame < 200; ++frame) {  // long enough for the copy to be there at the end
+      const Bytes restored = support::restored(stream, rgb, 96, 64);
+      int most = 0;
+      for (std::size_t i = 0; i < rgb.size(); ++i)
+        most = std::max(most, std::abs(int{restored[i]} - int{alone[i]}));
+      REQUIRE(most <= 1);
+    }
+  }
 }

@@ -85,6 +85,9 @@ struct StreamOptions {
   /// scene that stands still, where its frames are restored in one piece.
   double smooth = 0;
   int tile = 0;
+  /// Let OpenVINO compile graphs with free sides for the frames' size in the background, and go on twice as
+  /// fast with that; values may then differ in their last bit.
+  bool fixed_copy = true;
 };
 
 /// The frames of one video, restored in order: the prior now and then, its latent smoothed in time, the body
