@@ -17,7 +17,7 @@ from restorect_edge.quantization.qdq import QMAX, Q, merge_equal, representable
 
 __all__ = ["MAX_SHIFT", "FlatMeter", "cover", "flat_frames", "widen"]
 
-MAX_SHIFT = 1.75
+MAX_SHIFT = 1.5
 """Most levels of 255 by which a channel's mean may shift: 2 are promised of all grays, and some are tried."""
 GREYS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 160, 192, 224, 240, 248, 255)
 """Close together where the student's exposure is steep. Saturated colors are left out: ranges that hold them
