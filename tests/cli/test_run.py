@@ -93,7 +93,7 @@ def test_a_folder_restored_into_itself_needs_overwrite(run, folder, capsys):
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
-def test_orientation_profile_and_pixels_stay_consistent(run, tmp_path, photo, restored, suffix):
+def test_orientation_profile_and_pixels_stay_consistent(run, artifact_onnx, tmp_path, photo, suffix):
     exif = Image.Exif()
     exif[0x0112] = 6
     options = {"quality": 100, "subsampling": 0} if suffix == "jpg" else {"lossless": True}
@@ -104,8 +104,10 @@ def test_orientation_profile_and_pixels_stay_consistent(run, tmp_path, photo, re
         assert file.getexif()[0x0112] == 6
         assert file.info["icc_profile"] == b"profile" * 30
         got = np.asarray(file)
-    assert got.shape == restored.shape
-    assert np.abs(got.astype(float) - restored).mean() < 3
+    with Image.open(source) as file, restorect_edge.load(artifact_onnx.path) as restore:
+        expected = restore(np.asarray(file))  # as it is decoded: JPEG changes the noise that the prior reads
+    assert got.shape == expected.shape
+    assert np.abs(got.astype(float) - expected).mean() < 3
 
 
 def test_16_bit_png_stays_16_bit(run, artifact_onnx, tmp_path, photo):
