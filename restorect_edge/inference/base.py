@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restorect_edge.artifact import GraphFile, Manifest
-from restorect_edge.errors import BackendError, IncompatibleError, SaturationWarning, UsageError
+from restorect_edge.errors import BackendError, SaturationWarning
 from restorect_edge.inference.call import Call, Planes
 from restorect_edge.inference.checks import check_output, check_sides
+from restorect_edge.inference.fit import fit, is_turned
 from restorect_edge.inference.lifetime import Lifetime
 from restorect_edge.inference.thumbnail import thumbnail
-from restorect_edge.inference.tiling import Size, Window, best_window, cut, kept_part, plan
+from restorect_edge.inference.tiling import Size, Window, cut, kept_part, plan
 from restorect_edge.inference.video.stream import FrameRestorer, Light, Stream
 from restorect_edge.media.images import ImageLike, from_planes, to_planes, unwrap
 from restorect_edge.utils.cpu import cpu_name, has_vnni
@@ -31,9 +32,6 @@ EXACT = ("portable", "avx2")
 R = TypeVar("R", bound="Runtime")
 Feeds = dict[str, NDArray[np.float32]]
 Look = Callable[[NDArray[Any], Size], Light]
-
-LARGEST_WINDOW = 2 << 20
-"""Pixels that a network of dynamic shape and local context is given at a time, unless the caller says."""
 
 
 class Runtime(ABC):
@@ -222,13 +220,13 @@ class Runtime(ABC):
         return result
 
     def _restore(self, call: Call, pixels: NDArray[Any], tile: int | None, look: Look) -> NDArray[Any]:
-        if self._is_turned(pixels.shape[:2]):
+        if is_turned(self.info, pixels.shape[:2]):
             turned = self._restore(call, np.rot90(pixels), tile, look)
             return np.ascontiguousarray(np.rot90(turned, -1))
         scale = self.info.spec.scale
         height, width = pixels.shape[:2]
         padded = self.info.spec.size.padded(height, width)
-        graph, window = self._fit(padded, tile)
+        graph, window = fit(self.info, padded, tile)
         light = self._light(call, pixels, padded, look)
         result = np.empty((height * scale, width * scale, 3), pixels.dtype)
         if graph.shape is not None:
@@ -283,62 +281,6 @@ class Runtime(ABC):
             gain = light.gain(planes) if planes.shape[1:] == result.shape[:2] else 1.0
             from_planes(planes, result[rows, columns], gain, clip=call.clip)
 
-    def _is_turned(self, size: Size) -> bool:
-        """Whether an image fits one of the fixed sides only when it is turned by a quarter.
-
-        Where tiles are exact nothing has to be turned: they take any image as it stands.
-        """
-        sides = [graph.shape for graph in self.info.graphs if graph.shape is not None]
-        if self.info.spec.tileable or len(sides) < len(self.info.graphs):
-            return False
-        height, width = self.info.spec.size.padded(*size)
-        upright = any(h >= height and w >= width for h, w in sides)
-        return not upright and any(h >= width and w >= height for h, w in sides)
-
-    def _fit(self, padded: Size, tile: int | None) -> tuple[GraphFile, Size]:
-        """Choose the graph and the window that it is given."""
-        graphs = [g for g in self.info.graphs if g.role != "prior"]
-        free = next((g for g in graphs if g.shape is None), None)
-        if free is not None:
-            return free, self._free_window(padded, tile)
-        fixed = sorted((g for g in graphs if g.shape), key=lambda g: _area(g.shape))
-        if tile is not None:
-            raise UsageError(
-                f"this artifact's sides are fixed at {self._shapes()}, so --tile {tile} cannot be chosen; "
-                "export with --dynamic for free tiles"
-            )
-        for graph in fixed:
-            assert graph.shape is not None
-            if graph.shape[0] >= padded[0] and graph.shape[1] >= padded[1]:
-                return graph, graph.shape
-        if not self.info.spec.tileable or not fixed:
-            raise IncompatibleError(
-                f"an image of {padded[0]}x{padded[1]} does not fit: this artifact takes up to "
-                f"{self._shapes()} (height x width), upright or turned; export again with --shapes "
-                f"{padded[0]}x{padded[1]}, or with --form split or --dynamic for any size"
-            )
-        largest = fixed[-1]
-        assert largest.shape is not None
-        return largest, largest.shape
-
-    def _free_window(self, padded: Size, tile: int | None) -> Size:
-        spec = self.info.spec
-        if tile is not None and tile < 1:
-            raise UsageError(f"a tile has at least 1 pixel, got {tile}")
-        if not spec.tileable:
-            if tile is not None:
-                raise UsageError(
-                    "this network looks at the whole image, so tiles would change the result; "
-                    "export with --form split to tile exactly"
-                )
-            return padded
-        if tile is None:
-            window = best_window(padded, LARGEST_WINDOW, spec.aligned_halo, spec.size.multiple_of)
-        else:
-            window = (tile + 2 * spec.aligned_halo,) * 2
-        height, width = spec.size.padded(*window)
-        return min(height, padded[0]), min(width, padded[1])
-
     def _look(self, pixels: NDArray[Any], padded: Size) -> Light:
         """Run the prior on an image."""
         return Light({"z": self._z(self._thumbnail(pixels, padded))})
@@ -360,12 +302,8 @@ class Runtime(ABC):
         return self._sessions[graph]
 
     def _steady(self, graph: GraphFile, size: Size) -> Any:
-        """Return the session for windows of a size that comes again; some back ends have a faster one."""
+        """Return the session for windows of a size that comes again; some backends have a faster one."""
         return self._session(graph)
-
-    def _shapes(self) -> str:
-        shapes = sorted((g.shape for g in self.info.graphs if g.shape), key=_area)
-        return ", ".join(f"{h}x{w}" for h, w in shapes)
 
     @classmethod
     def _chosen(cls, device: str) -> str:
@@ -402,7 +340,3 @@ class Runtime(ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} '{self.info.name}' on {self.device}>"
-
-
-def _area(shape: Size | None) -> int:
-    return shape[0] * shape[1] if shape else 0

@@ -91,7 +91,7 @@ def scatter(
         raise UnhandledError(f"indices outside 0..{data.shape[axis] - 1}")
     if mode == "add":
         return data.index_add(axis, where, updates)
-    if len(where.unique()) != len(where):
+    if len(torch.unique(where)) != len(where):
         raise UnhandledError("two updates of one place")
     return data.index_copy(axis, where, updates)
 
