@@ -123,6 +123,8 @@ class _Chain:
             os.kill(child, signal.SIGKILL)
             ended(child, 60)
         else:
+            if code == -signal.SIGINT:  # Python ends so after exec was interrupted; a shell shows it as 130
+                code = 130
             hit = code in (-number, 130)
             self.facts["kills that hit"] += hit
             self.facts["kills while it wrote"] += hit and writing
