@@ -32,21 +32,20 @@ LARGEST = {"onnx": 0.35, "tensorrt": 0.35, "openvino": 0.40, "coreml": 0.36, "li
 
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory):
-    """One INT8 artifact per target, from one calibration on four photographs, with one Euler step."""
+    """One INT8 artifact per target, from one calibration on sixteen photographs."""
     plan = prepare(
         "lowlight-small",
         ["onnx", "openvino", "tensorrt", "coreml", "litert"],
         ExportRequest(
             precision="int8",
             shapes=[SHAPE],
-            steps=1,
-            num_calib=4,
+            num_calib=16,
             output_dir=tmp_path_factory.mktemp("int8"),
         ),
     )
     said = []
     made = plan.run(progress=said.append)
-    assert "calibrating INT8 on 4 photographs (shipped set 'lowlight')" in said
+    assert "calibrating INT8 on 16 photographs (shipped set 'lowlight')" in said
     return {artifact.manifest.target: artifact for artifact in made}
 
 
@@ -83,7 +82,7 @@ def test_the_plan_is_in_the_artifact_and_hashed(artifacts, target):
     text = (artifact.path / PLAN_FILE).read_text(encoding="utf-8")
     assert text == (artifacts["onnx"].path / PLAN_FILE).read_text(encoding="utf-8")
     plan = json.loads(text)
-    assert (plan["images"], plan["seed"]) == (4, 0)
+    assert (plan["images"], plan["seed"]) == (16, 0)
     assert len(plan["calibration_sha256"]) == 64
 
 
