@@ -104,6 +104,8 @@ class Target:
     """(height, width) of each fixed size, unless it is asked for others; none where sides are free."""
     triton: ClassVar[str] = ""
     """NVIDIA Triton's backend that serves its files as they are; empty where there is none."""
+    triton_kind: ClassVar[str] = "KIND_AUTO"
+    """Triton's kind of instances: by default the GPU where there is one."""
     ovms: ClassVar[bool] = False
     """Whether OpenVINO Model Server serves its files as they are."""
     eight_bit: ClassVar[bool] = False

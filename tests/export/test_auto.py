@@ -24,7 +24,7 @@ for library in ("nncf", "torchao", "openvino", "coremltools"):
 
 SHAPE = (64, 96)
 MADE = ("onnx", "openvino", "coreml")
-FEW = {"precision": "auto", "shapes": [SHAPE], "steps": 1, "num_calib": 4}
+FEW = {"precision": "auto", "shapes": [SHAPE], "num_calib": 16}
 
 
 @pytest.fixture(scope="module")

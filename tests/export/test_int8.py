@@ -256,8 +256,7 @@ def test_a_split_student_with_free_sides(tmp_path, monkeypatch):
         precision="int8",
         form="split",
         dynamic=True,
-        steps=1,
-        num_calib=1,
+        num_calib=16,
         output_dir=tmp_path,
     )
     assert artifact.path.name == "lowlight-small-onnx-int8-split-dynamic"

@@ -10,8 +10,8 @@ from restorect_edge.errors import UsageError
 from restorect_edge.targets.registry import RUNTIMES, TARGETS, labels, runtime_for, table
 
 PACKAGE = Path(__file__).parents[2] / "restorect_edge"
-BY_NATURE = ("bench/platforms/", "bench/peer.py", "mil/", "weights/kinds.py")
-"""Machines and a language of one vendor, and other people's files, whose formats have these names too."""
+BY_NATURE = ("bench/platforms/", "bench/peer.py", "mil/", "weights/kinds.py", "weights/ready.py")
+"""Machines and a language of one vendor, and files of others and of the package, whose formats have these names."""
 OUTSIDE = [
     path
     for path in sorted(PACKAGE.rglob("*.py"))

@@ -101,9 +101,7 @@ def _configure(folder: Path, manifest: Manifest, target: Target, server: str) ->
         (folder / "config.json").write_text(text, encoding="utf-8")
         return
     for name in names:
-        # OpenVINO's backend runs on the CPU; ONNX Runtime's takes the GPU where there is one
-        kind = "KIND_CPU" if target.triton == "openvino" else "KIND_AUTO"
-        config = CONFIG.format(name=name, backend=target.triton, kind=kind)
+        config = CONFIG.format(name=name, backend=target.triton, kind=target.triton_kind)
         (folder / "models" / name / "config.pbtxt").write_text(config, encoding="utf-8")
 
 

@@ -28,4 +28,5 @@ class OpenVINOTarget(Target):
     starts_from = ("onnx",)
     x86 = True
     triton = "openvino"
+    triton_kind = "KIND_CPU"  # the only one that this backend has
     ovms = True
