@@ -141,13 +141,12 @@ def test_the_kept_one_still_verifies_and_runs(run, target, photo):
 
 def test_a_budget_that_int8_cannot_keep_leaves_the_rest(tmp_path, pairs, monkeypatch):
     """Calibration over budget is a rejection, not the end of the export."""
-    from restorect_edge.export import pipeline
 
-    def refuse(*_):
+    def refuse(*_, **__):
         raise QualityError("INT8 loses 0.300 dB")
 
     monkeypatch.setattr(auto, "ROUNDS", 6)
-    monkeypatch.setattr(pipeline, "calibrate", refuse)
+    monkeypatch.setattr(auto, "calibrate", refuse)
     request = ExportRequest(**FEW, validation=pairs, output_dir=tmp_path)
     (made,) = prepare("lowlight-small", ["openvino"], request).run()
     assert made.manifest.precision in ("fp32", "fp16")

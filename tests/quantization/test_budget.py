@@ -352,4 +352,4 @@ def test_an_artifact_has_the_returned_block_in_float_and_passes(budget, tmp_path
     wide = [block for block in floating if block.startswith(("encode1.", "decode1."))]
     assert sum(shape == (24, 24, 3, 3) for shape in in_float) == len(wide)
     assert artifact.manifest.verification["status"] == "pass"
-    assert artifact.manifest.verification["agreement"] > 60.0
+    assert artifact.manifest.verification["agreement"] > 50.0
