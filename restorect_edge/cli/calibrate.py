@@ -34,12 +34,8 @@ Both are the same for the same weights, data and seed, but for --qat, which does
 """
 
 
-def parser() -> Parser:
-    """Return the parser."""
-    p = Parser("calibrate", "Calibrate a student to INT8 once for all targets, and write the plan.", EXAMPLES)
-    p.add_argument(
-        "-w", "--weights", default="lowlight-small", metavar="NAME|PATH", help="default lowlight-small"
-    )
+def calibration_arguments(p: Parser) -> None:
+    """Add the options of a calibration set: where it is, how much of it, and the seed of the choice."""
     p.add_argument(
         "--data",
         "--calib-data",
@@ -63,6 +59,15 @@ def parser() -> Parser:
         metavar="N",
         help="random seed of the choice (default: 0)",
     )
+
+
+def parser() -> Parser:
+    """Return the parser."""
+    p = Parser("calibrate", "Calibrate a student to INT8 once for all targets, and write the plan.", EXAMPLES)
+    p.add_argument(
+        "-w", "--weights", default="lowlight-small", metavar="NAME|PATH", help="default lowlight-small"
+    )
+    calibration_arguments(p)
     p.add_argument(
         "--max-psnr-drop",
         type=float,

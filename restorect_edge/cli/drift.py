@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from restorect_edge.artifact import Artifact
-from restorect_edge.cli.calibrate import student_weights
+from restorect_edge.cli.calibrate import calibration_arguments, student_weights
 from restorect_edge.cli.command import Parser, run
 from restorect_edge.cli.network import licences
 from restorect_edge.errors import MissingDependencyError, UsageError
@@ -89,29 +89,7 @@ def parser() -> Parser:
     p = Parser("drift", "Show how far INT8 takes each module and flow step from its float32 form.", EXAMPLES)
     p.add_argument("source", metavar="ARTIFACT|WEIGHTS", help="INT8 artifact, or weights by name or file")
     p.add_argument("-w", "--weights", metavar="PATH", help="what the artifact was made from, if not shipped")
-    p.add_argument(
-        "--data",
-        "--calib-data",
-        type=Path,
-        metavar="DIR|MANIFEST",
-        help="calibration images (default: the shipped set of the task)",
-    )
-    p.add_argument(
-        "--num",
-        "--num-calib",
-        type=int,
-        default=128,
-        metavar="N",
-        help="maximum number of them (default: 128)",
-    )
-    p.add_argument(
-        "--seed",
-        "--calib-seed",
-        type=int,
-        default=0,
-        metavar="N",
-        help="random seed of the choice (default: 0)",
-    )
+    calibration_arguments(p)
     p.add_argument("--plot", type=Path, metavar="FILE", help="draw the table as a PNG image")
     p.add_argument("--json", action="store_true", help="one JSON object on standard output")
     p.add_argument("-o", "--output", type=Path, metavar="DIR", help="write drift.json and drift.png there")

@@ -106,5 +106,7 @@ def test_a_harness_passes_under_sanitizers(run, built, artifact_openvino_split, 
     folder = built("sanitized") / "gstreamer"
     named = {"GST_PLUGIN_PATH": str(folder), "GST_REGISTRY": str(tmp_path / "registry")}
     named |= {"GST_REGISTRY_FORK": "no"}  # the scanner is not linked with the sanitizer
-    named["ASAN_OPTIONS"] = sanitizers["ASAN_OPTIONS"] + ":fast_unwind_on_malloc=0"  # GLib has no frame pointers
+    named["ASAN_OPTIONS"] = (
+        sanitizers["ASAN_OPTIONS"] + ":fast_unwind_on_malloc=0"
+    )  # GLib has no frame pointers
     assert run(folder / "restorect-gst-test", artifact_openvino_split.path, 60, **{**sanitizers, **named})
