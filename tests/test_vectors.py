@@ -17,7 +17,7 @@ def made(repository, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", ["thumbnail", "latent", "brightness"])
+@pytest.mark.parametrize("name", ["thumbnail", "latent", "brightness", "tiles"])
 def test_cases(repository, made, name):
     def read(folder):
         text = (folder / f"{name}.json").read_text(encoding="utf-8")

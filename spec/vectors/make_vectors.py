@@ -19,10 +19,11 @@ from latent import LATENTS, latent
 from numpy.typing import NDArray
 from pictures import picture
 from thumbnails import THUMBNAILS, thumbnail
+from tiles import TILES, tiles
 
 FOLDER = Path(__file__).parent
-TOLERANCE = {"thumbnail": 2e-6, "latent": 1e-6, "brightness": 1e-4}
-"""Absolute, of float32."""
+TOLERANCE = {"thumbnail": 2e-6, "latent": 1e-6, "brightness": 1e-4, "tiles": 0}
+"""Absolute, of float32; tiles are whole numbers."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _write(folder, "thumbnail", rows)
     _write(folder, "latent", [latent(case) for case in LATENTS])
     _write(folder, "brightness", [brightness(case) for case in BRIGHTNESS])
+    _write(folder, "tiles", [tiles(case) for case in TILES])
     return 0
 
 

@@ -18,11 +18,27 @@ from restorect_edge import ImageSpec, SizeRequirements, UsageError, load
 from restorect_edge.artifact import GraphFile, Manifest
 from restorect_edge.errors import BackendError, IncompatibleError
 from restorect_edge.inference.base import Runtime
-from restorect_edge.inference.tiling import Span, best_window, cut, plan
+from restorect_edge.inference.tiling import Span, Window, best_window, cut, plan
 from restorect_edge.models import build
 
 quick = settings(max_examples=60, deadline=None)
 slow = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def test_the_windows_are_those_of_the_vectors(repository):
+    cases = json.loads((repository / "spec" / "vectors" / "tiles.json").read_text(encoding="utf-8"))["cases"]
+    for case in cases:
+        padded = tuple(case["padded"])
+        best = best_window(padded, case["limit"], case["halo"], case["multiple"])
+        assert case["asked"] or list(best) == case["window"], case["name"]
+        if case["rows"] is None:
+            with pytest.raises(UsageError, match="keeps nothing"):
+                list(plan(padded, tuple(case["window"]), case["halo"]))
+            continue
+        expected = [
+            Window(Span(*rows), Span(*columns)) for rows in case["rows"] for columns in case["columns"]
+        ]
+        assert list(plan(padded, tuple(case["window"]), case["halo"])) == expected, case["name"]
 
 
 @st.composite

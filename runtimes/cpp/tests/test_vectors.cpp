@@ -10,6 +10,7 @@
 #include "latent_track.hpp"
 #include "support.hpp"
 #include "thumbnail.hpp"
+#include "tiling.hpp"
 
 namespace {
 
@@ -118,6 +119,36 @@ TEST_CASE("the latent of a video is that of the vectors") {
       CHECK(furthest(z, expected.data()) <= data.at("tolerance").get<double>());
       CHECK(track.priors() == frame.at("priors").get<int>());
       CHECK(track.cuts() == frame.at("cuts").get<int>());
+    }
+  }
+}
+
+TEST_CASE("the windows of an image are those of the vectors") {
+  const auto pair = [](const json& of) {
+    return Size{of.at(0).get<std::int64_t>(), of.at(1).get<std::int64_t>()};
+  };
+  const auto same = [](const Span& span, const json& of) {
+    return of == json{span.start, span.stop, span.keep_from, span.keep_to};
+  };
+  for (const json& row : vectors("tiles").at("cases")) {
+    const auto name = row.at("name").get<std::string>();
+    CAPTURE(name);
+    const Size padded = pair(row.at("padded")), window = pair(row.at("window"));
+    const auto halo = row.at("halo").get<std::int64_t>();
+    if (row.at("asked").is_null()) {
+      CHECK(best_window(padded, row.at("limit").get<std::int64_t>(), halo,
+                        row.at("multiple").get<std::int64_t>()) == window);
+    }
+    const json &rows = row.at("rows"), &columns = row.at("columns");
+    if (rows.is_null()) {
+      CHECK_CONTAINS(support::message<UsageError>([&] { plan(padded, window, halo); }), "keeps nothing");
+      continue;
+    }
+    const auto found = plan(padded, window, halo);
+    REQUIRE(found.size() == rows.size() * columns.size());
+    for (std::size_t at = 0; at < found.size(); ++at) {
+      CHECK(same(found[at].rows, rows[at / columns.size()]));
+      CHECK(same(found[at].columns, columns[at % columns.size()]));
     }
   }
 }

@@ -13,14 +13,15 @@ const VECTORS = path.join(ROOT, "../../spec/vectors");
 const contents = `
   export { BrightnessTrack } from "./brightness.js";
   export { LatentTrack } from "./latent.js";
-  export { thumbnail } from "./thumbnail.js";`;
+  export { thumbnail } from "./thumbnail.js";
+  export { bestWindow, plan } from "./tiling.js";`;
 const bundle = await build({
   stdin: { contents, resolveDir: path.join(ROOT, "src") },
   bundle: true,
   format: "esm",
   write: false,
 });
-const { BrightnessTrack, LatentTrack, thumbnail } = await import(
+const { BrightnessTrack, LatentTrack, bestWindow, plan, thumbnail } = await import(
   `data:text/javascript;base64,${Buffer.from(bundle.outputFiles[0].contents).toString("base64")}`
 );
 
@@ -120,5 +121,23 @@ test("the brightness of a video", async () => {
       const found = track.step({ values, plane, stride: width, width, height });
       assert.ok(Math.abs(found - gain) <= tolerance, `${name}: ${found}, expected ${gain}`);
     }
+  }
+});
+
+test("the windows of an image", async () => {
+  const { cases } = await vectors("tiles");
+  for (const { name, padded, halo, multiple, limit, asked, window, rows, columns } of cases) {
+    if (!asked) assert.deepEqual(bestWindow(padded, limit, halo, multiple), window, name);
+    if (!rows) {
+      assert.throws(() => plan(padded, window, halo), /keeps nothing/, name);
+      continue;
+    }
+    const values = ({ start, stop, keepFrom, keepTo }) => [start, stop, keepFrom, keepTo];
+    const found = plan(padded, window, halo).map((part) => [values(part.rows), values(part.columns)]);
+    assert.deepEqual(
+      found,
+      rows.flatMap((down) => columns.map((across) => [down, across])),
+      name,
+    );
   }
 });

@@ -45,6 +45,15 @@ final class VectorTests: XCTestCase {
         let cuts: Int
     }
 
+    private struct TileCase: Decodable {
+        let name: String
+        let padded: [Int]
+        let halo: Int
+        let window: [Int]
+        let rows: [[Int]]?
+        let columns: [[Int]]?
+    }
+
     private let folder = Golden.runtimes.deletingLastPathComponent().appendingPathComponent("spec/vectors")
 
     private func read<Case: Decodable>(_ name: String, of: Case.Type) throws -> Vectors<Case> {
@@ -110,6 +119,21 @@ final class VectorTests: XCTestCase {
                 XCTAssertEqual(track.priors, frame.priors, row.name)
                 XCTAssertEqual(track.cuts, frame.cuts, row.name)
             }
+        }
+    }
+
+    func testTheWindowsOfAnImage() throws {
+        for row in try read("tiles.json", of: TileCase.self).cases {
+            let padded = Size(height: row.padded[0], width: row.padded[1])
+            let window = Size(height: row.window[0], width: row.window[1])
+            guard let rows = row.rows, let columns = row.columns else {
+                XCTAssertThrowsError(try plan(padded: padded, window: window, halo: row.halo), row.name)
+                continue
+            }
+            let found = try plan(padded: padded, window: window, halo: row.halo)
+            let values = { (span: Span) in [span.start, span.stop, span.keepFrom, span.keepTo] }
+            XCTAssertEqual(found.map { values($0.rows) }, rows.flatMap { each in columns.map { _ in each } }, row.name)
+            XCTAssertEqual(found.map { values($0.columns) }, rows.flatMap { _ in columns }, row.name)
         }
     }
 }
