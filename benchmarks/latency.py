@@ -23,7 +23,7 @@ from restorect_edge.bench.report.write import FILES, write
 from restorect_edge.bench.session import Session, Setup
 from restorect_edge.bench.subjects import candidates
 from restorect_edge.export import ExportRequest, prepare
-from restorect_edge.export.recipe import parse_shapes
+from restorect_edge.export.shapes import parse_shapes
 from restorect_edge.weights import names
 
 NETWORKS = ("lowlight-nano", "lowlight-small", "lowlight-base")

@@ -18,7 +18,7 @@ from restorect_edge.cli import compare
 from restorect_edge.cli.command import Parser, run
 from restorect_edge.cli.network import licences
 from restorect_edge.errors import BackendError, RestorectError, UsageError
-from restorect_edge.export.recipe import parse_shapes
+from restorect_edge.export.shapes import parse_shapes
 from restorect_edge.targets.registry import RUNTIMES
 from restorect_edge.utils.destination import require_writable
 

@@ -13,9 +13,11 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn, TextIO
 
 from restorect_edge.errors import RestorectError, UsageError
+from restorect_edge.utils.configuration import add_configuration, read_configuration, to_toml
 from restorect_edge.utils.interruption import stoppable
 
 __all__ = ["INTERRUPTED", "PIPE_CLOSED", "Parser", "run"]
@@ -61,9 +63,12 @@ class Parser(argparse.ArgumentParser):
         verb: as in ``restorect-edge VERB``.
         description: what it does, one or two sentences.
         examples: command lines and remarks shown after the options, as they are.
+        config: names of the option that takes a TOML file with the others; none for a verb that has few.
     """
 
-    def __init__(self, verb: str, description: str, examples: str) -> None:
+    def __init__(
+        self, verb: str, description: str, examples: str, *, config: Sequence[str] = ("--config",)
+    ) -> None:
         super().__init__(
             prog=f"restorect-edge {verb}".strip(),
             description=description,
@@ -71,6 +76,48 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+        self.config = config
+        if config:
+            add_configuration(self, *config)
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        """Parse arguments: what is given, over what the file of ``--config`` has, over the defaults.
+
+        Returns:
+            The options; `configured` names those that are from the file.
+        """
+        file, printed = self._configuration(sys.argv[1:] if args is None else args)
+        if not (file or printed):
+            found = super().parse_args(args, namespace)
+            found.configured = frozenset()
+            return found
+        values = read_configuration(self, file) if file else {}
+        for action in self._actions:
+            action.default = values.get(action.dest, action.default)
+            action.required = action.required and action.dest not in values and not printed
+            if printed and not action.option_strings:
+                action.nargs = "*"
+        found = super().parse_args(args, namespace)
+        found.configured = frozenset(name for name in values if getattr(found, name) is values[name])
+        if printed:
+            sys.stdout.write(to_toml(self, found))
+            raise SystemExit(0)
+        return found
+
+    def _configuration(self, args: Sequence[str]) -> tuple[Path | None, bool]:
+        """Return the file of options that arguments name, and whether they ask for one."""
+        if not self.config:
+            return None, False
+        first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+        first.add_argument(*self.config, dest="file", type=Path)
+        first.add_argument("--print-config", action="store_true")
+        try:
+            found = first.parse_known_args(args)[0]
+        except argparse.ArgumentError:  # which the parser itself says better
+            return None, False
+        return found.file, found.print_config
 
     def error(self, message: str) -> NoReturn:
         """Raise `UsageError` with argparse's message and where to find help."""

@@ -221,7 +221,7 @@ def _machine_cell(change: Change) -> str:
 
 def parser() -> Parser:
     """Return the parser."""
-    p = Parser("bench compare", "Compare two reports of one machine, row by row.", EXAMPLES)
+    p = Parser("bench compare", "Compare two reports of one machine, row by row.", EXAMPLES, config=())
     p.add_argument("before", type=Path, metavar="BEFORE.json", help="a report of bench")
     p.add_argument("after", type=Path, metavar="AFTER.json", help="another")
     p.add_argument(

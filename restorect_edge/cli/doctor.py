@@ -52,7 +52,7 @@ class TargetReport:
 
 def parser() -> Parser:
     """Return the parser."""
-    p = Parser("doctor", "Show what runs on this machine, and what the rest needs.", EXAMPLES)
+    p = Parser("doctor", "Show what runs on this machine, and what the rest needs.", EXAMPLES, config=())
     p.add_argument("--json", action="store_true", help="one JSON object on standard output")
     return p
 

@@ -11,8 +11,8 @@ from restorect_edge.cli.command import Parser, run
 from restorect_edge.errors import UsageError, unknown_name
 from restorect_edge.export import TARGETS, ExportRequest, Plan, prepare
 from restorect_edge.export.options import ALIASES, AUTO, CPUS, FORMS, INT8_ONLY, PRECISIONS
-from restorect_edge.export.recipe import parse_shapes, read_recipe
 from restorect_edge.export.serve import SERVERS, check_servable, model_repository
+from restorect_edge.export.shapes import parse_shapes
 from restorect_edge.spec import ImageSpec, SizeRequirements
 from restorect_edge.targets.base import Target
 from restorect_edge.targets.models import is_model, starting_at
@@ -30,11 +30,8 @@ EXAMPLES = """  python -m restorect_edge.export --target coreml
 Each artifact is run and compared with the float32 network before it is handed over.
 Exit codes: 0 ok, 1 usage, 2 quality gate, 3 missing dependency, 4 incompatible file, 5 back-end failure.
 """
-DEFAULTS: dict[str, Any] = {
-    "minimum_deployment_target": "ios17",
-}
-LEFT_OPEN = ("target", "weights", "precision", "steps", "dynamic", "form")
-"""Options whose defaults depend on the target or the network."""
+REQUESTED = ("precision", "steps", "dynamic", "form", "minimum_deployment_target", *INT8_ONLY)
+"""Options that are fields of `ExportRequest` as they stand; those left out depend on target and network."""
 
 RANGE, CHANNELS = ("LOW", "HIGH"), ("R", "G", "B")
 VALUES = (
@@ -49,11 +46,12 @@ VALUES = (
 
 
 def parser() -> Parser:
-    """Return the parser. Options left out are None, so that a recipe can fill them."""
+    """Return the parser; most defaults depend on the target, so that options left out are None."""
     p = Parser(
         "export",
         f"Export a network to {labels('or')}, and verify what was made.",
         EXAMPLES,
+        config=("--config", "--recipe"),
     )
     p.add_argument("--target", metavar="NAME", help=f"{', '.join(TARGETS)} or all")
     p.add_argument(
@@ -116,7 +114,6 @@ def parser() -> Parser:
         metavar="|".join(CPUS),
         help="int8: portable (default), exact on every x86, or vnni, for CPUs that have it",
     )
-    p.add_argument("--recipe", type=Path, metavar="FILE", help="TOML file with any of the options above")
     p.add_argument(
         "--serve",
         choices=SERVERS,
@@ -168,8 +165,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
-    options = _options(args)
-    plan = _plan(args, options)
+    plan = _plan(args)
     for job in plan.jobs if args.serve else ():
         check_servable(job.target, args.serve)
     if args.dry_run:
@@ -193,30 +189,21 @@ def _export(args: argparse.Namespace) -> int:
     return 0
 
 
-def _options(args: argparse.Namespace) -> dict[str, Any]:
-    """Merge the command line over the recipe over the defaults."""
-    recipe = read_recipe(args.recipe) if args.recipe else {}
-    given = {key: getattr(args, key) for key in (*LEFT_OPEN, *INT8_ONLY, *DEFAULTS)}
-    given["shapes"] = parse_shapes(args.shapes) if args.shapes else None
-    if given["dynamic"]:
-        recipe.pop("shapes", None)
-    given = {key: value for key, value in given.items() if value is not None}
-    merged = {**DEFAULTS, **recipe, **given}
-    if "target" not in merged:
+def _plan(args: argparse.Namespace) -> Plan:
+    target, weights = args.target, licence.chosen(args.weights, product=args.product)
+    if target is None:
         raise UsageError(f"--target is missing; choose {', '.join(TARGETS)} or all")
-    merged["weights"] = licence.chosen(merged.get("weights"), product=args.product)
-    return merged
-
-
-def _plan(args: argparse.Namespace, options: dict[str, Any]) -> Plan:
-    target, weights = options.pop("target"), options.pop("weights")
     if target != "all" and target not in TARGETS:
         raise unknown_name("target", target, [*TARGETS, "all"])
+    # --dynamic on the command line is instead of a recipe's sizes
+    sized = args.shapes and not (args.dynamic and "shapes" in args.configured)
+    given = {name: getattr(args, name) for name in REQUESTED if getattr(args, name) is not None}
     request = ExportRequest(
         spec=_spec(args, weights),
+        shapes=parse_shapes(args.shapes) if sized else None,
         output_dir=args.output_dir,
         allow_unverified=args.allow_unverified,
-        **options,
+        **given,
     )
     able = starting_at(weights) if is_model(weights) else list(TARGETS)
     every = [name for name in able if TARGETS[name].free_sides or not request.dynamic]

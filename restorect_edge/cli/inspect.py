@@ -23,7 +23,12 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 def parser() -> Parser:
     """Return the parser."""
-    p = Parser("inspect", "Show what an artifact is, takes and gives, and how it was verified.", EXAMPLES)
+    p = Parser(
+        "inspect",
+        "Show what an artifact is, takes and gives, and how it was verified.",
+        EXAMPLES,
+        config=(),
+    )
     p.add_argument("artifact", type=Path, metavar="ARTIFACT", help="directory that an export made")
     p.add_argument("--json", action="store_true", help="one JSON object on standard output")
     return p

@@ -53,7 +53,7 @@ KINDS: dict[str, type[Training]] = {
 
 def parser() -> Parser:
     """Return the parser; every field of the configurations is an option."""
-    p = Parser("train", "Train a teacher, or an edge student with or without one.", EXAMPLES)
+    p = Parser("train", "Train a teacher, or an edge student with or without one.", EXAMPLES, config=())
     p.add_argument("what", choices=list(KINDS))
     p.add_argument("--data", type=Path, action="append", metavar="DIR", help="what to train on")
     p.add_argument("--validation", type=Path, metavar="DIR", help="held-out pairs, or photos to make them of")

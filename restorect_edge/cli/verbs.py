@@ -48,7 +48,7 @@ verbs:
 
 def parser() -> Parser:
     """Return the parser of the verb; what follows the verb is the verb's own."""
-    p = Parser("", "Restore dark photographs on phones, Jetsons and PCs.", EXAMPLES)
+    p = Parser("", "Restore dark photographs on phones, Jetsons and PCs.", EXAMPLES, config=())
     p.add_argument(
         "--version", action="version", version=f"restorect-edge {metadata.version('restorect-edge')}"
     )
