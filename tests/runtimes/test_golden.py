@@ -136,7 +136,7 @@ def test_int8_is_judged_in_decibels(modules, golden):
     right = np.full((64, 64, 3), 100, np.uint8)
     tolerance = golden[0]["tolerance"]["int8"]
     assert modules[0].passes(right + np.uint8(1), right, tolerance)
-    assert not modules[0].passes(right + np.uint8(2), right, tolerance)
+    assert not modules[0].passes(right + np.uint8(3), right, tolerance)
 
 
 @pytest.mark.parametrize("change", ["edit", "remove", "schema"])
