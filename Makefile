@@ -8,7 +8,7 @@ WEB := runtimes/web
 WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/demo -type f) $(WEB)/build.mjs
 WEB_NETWORKS := lowlight-nano lowlight-small
 
-.PHONY: demo demo-web test test-aarch64 campaign lint clean
+.PHONY: demo demo-web docs test test-aarch64 campaign lint clean
 
 demo: $(STAMP)  ## export lowlight-small to all targets, verify, restore a dark photograph
 	$(BIN)/python examples/demo.py -o out/demo
@@ -25,6 +25,9 @@ test-aarch64: $(STAMP)  ## emulated arm64 against x86 (qemu-user-static debootst
 
 campaign: $(STAMP)  ## mutated pictures and artifacts, kills, threads, full disks: hours, goes on where it was ended
 	nice -n 15 $(BIN)/python tests/campaign/run.py -o out/campaign
+
+docs: $(STAMP)  ## the documentation's site, in out/site; warnings are errors
+	$(BIN)/python -m mkdocs build
 
 lint: $(STAMP)  ## style, formatting, types
 	$(BIN)/ruff check

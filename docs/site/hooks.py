@@ -1,0 +1,110 @@
+"""Pages that the site has besides those in docs/: the reference made from the code, and the repository's own.
+
+MkDocs calls the functions named ``on_…``. Pages of the repository outside ``docs/`` appear under ``project/``
+by their path; a link to a file that has no page becomes plain code, so that none leads nowhere.
+"""
+
+import importlib
+import json
+import os
+import posixpath
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+from restorect_edge.cli.verbs import VERBS
+
+ROOT = Path(__file__).parents[2]
+PROJECT = [
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "benchmarks/README.md",
+    "calibration/README.md",
+    "export/README.md",
+    "runtimes/README.md",
+    "runtimes/jetson/README.md",
+    "spec/README.md",
+    "training/README.md",
+]
+"""The repository's own pages that the site has."""
+
+LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the reference made from the code, and the project's own pages."""
+    made = {"reference/commands.md": commands(), "reference/weights.md": weights()}
+    for path, text in made.items():
+        files.append(File.generated(config, path, content=text))
+    for path in PROJECT:
+        files.append(File.generated(config, f"project/{path}", abs_src_path=str(ROOT / path)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
+    """Let links to the repository's files lead to their pages."""
+    here = page.file.src_uri
+    inside = not here.startswith("project/")
+    source = posixpath.dirname(f"docs/{here}" if inside else here.removeprefix("project/"))
+
+    def resolved(match: re.Match[str]) -> str:
+        image, text, target = match.groups()
+        if "://" in target or target.startswith(("#", "mailto:")):
+            return match[0]
+        path, _, anchor = target.partition("#")
+        file = posixpath.normpath(posixpath.join(source, path))
+        uri = file.removeprefix("docs/") if file.startswith("docs/") else f"project/{file}"
+        if files.get_file_from_path(uri) is None:
+            return text if image else f"{text} (`{file}`)"
+        there = posixpath.relpath(uri, posixpath.dirname(here) or ".")
+        return f"{image}[{text}]({there}{'#' + anchor if anchor else ''})"
+
+    return LINK.sub(resolved, markdown)
+
+
+def commands() -> str:
+    """Return the page of all verbs: what ``--help`` prints, 80 columns wide."""
+    os.environ["COLUMNS"] = "80"
+    parts = [
+        "# Command line\n\nEvery verb is `restorect-edge VERB` and `python -m restorect_edge.VERB`; "
+        "`VERB --help` prints what stands here. Exit codes: [errors](errors.md).\n"
+    ]
+    for name, verb in VERBS.items():
+        text = importlib.import_module(verb.module).parser().format_help()
+        parts.append(f"## {name}\n\n{verb.summary[0].upper()}{verb.summary[1:]}.\n\n```text\n{text}```\n")
+    return "\n".join(parts)
+
+
+def weights() -> str:
+    """Return the table of the shipped weights by their cards, and each card whole."""
+    cards = [
+        json.loads(path.read_text()) for path in sorted((ROOT / "restorect_edge/weights").glob("*.json"))
+    ]
+    rows = [
+        "# Weights\n\nThe shipped weights by their cards, which lie beside them in the package. PSNR by "
+        "protocol `standard` on the pairs named in the card.\n",
+        "| weights | task | parameters | GMACs at 600×400 | PSNR | with GT-mean | license |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for card in cards:
+        score = card.get("validation", {})
+        values = [
+            f"[`{card['name']}`](#{card['name']})",
+            card.get("task", ""),
+            f"{card['parameters']:,}",
+            card.get("gmacs_600x400", ""),
+            _decibels(score.get("psnr")),
+            _decibels(score.get("psnr_gt_mean")),
+            card.get("licence", card.get("license", "")),
+        ]
+        rows.append("| " + " | ".join(str(value) for value in values) + " |")
+    for card in cards:
+        shown = json.dumps(card, indent=2, ensure_ascii=False)
+        rows += [f"\n## {card['name']}\n", f"```json\n{shown}\n```"]
+    return "\n".join(rows) + "\n"
+
+
+def _decibels(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.2f} dB"
