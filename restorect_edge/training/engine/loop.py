@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from restorect_edge.errors import BackendError, UsageError
 from restorect_edge.training.data.pairs import Pair
@@ -19,6 +18,7 @@ from restorect_edge.training.data.sources import Source
 from restorect_edge.training.engine import checkpoint, parallel
 from restorect_edge.training.engine.card import write_card
 from restorect_edge.training.engine.journal import Journal
+from restorect_edge.training.engine.progress import Progress
 from restorect_edge.training.engine.stage import Stage
 from restorect_edge.training.engine.validation import Scores, validate
 from restorect_edge.training.losses.objective import Parts
@@ -233,22 +233,36 @@ class _Run:
         t = self.trainer
         last = t.config.iterations
         running: dict[str, float] = {}
+        if self.writes:
+            self.log(self._header())
         drawn = t.stage.batches(source, t.step, last, t.sampling(), t.config.workers)
-        with tqdm(total=last, initial=t.step, unit="step", smoothing=0.05, disable=self._quiet()) as bar:
+        first = t.step + 1
+        with Progress(last, t.step, self.log, shown=self.writes) as progress:
             for batch in drawn:
                 with uninterrupted():
                     values = t.advance(batch)
                 for name, value in values.items():
                     running[name] = 0.98 * running.get(name, value) + 0.02 * value
-                bar.update()
-                bar.set_postfix({name: f"{value:.4f}" for name, value in running.items()}, refresh=False)
-                if t.step % TELL_EVERY == 0 and self.journal is not None:
+                progress.step(running)
+                if (t.step % TELL_EVERY == 0 or t.step == first) and self.journal is not None:
                     self.journal.scalars(t.step, running, "loss")
+                    rates = {"learning": t.learning_rate(), "steps_per_second": progress.rate()}
+                    self.journal.scalars(t.step, rates, "rate")
                 if (t.step % t.config.validate_every == 0 or t.step == last) and self.writes:
                     self._checkpoint(running)
 
-    def _quiet(self) -> bool | None:
-        return None if self.writes else True
+    def _header(self) -> str:
+        """Return what is about to be done, in a line."""
+        t, c = self.trainer, self.trainer.config
+        count = sum(p.numel() for p in t.stage.network.parameters())
+        trained = sum(p.numel() for p in t.parameters)
+        threads = f", {torch.get_num_threads()} threads" if t.device.type == "cpu" else ""
+        begun = f" from step {t.step}" if t.step else ""
+        return (
+            f"{t.stage.kind}: {count / 1e6:.2f} M parameters, {trained / 1e6:.2f} M trained; "
+            f"{c.iterations} steps{begun}, batches of {c.batch}, {c.patch}×{c.patch}; "
+            f"{t.device}{threads}; into {self.output}"
+        )
 
     def _checkpoint(self, running: dict[str, float]) -> None:
         t = self.trainer
