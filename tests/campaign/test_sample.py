@@ -28,7 +28,8 @@ def test_a_sample_finds_nothing(base, tmp_path):
     folders = ["-o", str(tmp_path), "--base", str(base)]
     command = [sys.executable, str(SCRIPT), *folders, "--verbs", "run", *options]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
+    rows = "\n".join(path.read_text(encoding="utf-8") for path in sorted(tmp_path.glob("*.jsonl")))
+    assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}\n{rows}"
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert all(row["tried"] >= row["planned"] and not row["failures"] for row in report["rows"])
     facts = {row["part"]: row["facts"] for row in report["rows"]}

@@ -5,16 +5,17 @@ from html import escape
 
 from restorect_edge.bench.report.tables import Table
 
-__all__ = ["collapsed", "figure", "heading", "listing", "page", "paragraph", "table"]
+__all__ = ["answer", "banner", "collapsed", "figure", "heading", "listing", "page", "paragraph", "table"]
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c1e21; --muted: #5f666e; --line: #dfe2e6; --paper: #ffffff;
   --band: #f5f6f8; --warn: #a8441a; --s0: #2f6fa1; --s1: #c7602b; --s2: #3d8a5c; --s3: #8a4f9e;
-  --s4: #a67c12; --s5: #5b6770;
+  --s4: #a67c12; --s5: #5b6770; --s6: #b03a5b; --s7: #138a91; --s8: #6b7d1f; --s9: #4a4fb3;
   --face: system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --muted: #a0a7af; --line: #363b41;
   --paper: #15181b; --band: #1d2125; --warn: #f0925f; --s0: #6aaee0; --s1: #ee8d58; --s2: #6cc190;
-  --s3: #c08ad4; --s4: #d9b14a; --s5: #9aa7b1; } }
+  --s3: #c08ad4; --s4: #d9b14a; --s5: #9aa7b1; --s6: #ec7f9c; --s7: #54c4ca; --s8: #b3c75e;
+  --s9: #9a9ff0; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.5 var(--face);
   -webkit-text-size-adjust: 100%; }
@@ -24,6 +25,9 @@ h2 { font-size: 1.2rem; margin: 2.6rem 0 .6rem; }
 h3 { font-size: 1rem; margin: 1.4rem 0 .4rem; }
 p { margin: .4rem 0; max-width: 46rem; }
 ul { margin: .8rem 0; padding-left: 1.2rem; font-size: .9rem; max-width: 60rem; }
+p.answer { font-size: 1.15rem; line-height: 1.45; margin: .7rem 0; }
+.banner { border: 2px solid var(--warn); color: var(--warn); border-radius: 8px; padding: .6rem .9rem;
+  font-weight: 600; max-width: none; }
 .note { color: var(--muted); font-size: .86rem; }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; }
 table { border-collapse: collapse; width: 100%; font-size: .86rem; font-variant-numeric: tabular-nums; }
@@ -75,6 +79,16 @@ def heading(text: str, level: int = 2) -> str:
 def paragraph(text: str, *, note: bool = False) -> str:
     """Return a paragraph, small where it is a note."""
     return f"<p{' class=note' if note else ''}>{escape(text)}</p>"
+
+
+def answer(text: str) -> str:
+    """Return a sentence that the page begins with."""
+    return f"<p class=answer>{escape(text)}</p>"
+
+
+def banner(text: str) -> str:
+    """Return a warning that nobody overlooks."""
+    return f"<p class=banner role=alert>{escape(text)}</p>"
 
 
 def listing(items: Sequence[str]) -> str:

@@ -17,6 +17,8 @@ RIDGE = 0.52
 """Inches of a histogram with its name."""
 HILL = 0.55
 """Height of its highest bar, where all of it has 1."""
+LEAST_QUALITY = 0.5
+"""Least height of the axis of quality, in dB: a tenth of it is beyond what anyone sees."""
 LONGEST = 62
 """Letters of a name on one line."""
 
@@ -89,6 +91,7 @@ def pareto(rows: Sequence[Shown], colours: Colours) -> str | None:
                 linewidths=0.9,
             )
         axis.margins(0.12)
+        _no_magnifier(axis)
         unit = " in dB" if metric.startswith("psnr") else ""
         axis.set(xlabel=f"p50 in ms at {shape(found[0].row)}, less is better", ylabel=f"{metric}{unit}")
         axis.set_title("Dashed: the front; ringed: no other row is both faster and better")
@@ -249,6 +252,15 @@ def _mark(series: str, colours: Colours) -> str:
     """Return a marker that tells series of the same colour apart."""
     turns, place = divmod(colours[series], len(SERIES))
     return MARKS[(place + turns) % len(MARKS)]
+
+
+def _no_magnifier(axis: Any) -> None:
+    """Keep differences that nobody sees from filling the plot, and the ticks free of an offset."""
+    low, high = axis.get_ylim()
+    if high - low < LEAST_QUALITY:
+        middle = (low + high) / 2
+        axis.set_ylim(middle - LEAST_QUALITY / 2, middle + LEAST_QUALITY / 2)
+    axis.ticklabel_format(axis="y", useOffset=False)
 
 
 def _plain(axes: Any) -> None:

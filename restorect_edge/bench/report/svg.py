@@ -15,7 +15,18 @@ __all__ = ["INK", "LINE", "MUTED", "PAPER", "SERIES", "available", "svg"]
 SIZE = 4.8
 """Width in inches; at 72 units an inch a phone shows it at about its own size."""
 INK, MUTED, LINE, PAPER = "#101011", "#707172", "#d8d7d6", "#fefdfc"
-SERIES = ("#2f6fa1", "#c7602b", "#3d8a5c", "#8a4f9e", "#b38a1e", "#5b6770")
+SERIES = (
+    "#2f6fa1",
+    "#c7602b",
+    "#3d8a5c",
+    "#8a4f9e",
+    "#b38a1e",
+    "#5b6770",
+    "#b03a5b",
+    "#138a91",
+    "#6b7d1f",
+    "#4a4fb3",
+)
 VARIABLES = {INK: "ink", MUTED: "muted", LINE: "line", PAPER: "paper"} | {
     colour: f"s{index}" for index, colour in enumerate(SERIES)
 }

@@ -62,6 +62,7 @@ def latency(rows: Sequence[Shown]) -> Table:
             "variation",
             "model p50",
             "per megapixel",
+            "PSNR in dB",
             "runs",
             "status",
         ),
@@ -157,7 +158,7 @@ def _latency_row(row: Shown) -> tuple[str, ...]:
     first = (row.series, shape(recorded))
     status = f"{recorded.status}: {recorded.reason}" if recorded.reason else recorded.status
     if total is None:
-        return (*first, recorded.status, *["–"] * 8, status)
+        return (*first, recorded.status, *["–"] * 9, status)
     if recorded.warm_up is not None and not recorded.warm_up.stable:
         status += "; not stable after the warm-up"
     return (
@@ -170,6 +171,7 @@ def _latency_row(row: Shown) -> tuple[str, ...]:
         f"{100 * total.variation:.1f} %",
         ms(row.model.p50.value if row.model else None),
         ms(total.p50.value / row.megapixels),
+        f"{recorded.quality['psnr']:.2f}" if "psnr" in recorded.quality else "–",
         str(total.count),
         status,
     )

@@ -8,6 +8,7 @@ from restorect_edge.bench.report import page as _page
 from restorect_edge.bench.report import plots as _plots
 from restorect_edge.bench.report import svg as _svg
 from restorect_edge.bench.report import tables as _tables
+from restorect_edge.bench.report.answer import answer, ordered, rehearsal
 from restorect_edge.bench.report.conditions import conditions
 from restorect_edge.bench.report.icicle import icicle
 from restorect_edge.bench.report.tables import LATENCY, Table
@@ -20,6 +21,9 @@ __all__ = ["FILES", "html", "markdown", "roofline_share", "write"]
 
 FILES = ("report.json", "report.md", "report.html")
 KINDS = {"host": "a PC or server", "jetson": "Jetson", "apple": "Apple"}
+CONDITIONS = "Conditions"
+DISTRIBUTION, PARETO = "Distribution of latency", "Quality against latency"
+"""Names of plots, one of which comes first."""
 MOST_SENTENCES = 6
 """Verdicts that the page shows at once."""
 NO_PLOTS = "Plots are left out: they need matplotlib, pip install 'restorect-edge[report]'."
@@ -57,13 +61,15 @@ def write(report: Report, folder: Path, *, beside: Sequence[Report] = ()) -> lis
 
 
 def markdown(reports: Sequence[Report]) -> str:
-    """Return reports as one Markdown text: conditions first, then tables.
+    """Return reports as one Markdown text: the answer, the conditions, then tables.
 
     Raises:
         UsageError: no report.
     """
     rows = _rows(reports)
-    parts = [f"# {_title(reports)}", "", _summary(reports, rows), ""]
+    warning = rehearsal(reports)
+    parts = [f"# {_title(reports)}", "", *([f"**{warning}**", ""] if warning else [])]
+    parts += [*(f"- {sentence}" for sentence in answer(rows)), "", _summary(reports, rows), ""]
     for content in _all_tables(reports, rows):
         parts += [f"## {content.title}", "", *_lines(content), ""]
         if content.title == LATENCY:
@@ -76,7 +82,8 @@ def markdown(reports: Sequence[Report]) -> str:
 
 
 def html(reports: Sequence[Report]) -> str:
-    """Return reports as one page that needs no other file: tables as in `markdown`, plots, profiles.
+    """Return reports as one page that needs no other file: the answer in words and one plot, then tables as
+    in `markdown`, plots and profiles.
 
     Raises:
         UsageError: no report.
@@ -84,10 +91,16 @@ def html(reports: Sequence[Report]) -> str:
     rows = _rows(reports)
     tables = {content.title: content for content in _all_tables(reports, rows)}
     plots = _drawn(rows) if _svg.available() else {}
-    parts = [_page.heading(_title(reports), 1), _page.paragraph(_summary(reports, rows))]
+    warning = rehearsal(reports)
+    parts = [_page.heading(_title(reports), 1), *([_page.banner(warning)] if warning else [])]
+    parts += [*map(_page.answer, answer(rows)), _page.paragraph(_summary(reports, rows), note=True)]
+    parts += _first_plot(plots)
     if not _svg.available():
         parts.append(_page.paragraph(NO_PLOTS, note=True))
     for title, content in tables.items():
+        if title == CONDITIONS:
+            parts.append(_page.collapsed("Conditions: machine, versions, protocol", _page.table(content)))
+            continue
         parts += [_page.heading(title), _page.table(content)]
         if title == LATENCY:
             parts += _verdicts(rows)
@@ -139,7 +152,17 @@ def _summary(reports: Sequence[Report], rows: Sequence[Shown]) -> str:
     return counted + (f", {absent} not measured" if absent else "") + f". {devices}."
 
 
+def _first_plot(plots: dict[str, dict[str, str | None]]) -> list[str]:
+    """Take the plot that shows the answer out of its place: quality against latency, else latency alone."""
+    for title, name in (("Start, memory, energy, quality", PARETO), (LATENCY, DISTRIBUTION)):
+        picture = plots.get(title, {}).pop(name, None)
+        if picture:
+            return [f"<div class=plots>{_page.figure(name, picture)}</div>"]
+    return []
+
+
 def _all_tables(reports: Sequence[Report], rows: Sequence[Shown]) -> list[Table]:
+    rows = ordered(rows)
     found = [
         conditions(reports),
         _tables.latency(rows),
@@ -156,10 +179,10 @@ def _drawn(rows: Sequence[Shown]) -> dict[str, dict[str, str | None]]:
     colours = {name: index for index, name in enumerate(dict.fromkeys(row.series for row in rows))}
     return {
         LATENCY: {
-            "Distribution of latency": _plots.distribution(rows, colours),
+            DISTRIBUTION: _plots.distribution(rows, colours),
             "Latency against megapixels": _plots.megapixels(rows, colours),
         },
-        "Start, memory, energy, quality": {"Quality against latency": _plots.pareto(rows, colours)},
+        "Start, memory, energy, quality": {PARETO: _plots.pareto(rows, colours)},
         "Share of the machine's peak": {"Roofline": _plots.roofline(rows, colours)},
         "Sustained": {"Sustained run": _plots.sustained(rows, colours)},
     }

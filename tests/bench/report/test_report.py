@@ -108,7 +108,44 @@ def test_no_report():
         markdown([])
 
 
-def test_conditions_come_first_and_say_what_is_not_known():
+def test_the_answer_comes_first():
+    sentence = (
+        "At 600×400, a<b>|c INT8 · ONNX Runtime takes 4.12 ms, 243 images a second, 2.50 times as fast as "
+        "a<b>|c FP32 · ONNX Runtime; 20.90 dB, 0.10 dB below a<b>|c FP32 · ONNX Runtime."
+    )
+    text = markdown([REPORT])
+    assert text.index(sentence) < text.index("## Conditions")
+    page = html([REPORT])
+    assert page.index("takes 4.12 ms") < page.index('id="pareto"') < page.index("<table")
+    assert page.index("<details><summary>Conditions") < page.index("processor")
+
+
+def test_rows_stand_by_size_and_speed():
+    table = markdown([REPORT]).split("## Latency")[1].split("## ")[0]
+    lines = [line for line in table.splitlines() if line.startswith("|") and "×" in line]
+    found = [re.search(r"(INT8|FP32|W8|FP16).*?(\d+×\d+)", line).groups() for line in lines]
+    assert found == [
+        ("INT8", "600×400"),
+        ("FP32", "600×400"),
+        ("W8", "600×400"),
+        ("FP16", "600×400"),
+        ("FP32", "1200×800"),
+    ]
+
+
+def test_what_does_not_differ_is_not_called_faster():
+    alike = replace(REPORT, rows=(ROWS[0], replace(ROWS[0], runtime="openvino")))
+    assert "no different from a<b>|c FP32 · OpenVINO; 21.00 dB, the best here." in markdown([alike])
+
+
+def test_a_rehearsal_has_a_banner():
+    assert "rehearsal" not in html([REPORT])
+    short = replace(REPORT, protocol=replace(REPORT.protocol, duration_s=0.2, least_runs=10))
+    assert "A rehearsal, not a measurement: 10 runs of each row" in html([short])
+    assert "**A rehearsal" in markdown([short])
+
+
+def test_conditions_come_before_numbers_and_say_what_is_not_known():
     text = markdown([REPORT])
     assert text.index("## Conditions") < text.index("## Latency")
     assert "| power mode | not known |" in text
@@ -122,7 +159,7 @@ def test_what_was_not_measured_says_so():
 
 
 def test_numbers_of_a_row():
-    lines = [line for line in markdown([REPORT]).splitlines() if "INT8 · ONNX Runtime" in line]
+    lines = [line for line in markdown([REPORT]).splitlines() if re.match(r"\|.* INT8 · ONNX Runtime", line)]
     cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", lines[0])[1:-1]]
     assert cells[1] == "600×400"
     assert re.fullmatch(r"4\.12 \(4\.\d+ – 4\.\d+\)", cells[2])
@@ -218,9 +255,9 @@ def test_long_names_are_broken_into_lines_not_cut():
 
 
 def test_series_of_one_colour_have_different_markers():
-    colours = {f"series {n}": n for n in range(36)}
+    colours = {f"series {n}": n for n in range(60)}
     looks = {(plots._colour(name, colours), plots._mark(name, colours)) for name in colours}
-    assert len(looks) == 36
+    assert len(looks) == 60
 
 
 def test_verdicts_stand_below_the_latencies():
