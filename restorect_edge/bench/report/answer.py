@@ -1,10 +1,11 @@
 """What a reader wants to know first: which row is the fastest, by how much, and at what quality."""
 
+import math
 from collections.abc import Sequence
-from itertools import groupby
 
 from restorect_edge.bench.measure.record import Report
 from restorect_edge.bench.measure.statistics import judge
+from restorect_edge.bench.report.verdicts import session
 from restorect_edge.bench.report.words import Shown, ms, shape
 
 __all__ = ["answer", "ordered", "rehearsal"]
@@ -15,22 +16,18 @@ SHORTEST_S, FEWEST_RUNS = 1.0, 30
 
 def ordered(rows: Sequence[Shown]) -> list[Shown]:
     """Return rows by the size of their image, the fastest first, those without times last."""
-    return sorted(
-        rows,
-        key=lambda row: (
-            row.row.shape[0] * row.row.shape[1],
-            row.total.p50.value if row.total else float("inf"),
-        ),
-    )
+    return sorted(rows, key=lambda row: (row.row.shape[0] * row.row.shape[1], _p50(row)))
 
 
 def answer(rows: Sequence[Shown]) -> list[str]:
-    """Return a sentence per size of image.
+    """Return a sentence per size of image, and per report and power mode where there are several.
 
     Rows that throttled or were not measured take no part.
     """
-    found = ordered([row for row in rows if row.row.status == "measured" and row.total])
-    return [_sentence(list(group)) for _, group in groupby(found, key=lambda row: row.row.shape)]
+    groups: dict[tuple[object, ...], list[Shown]] = {}
+    for row in ordered([row for row in rows if row.row.status == "measured" and row.total]):
+        groups.setdefault(session(row), []).append(row)
+    return [_sentence(group) for group in groups.values()]
 
 
 def rehearsal(reports: Sequence[Report]) -> str | None:
@@ -47,9 +44,13 @@ def rehearsal(reports: Sequence[Report]) -> str | None:
 
 def _sentence(rows: Sequence[Shown]) -> str:
     best = rows[0]
-    took = best.total.p50.value if best.total else 0.0
+    took = _p50(best)
     said = f"At {shape(best.row)}, {best.series} takes {ms(took)} ms, {_rate(took)} images a second"
     return said + _against(best, rows[1:]) + _quality(best, rows[1:]) + "."
+
+
+def _p50(row: Shown) -> float:
+    return row.total.p50.value if row.total else math.inf
 
 
 def _rate(milliseconds: float) -> str:
@@ -73,9 +74,7 @@ def _against(best: Shown, others: Sequence[Shown]) -> str:
 
 
 def _times(slow: Shown, fast: Shown) -> str:
-    if slow.total is None or fast.total is None:
-        return "–"
-    return f"{slow.total.p50.value / fast.total.p50.value:.2f}"
+    return f"{_p50(slow) / _p50(fast):.2f}"
 
 
 def _quality(best: Shown, others: Sequence[Shown]) -> str:

@@ -5,7 +5,12 @@ from collections.abc import Sequence
 from restorect_edge.bench.measure.statistics import judge
 from restorect_edge.bench.report.words import Shown, shape
 
-__all__ = ["verdicts"]
+__all__ = ["session", "verdicts"]
+
+
+def session(row: Shown) -> tuple[object, ...]:
+    """Return what rows have in common that are compared: report, size and power mode."""
+    return id(row.report), row.row.shape, row.row.power_mode
 
 
 def verdicts(rows: Sequence[Shown]) -> list[str]:
@@ -13,12 +18,12 @@ def verdicts(rows: Sequence[Shown]) -> list[str]:
 
     Rows that throttled are not compared.
     """
-    first: dict[object, Shown] = {}
+    first: dict[tuple[object, ...], Shown] = {}
     found = []
     for row in rows:
         if row.row.status != "measured":
             continue
-        base = first.setdefault((id(row.report), row.row.shape, row.row.power_mode), row)
+        base = first.setdefault(session(row), row)
         if base is not row:
             found.append(_sentence(row, base))
     return found

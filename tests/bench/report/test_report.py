@@ -120,6 +120,14 @@ def test_the_answer_comes_first():
     assert page.index("<details><summary>Conditions") < page.index("processor")
 
 
+def test_the_answer_compares_rows_of_one_report_alone():
+    sentences = [line for line in markdown([REPORT, BOARD]).splitlines() if line.startswith("- At 600×400")]
+    assert len(sentences) == 2
+    assert "board" not in sentences[0]
+    assert "FP16 · ONNX Runtime · board · 15W takes" in sentences[1]
+    assert "times as fast" not in sentences[1]
+
+
 def test_rows_stand_by_size_and_speed():
     table = markdown([REPORT]).split("## Latency")[1].split("## ")[0]
     lines = [line for line in table.splitlines() if line.startswith("|") and "×" in line]
