@@ -15,6 +15,7 @@ from typing import Any
 from mkdocs.structure.files import File, Files
 
 from restorect_edge.cli.verbs import VERBS
+from restorect_edge.weights import card, locate, names
 
 ROOT = Path(__file__).parents[2]
 PROJECT = [
@@ -79,30 +80,28 @@ def commands() -> str:
 
 def weights() -> str:
     """Return the table of the shipped weights by their cards, and each card whole."""
-    cards = [
-        json.loads(path.read_text()) for path in sorted((ROOT / "restorect_edge/weights").glob("*.json"))
-    ]
+    cards = [card(locate(name)) for name in names()]
     rows = [
         "# Weights\n\nThe shipped weights by their cards, which lie beside them in the package. PSNR by "
         "protocol `standard` on the pairs named in the card.\n",
         "| weights | task | parameters | GMACs at 600×400 | PSNR | with GT-mean | license |",
         "|---|---|---|---|---|---|---|",
     ]
-    for card in cards:
-        score = card.get("validation", {})
+    for found in cards:
+        score = found.get("validation", {})
         values = [
-            f"[`{card['name']}`](#{card['name']})",
-            card.get("task", ""),
-            f"{card['parameters']:,}",
-            card.get("gmacs_600x400", ""),
+            f"[`{found['name']}`](#{found['name']})",
+            found.get("task", ""),
+            f"{found['parameters']:,}",
+            found.get("gmacs_600x400", ""),
             _decibels(score.get("psnr")),
             _decibels(score.get("psnr_gt_mean")),
-            card.get("licence", card.get("license", "")),
+            found.get("licence", ""),
         ]
         rows.append("| " + " | ".join(str(value) for value in values) + " |")
-    for card in cards:
-        shown = json.dumps(card, indent=2, ensure_ascii=False)
-        rows += [f"\n## {card['name']}\n", f"```json\n{shown}\n```"]
+    for found in cards:
+        shown = json.dumps(found, indent=2, ensure_ascii=False)
+        rows += [f"\n## {found['name']}\n", f"```json\n{shown}\n```"]
     return "\n".join(rows) + "\n"
 
 

@@ -7,7 +7,9 @@ from restorect_edge.bench.measure.record import Device, Report
 from restorect_edge.bench.report.tables import Table
 from restorect_edge.bench.report.words import UNKNOWN, bytes_
 
-__all__ = ["conditions"]
+__all__ = ["CONDITIONS", "conditions"]
+
+CONDITIONS = "Conditions"
 
 
 def conditions(reports: Sequence[Report]) -> Table:
@@ -17,7 +19,7 @@ def conditions(reports: Sequence[Report]) -> Table:
     if len(set(names)) < len(names):
         names = [f"{report.device.name}, {report.created}" for report in reports]
     return Table(
-        title="Conditions",
+        title=CONDITIONS,
         headings=("", *names),
         rows=tuple((name, *(fact[name] for fact in facts)) for name in facts[0]),
         note="Recorded before the start; nothing was changed unless the clocks row says so.",

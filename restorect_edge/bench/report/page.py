@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from html import escape
+from typing import Literal
 
 from restorect_edge.bench.report.tables import Table
 
-__all__ = ["answer", "banner", "collapsed", "figure", "heading", "listing", "page", "paragraph", "table"]
+__all__ = ["banner", "collapsed", "figure", "heading", "listing", "page", "paragraph", "table"]
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c1e21; --muted: #5f666e; --line: #dfe2e6; --paper: #ffffff;
@@ -76,14 +77,9 @@ def heading(text: str, level: int = 2) -> str:
     return f"<h{level}>{escape(text)}</h{level}>"
 
 
-def paragraph(text: str, *, note: bool = False) -> str:
-    """Return a paragraph, small where it is a note."""
-    return f"<p{' class=note' if note else ''}>{escape(text)}</p>"
-
-
-def answer(text: str) -> str:
-    """Return a sentence that the page begins with."""
-    return f"<p class=answer>{escape(text)}</p>"
+def paragraph(text: str, *, kind: Literal["", "note", "answer"] = "") -> str:
+    """Return a paragraph; a note is small, and an answer, which the page begins with, large."""
+    return f"<p{f' class={kind}' if kind else ''}>{escape(text)}</p>"
 
 
 def banner(text: str) -> str:
@@ -102,7 +98,7 @@ def table(content: Table) -> str:
     remarks = " remarks" if content.headings[-1] == "status" else ""
     head = "".join(f"<th scope=col>{escape(name)}</th>" for name in content.headings)
     rows = "".join(_row(cells) for cells in content.rows)
-    note = paragraph(content.note, note=True) if content.note else ""
+    note = paragraph(content.note, kind="note") if content.note else ""
     return (
         f'<div class=scroll tabindex=0><table class="{kind}{remarks}"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>{note}"

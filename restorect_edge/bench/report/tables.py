@@ -9,6 +9,7 @@ from restorect_edge.bench.report.words import ABSENT, UNKNOWN, Shown, bytes_, in
 
 __all__ = [
     "LATENCY",
+    "RESOURCES",
     "Table",
     "latency",
     "modules",
@@ -18,7 +19,7 @@ __all__ = [
     "sustained",
 ]
 
-LATENCY = "Latency"
+LATENCY, RESOURCES = "Latency", "Start, memory, energy, quality"
 QUALITY = (
     "Load and first image are of a process of its own, whose libraries are imported and whose files may be "
     "cached; peak memory is that process's. Energy only where the machine tells its power. Quality is of the "
@@ -97,7 +98,7 @@ def resources(rows: Sequence[Shown]) -> Table | None:
     if not found:
         return None
     return Table(
-        title="Start, memory, energy, quality",
+        title=RESOURCES,
         headings=(
             "",
             "image",

@@ -9,9 +9,9 @@ from restorect_edge.bench.report import plots as _plots
 from restorect_edge.bench.report import svg as _svg
 from restorect_edge.bench.report import tables as _tables
 from restorect_edge.bench.report.answer import answer, ordered, rehearsal
-from restorect_edge.bench.report.conditions import conditions
+from restorect_edge.bench.report.conditions import CONDITIONS, conditions
 from restorect_edge.bench.report.icicle import icicle
-from restorect_edge.bench.report.tables import LATENCY, Table
+from restorect_edge.bench.report.tables import LATENCY, RESOURCES, Table
 from restorect_edge.bench.report.verdicts import verdicts
 from restorect_edge.bench.report.words import Shown, shown
 from restorect_edge.errors import UsageError
@@ -21,7 +21,6 @@ __all__ = ["FILES", "html", "markdown", "roofline_share", "write"]
 
 FILES = ("report.json", "report.md", "report.html")
 KINDS = {"host": "a PC or server", "jetson": "Jetson", "apple": "Apple"}
-CONDITIONS = "Conditions"
 DISTRIBUTION, PARETO = "Distribution of latency", "Quality against latency"
 """Names of plots, one of which comes first."""
 MOST_SENTENCES = 6
@@ -93,10 +92,11 @@ def html(reports: Sequence[Report]) -> str:
     plots = _drawn(rows) if _svg.available() else {}
     warning = rehearsal(reports)
     parts = [_page.heading(_title(reports), 1), *([_page.banner(warning)] if warning else [])]
-    parts += [*map(_page.answer, answer(rows)), _page.paragraph(_summary(reports, rows), note=True)]
+    parts += [_page.paragraph(sentence, kind="answer") for sentence in answer(rows)]
+    parts.append(_page.paragraph(_summary(reports, rows), kind="note"))
     parts += _first_plot(plots)
     if not _svg.available():
-        parts.append(_page.paragraph(NO_PLOTS, note=True))
+        parts.append(_page.paragraph(NO_PLOTS, kind="note"))
     for title, content in tables.items():
         if title == CONDITIONS:
             parts.append(_page.collapsed("Conditions: machine, versions, protocol", _page.table(content)))
@@ -154,7 +154,7 @@ def _summary(reports: Sequence[Report], rows: Sequence[Shown]) -> str:
 
 def _first_plot(plots: dict[str, dict[str, str | None]]) -> list[str]:
     """Take the plot that shows the answer out of its place: quality against latency, else latency alone."""
-    for title, name in (("Start, memory, energy, quality", PARETO), (LATENCY, DISTRIBUTION)):
+    for title, name in ((RESOURCES, PARETO), (LATENCY, DISTRIBUTION)):
         picture = plots.get(title, {}).pop(name, None)
         if picture:
             return [f"<div class=plots>{_page.figure(name, picture)}</div>"]
@@ -182,7 +182,7 @@ def _drawn(rows: Sequence[Shown]) -> dict[str, dict[str, str | None]]:
             DISTRIBUTION: _plots.distribution(rows, colours),
             "Latency against megapixels": _plots.megapixels(rows, colours),
         },
-        "Start, memory, energy, quality": {PARETO: _plots.pareto(rows, colours)},
+        RESOURCES: {PARETO: _plots.pareto(rows, colours)},
         "Share of the machine's peak": {"Roofline": _plots.roofline(rows, colours)},
         "Sustained": {"Sustained run": _plots.sustained(rows, colours)},
     }
@@ -205,7 +205,7 @@ def _profiles(rows: Sequence[Shown]) -> list[str]:
         _page.paragraph(
             "Time by module of the source, by the back end's profiler, which makes the whole slower. "
             "What stands in brackets is no module.",
-            note=True,
+            kind="note",
         ),
     ]
     for row in found:
