@@ -1,5 +1,6 @@
 """OpenVINO: CPU, GPU and NPU of Intel machines, and ARM CPUs."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,6 +20,9 @@ CACHED_KERNELS = 128
 """Kernels that a graph with free sides keeps, one for each layer and size; OpenVINO's own 5,000 of them
 take 1 MB for each new size. Sizes that come in turns are as fast with this, since oneDNN behind it keeps
 1,024 kernels of its own."""
+
+_FIRST_TENSOR = threading.Lock()
+"""Held while the tables are built that all tensors of OpenVINO share."""
 
 
 class OpenVINORuntime(Runtime):
@@ -99,4 +103,8 @@ def _library() -> Any:
         import openvino
     except ImportError as error:
         raise MissingDependencyError("the OpenVINO back end", "openvino") from error
+    with _FIRST_TENSOR:
+        # The first tensor builds OpenVINO's tables of types. A thread that needs them meanwhile waits with
+        # the interpreter's lock, for which the thread that builds them waits: no call may be the first.
+        _ = openvino.Tensor(np.zeros(1, np.float32), shared_memory=True).data
     return openvino

@@ -32,6 +32,28 @@ with restorect_edge.load(sys.argv[1], threads=1) as restore:
 print(resident() - before)
 """
 
+FIRST_CALLS = """
+import os, sys, threading
+import numpy as np
+import restorect_edge
+
+sys.setswitchinterval(1e-6)  # else it takes dozens of processes to meet
+with restorect_edge.load(sys.argv[1], threads=1) as restore:
+    start = threading.Barrier(8)
+
+    def call():
+        start.wait()
+        restore(np.zeros((64, 96, 3), np.uint8))
+
+    threads = [threading.Thread(target=call, daemon=True) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    os._exit(any(thread.is_alive() for thread in threads))
+"""
+"""What is built once in a process is built by its first call, so each try is a process."""
+
 
 class Model:
     def __init__(self):
@@ -99,3 +121,9 @@ def test_memory_is_bounded_under_ever_new_sizes(artifact_openvino_split):
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < GROWTH_MB
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_the_first_calls_of_a_process_may_be_of_many_threads(artifact_openvino_split, number):
+    command = [sys.executable, "-c", FIRST_CALLS, str(artifact_openvino_split.path)]
+    assert subprocess.run(command, timeout=120).returncode == 0
