@@ -116,9 +116,6 @@ def run(main: Callable[[argparse.Namespace], int], parser: Parser, argv: Sequenc
             warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged metadata, which is kept as it is
             code = main(parser.parse_args(argv))
         sys.stdout.flush()
-    except RestorectError as error:
-        _say("error: " + " ".join(str(error).splitlines()))
-        return error.exit_code
     except KeyboardInterrupt:
         _say("interrupted")
         return INTERRUPTED
@@ -126,17 +123,21 @@ def run(main: Callable[[argparse.Namespace], int], parser: Parser, argv: Sequenc
         _discard_stdout()
         return PIPE_CLOSED
     except Exception as error:
-        if not _came_of_stopping(error):
+        if _came_of_stopping(error):
+            _say("interrupted")
+            return INTERRUPTED
+        if not isinstance(error, RestorectError):
             raise
-        _say("interrupted")
-        return INTERRUPTED
+        _say("error: " + " ".join(str(error).splitlines()))
+        return error.exit_code
     return code
 
 
 def _came_of_stopping(error: BaseException) -> bool:
     """Whether an error was raised while `KeyboardInterrupt` went up.
 
-    A library that is stopped in the middle of something may fail as it cleans up, and only then.
+    A library that is stopped in the middle of something may fail as it cleans up, and only then; one that is
+    stopped while it is imported looks as if it were not installed.
     """
     seen: BaseException | None = error
     while seen is not None and not isinstance(seen, KeyboardInterrupt):

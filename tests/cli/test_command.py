@@ -94,6 +94,20 @@ def test_a_library_that_fails_while_it_is_interrupted_is_a_clean_130(parser, cap
     assert capsys.readouterr().err == "interrupted\n"
 
 
+def test_a_library_that_is_interrupted_while_it_is_imported_is_not_called_missing(parser, capsys):
+    def body(args):
+        try:
+            try:
+                raise KeyboardInterrupt
+            except KeyboardInterrupt as stop:
+                raise ImportError("initialization failed") from stop
+        except ImportError as error:
+            raise errors.MissingDependencyError("flying", "wings") from error
+
+    assert run(body, parser, ["1"]) == INTERRUPTED
+    assert capsys.readouterr().err == "interrupted\n"
+
+
 def test_a_defect_is_not_swallowed(parser):
     with pytest.raises(ZeroDivisionError):
         run(lambda args: 1 // 0, parser, ["1"])
