@@ -3,6 +3,7 @@
 import os
 import pickle
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -169,7 +170,7 @@ class _Chain:
         """Judge a command that came to its own end: it may say that all is done, and nothing else."""
         yield from of_command(Done(code, "", self._err()), self.verb)
         complete = not self.wanted.keys() - self.done
-        if code and "exists" in self._err():
+        if code and re.search(r"\bexists?\b", self._err()):  # one of them, or several
             if complete or self.verb != "run":
                 return
             yield Failure("run: does not go on with a folder of which some is restored", self._err())
