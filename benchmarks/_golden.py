@@ -12,10 +12,10 @@ from _cpp_build import build
 import restorect_edge
 from restorect_edge.errors import BackendError
 
-__all__ = ["ELSEWHERE", "RUNTIMES", "cpp", "python", "web"]
+__all__ = ["ELSEWHERE", "RUNTIMES", "cpp", "kotlin", "python", "web"]
 
 RUNTIMES = Path(__file__).parents[1] / "runtimes"
-GOLDEN, WEB = RUNTIMES / "golden", RUNTIMES / "web"
+GOLDEN, WEB, ANDROID = RUNTIMES / "golden", RUNTIMES / "web", RUNTIMES / "android"
 TIMED = (480, 640)
 FAILED = 2
 """What a runner exits with where a vector fails."""
@@ -53,18 +53,43 @@ def web(rounds: int, scratch: Path) -> Iterator[Line]:
     yield from _lines(["node", WEB / "golden.mjs", "--rounds", str(rounds), *named])
 
 
+def kotlin(scratch: Path) -> Iterator[Line]:
+    """Compile the Kotlin module, export what it takes, and yield its lines; the networks run in Python."""
+    jar, sources = scratch / "core.jar", ANDROID / "core" / "src"
+    subprocess.run(["kotlinc", sources / "main", sources / "check", "-d", jar], check=True, stdout=sys.stderr)
+    command = ["kotlin", "-cp", jar, "org.restorect.core.CheckKt", "golden", GOLDEN]
+    yield from _lines(command)
+    litert = restorect_edge.export(
+        _weights(), target="litert", shapes=_sides(), output_dir=scratch / "litert", overwrite=True
+    )
+    for path in (litert.path, *_artifacts("onnx", scratch / "kotlin")):
+        yield from _lines([*command, path, sys.executable, ANDROID / "network.py", path])
+
+
 def _artifacts(target: str, scratch: Path) -> list[Path]:
     """Export the vectors' weights: whole with their sides, and split with free ones in both precisions."""
-    golden = json.loads((GOLDEN / "golden.json").read_text(encoding="utf-8"))
-    sides = sorted({tuple(v["padded"]) for v in golden["vectors"] if v["padded"]} | {TIMED})
     made = {"target": target, "output_dir": scratch / target}
     split = {**made, "form": "split", "dynamic": True}
-    name = golden["weights"]["name"]
     return [
-        restorect_edge.export(name, shapes=sides, **made).path,
-        restorect_edge.export(name, **split).path,
-        restorect_edge.export(name, precision="int8", **split).path,
+        restorect_edge.export(_weights(), shapes=[*_sides(), TIMED], **made).path,
+        restorect_edge.export(_weights(), **split).path,
+        restorect_edge.export(_weights(), precision="int8", **split).path,
     ]
+
+
+def _golden() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((GOLDEN / "golden.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _weights() -> str:
+    """Return the name of the weights that the vectors are of."""
+    return str(_golden()["weights"]["name"])
+
+
+def _sides() -> list[tuple[int, int]]:
+    """Return the sides that the vectors are padded to."""
+    return sorted({(v["padded"][0], v["padded"][1]) for v in _golden()["vectors"] if v["padded"]})
 
 
 def _lines(command: Sequence[Any]) -> Iterator[Line]:

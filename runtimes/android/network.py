@@ -1,7 +1,7 @@
 """Run an artifact's graphs for a program that asks over pipes: `python network.py ARTIFACT`.
 
-It stands in for the Java interface of LiteRT or ONNX Runtime where the Kotlin module is tested without one. The
-protocol is that of `PipeNetwork.kt`.
+It stands in for the Java interface of LiteRT or ONNX Runtime where the Kotlin module is tested without
+one. The protocol is that of `PipeNetwork.kt`.
 """
 
 import struct
