@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 import tree_sitter_swift
+from openstep_parser import OpenStepDecoder
 from tree_sitter import Language, Parser
 
 from restorect_edge import artifact
 from restorect_edge.bench.measure import record
 from restorect_edge.cli.export import main
 from restorect_edge.inference import tiling
-from restorect_edge.inference.video import stream
+from restorect_edge.inference.video import brightness, stream
 from restorect_edge.media.ycbcr import MATRICES, RANGES, SHIFT, _forward, coefficients
 
 PACKAGE = Path(__file__).parents[2] / "runtimes" / "swift"
@@ -97,6 +98,11 @@ def test_layouts_are_those_of_the_table(repository):
 def test_constants():
     assert number(text(KIT / "Manifest.swift"), "newestSchema") == artifact.SCHEMA_VERSION
     assert number(text(KIT / "LatentTrack.swift"), "cut") == stream.CUT
+    track = text(KIT / "BrightnessTrack.swift")
+    for name in ("blocks", "still", "streak", "moved", "largest"):
+        assert number(track, name) == getattr(brightness, name.upper()), name
+    assert "let darkest = 0.1 / 255\n" in track
+    assert brightness.DARKEST == 0.1 / 255
     benchmark = text(TESTS / "BenchmarkTests.swift")
     assert f'"schema_version": {record.SCHEMA_VERSION},' in benchmark
 
@@ -181,9 +187,13 @@ def test_the_readme_makes_the_artifacts_that_the_tests_read(tmp_path, capsys):
     made = []
     for command in commands:
         arguments = shlex.split(command)
-        assert arguments[-2:] == ["-o", "runtimes/swift/artifacts"]
         assert main([*arguments[:-1], str(tmp_path), "--dry-run", "--json"]) == 0
-        made += [Path(row["path"]).name for row in json.loads(capsys.readouterr().out)["artifacts"]]
+        names_of = [Path(row["path"]).name for row in json.loads(capsys.readouterr().out)["artifacts"]]
+        made += names_of if arguments[-2:] == ["-o", "runtimes/swift/artifacts"] else []
+    assert {shlex.split(command)[-1] for command in commands} == {
+        "runtimes/swift/artifacts",
+        "runtimes/swift/App/artifacts",
+    }
     assert made == [names["whole"], names["split"]]
 
 
@@ -200,12 +210,15 @@ def test_the_golden_vectors_have_the_keys_it_reads(repository):
     assert set(re.findall(r'case "(\w+)":', source)) <= {v["frame"]["layout"] for v in golden["vectors"]}
 
 
-@pytest.mark.parametrize("name", ["Thumbnail", "Latent"])
+@pytest.mark.parametrize("name", ["Thumbnail", "Latent", "Brightness"])
 def test_the_vectors_have_the_keys_it_reads(repository, name):
     data = json.loads(text(repository / "spec" / "vectors" / f"{name.lower()}.json"))
     (case, *_) = data["cases"]
     structs = {f"{name}Case": case}
-    structs |= {"LatentFrame": case["frames"][0]} if name == "Latent" else {"Recipe": case["picture"]}
+    if name == "Thumbnail":
+        structs["Recipe"] = case["picture"]
+    else:
+        structs[f"{name}Frame"] = case["frames"][0]
     source = text(TESTS / "VectorTests.swift")
     for struct, row in structs.items():
         body = re.search(rf"    private struct {struct}: Decodable {{(.*?)\n    }}", source, re.S)[1]
@@ -225,3 +238,50 @@ def test_the_benchmark_writes_keys_of_the_schema():
     needed = {key for part in [*parts, *optional] for key in part["required"]}
     assert needed <= written
     assert written <= {key for part in [*parts, *optional] for key in part["properties"]}
+
+
+@pytest.fixture(scope="module")
+def project() -> dict:
+    with (PACKAGE / "App" / "Restorect.xcodeproj" / "project.pbxproj").open(encoding="utf-8") as file:
+        return OpenStepDecoder.ParseFromFile(file)
+
+
+def test_every_object_of_the_app_project_is_there_and_used(project):
+    objects = project["objects"]
+    named = set(re.findall(r"\b[0-9A-F]{24}\b", json.dumps([*objects.values(), project["rootObject"]])))
+    assert named == objects.keys()
+
+
+def test_the_app_project_has_the_files_and_products_that_there_are(project):
+    rows = list(project["objects"].values())
+    sources = {row["path"] for row in rows if row.get("lastKnownFileType") == "sourcecode.swift"}
+    assert sources == {path.name for path in (PACKAGE / "App" / "Restorect").iterdir()}
+    (folder,) = (row["path"] for row in rows if row.get("lastKnownFileType") == "folder")
+    assert (PACKAGE / "App" / folder).is_dir()
+    products = {row["productName"] for row in rows if row["isa"] == "XCSwiftPackageProductDependency"}
+    assert products <= {*re.findall(r'\.library\(name: "(\w+)"', text(PACKAGE / "Package.swift"))}
+    (package,) = (row["relativePath"] for row in rows if row["isa"] == "XCLocalSwiftPackageReference")
+    assert (PACKAGE / "App" / package / "Package.swift").is_file()
+
+
+def test_the_app_project_is_as_its_scheme_and_package_say(project):
+    rows = project["objects"]
+    (target,) = (name for name, row in rows.items() if row["isa"] == "PBXNativeTarget")
+    scheme = text(PACKAGE / "App/Restorect.xcodeproj/xcshareddata/xcschemes/Restorect.xcscheme")
+    assert set(re.findall(r'BlueprintIdentifier = "(\w+)"', scheme)) == {target}
+    settings = [row["buildSettings"] for row in rows.values() if row["isa"] == "XCBuildConfiguration"]
+    assert sum("INFOPLIST_KEY_NSCameraUsageDescription" in row for row in settings) == 2
+    (least,) = {row["IPHONEOS_DEPLOYMENT_TARGET"] for row in settings if "IPHONEOS_DEPLOYMENT_TARGET" in row}
+    assert f".iOS(.v{int(float(least))})" in text(PACKAGE / "Package.swift")
+
+
+def test_the_app_uses_what_the_package_offers():
+    offered = {
+        name
+        for path in (PACKAGE / "Sources").rglob("*.swift")
+        for name in re.findall(r"^public (?:final )?(?:class|struct|enum) (\w+)", text(path), re.M)
+    }
+    app = "".join(text(path) for path in (PACKAGE / "App").rglob("*.swift"))
+    assert {"CameraScreen", "BeforeAfter", "Restorer", "RestorectError"} <= offered
+    for name in ("CameraScreen", "BeforeAfter", "Restorer", "RestorectError"):
+        assert re.search(rf"\b{name}\b", app)

@@ -7,6 +7,8 @@ import RestorectKit
 public final class CameraFeed: ObservableObject {
     /// The last restored frame.
     @Published public private(set) var image: CGImage?
+    /// The same frame as the camera gave it.
+    @Published public private(set) var before: CGImage?
     /// What went wrong, for the screen.
     @Published public private(set) var message: String?
     /// Milliseconds of the last frame.
@@ -62,6 +64,7 @@ public final class CameraFeed: ObservableObject {
         switch result {
         case .success(let shown):
             image = shown.image
+            before = shown.before
             milliseconds = shown.milliseconds
             message = nil
         case .failure(let error):
@@ -73,6 +76,7 @@ public final class CameraFeed: ObservableObject {
 /// A restored frame for the screen.
 struct Shown {
     let image: CGImage
+    let before: CGImage
     let milliseconds: Double
 }
 
@@ -93,13 +97,18 @@ final class FrameWorker: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate 
         guard let frame = CMSampleBufferGetImageBuffer(sampleBuffer) else { return }
         do {
             let started = DispatchTime.now().uptimeNanoseconds
-            let restored = CIImage(cvPixelBuffer: try video.restore(frame))
+            let restored = try video.restore(frame)
             let spent = Double(DispatchTime.now().uptimeNanoseconds - started) / 1e6
-            if let image = context.createCGImage(restored, from: restored.extent) {
-                done(.success(Shown(image: image, milliseconds: spent)))
+            if let image = picture(restored), let before = picture(frame) {
+                done(.success(Shown(image: image, before: before, milliseconds: spent)))
             }
         } catch {
             done(.failure(error))
         }
+    }
+
+    private func picture(_ frame: CVPixelBuffer) -> CGImage? {
+        let image = CIImage(cvPixelBuffer: frame)
+        return context.createCGImage(image, from: image.extent)
     }
 }

@@ -13,8 +13,8 @@ public struct CameraScreen: View {
     public var body: some View {
         ZStack(alignment: .bottom) {
             Color.black.ignoresSafeArea()
-            if let image = feed.image {
-                Image(decorative: image, scale: 1).resizable().scaledToFit()
+            if let image = feed.image, let before = feed.before {
+                BeforeAfter(before: before, after: image)
             }
             Text(feed.message ?? String(format: "%.1f ms", feed.milliseconds))
                 .padding()

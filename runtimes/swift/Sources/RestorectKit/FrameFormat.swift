@@ -96,7 +96,9 @@ func locked(_ buffer: CVPixelBuffer, _ flags: CVPixelBufferLockFlags, _ work: ()
 }
 
 func emptyBuffer(_ size: Size, _ code: OSType) throws -> CVPixelBuffer {
-    let options: [CFString: Any] = [kCVPixelBufferIOSurfacePropertiesKey: [CFString: Any]()]
+    let options: [CFString: Any] = [
+        kCVPixelBufferIOSurfacePropertiesKey: [CFString: Any](), kCVPixelBufferMetalCompatibilityKey: true,
+    ]
     var made: CVPixelBuffer?
     let status = CVPixelBufferCreate(
         kCFAllocatorDefault, size.width, size.height, code, options as CFDictionary, &made

@@ -26,6 +26,8 @@ final class LatentTrack {
     private(set) var priors = 0
     /// How many cuts were seen.
     private(set) var cuts = 0
+    /// Of the restored frames; a cut begins it anew.
+    let brightness: BrightnessTrack
     private var since = 0
     private var before: Thumbnail?
     private var target: [Float]?
@@ -40,6 +42,7 @@ final class LatentTrack {
         }
         self.priorEvery = priorEvery
         self.smooth = smooth
+        brightness = BrightnessTrack(smooth: Double(smooth))
     }
 
     /// The latent of the next frame; `thumbnail` and `prior` are called when it is the prior's turn only.
@@ -65,6 +68,7 @@ final class LatentTrack {
         before = nil
         target = nil
         z = nil
+        brightness.reset()
     }
 
     private func update(_ now: Thumbnail, _ prior: (Thumbnail) throws -> [Float]) throws -> [Float] {
@@ -72,6 +76,7 @@ final class LatentTrack {
         if let before, changed(before, now) >= cut {
             cuts += 1
             z = nil
+            brightness.reset()
         }
         before = now
         target = found

@@ -1,3 +1,4 @@
+import Accelerate
 import CoreVideo
 import Foundation
 
@@ -25,6 +26,10 @@ struct Picture {
 
     private mutating func read(_ format: FrameFormat, _ buffer: CVPixelBuffer) throws {
         let layout = format.layout
+        if format.matrix == nil, layout.channels[0][2] == 4 {
+            try readPacked(layout, try Plane(buffer, nil))
+            return
+        }
         let planes = try layout.planes(of: buffer)
         for row in 0..<size.height {
             for column in 0..<size.width {
@@ -56,9 +61,54 @@ struct Picture {
         return made
     }
 
+    /// Where in a pixel of four bytes B, G, R and what is left of them, alpha, are.
+    private static func places(_ layout: PixelLayout) -> [Int] {
+        let colors = [2, 1, 0].map { layout.channels[$0][1] }
+        return colors + [6 - colors.reduce(0, +)]
+    }
+
+    /// Read four bytes a pixel by vImage, which only moves bytes.
+    private mutating func readPacked(_ layout: PixelLayout, _ plane: Plane) throws {
+        let map = Picture.places(layout).map { UInt8($0) }
+        let size = self.size
+        let status = bytes.withUnsafeMutableBytes { own -> vImage_Error in
+            var source = size.vImage(plane.base, rowBytes: plane.stride)
+            var picture = size.vImage(own.baseAddress, rowBytes: 4 * size.width)
+            return Picture.permute(&source, &picture, map, alpha: 3)
+        }
+        guard status == kvImageNoError else { throw RestorectError.backend("vImage cannot read a frame: \(status)") }
+    }
+
+    /// Write four bytes a pixel by vImage, alpha 255.
+    private func writePacked(_ layout: PixelLayout, _ plane: Plane) throws {
+        let places = Picture.places(layout)
+        let map = (0..<4).map { byte in UInt8(places.firstIndex(of: byte) ?? 3) }
+        let status = bytes.withUnsafeBytes { own -> vImage_Error in
+            var picture = size.vImage(UnsafeMutableRawPointer(mutating: own.baseAddress), rowBytes: 4 * size.width)
+            var target = size.vImage(plane.base, rowBytes: plane.stride)
+            return Picture.permute(&picture, &target, map, alpha: places[3])
+        }
+        guard status == kvImageNoError else { throw RestorectError.backend("vImage cannot write a frame: \(status)") }
+    }
+
+    /// Reorder the bytes of pixels and set the one of alpha.
+    private static func permute(
+        _ source: inout vImage_Buffer, _ target: inout vImage_Buffer, _ map: [UInt8], alpha: Int
+    ) -> vImage_Error {
+        let flags = vImage_Flags(kvImageNoFlags)
+        let status = vImagePermuteChannels_ARGB8888(&source, &target, map, flags)
+        guard status == kvImageNoError else { return status }
+        var same = target  // the same memory: one variable cannot be passed twice
+        return vImageOverwriteChannelsWithScalar_ARGB8888(255, &target, &same, UInt8(0b1000 >> alpha), flags)
+    }
+
     private func writeRGB(_ layout: PixelLayout, _ buffer: CVPixelBuffer) throws {
         let plane = try Plane(buffer, nil)
         let step = layout.channels[0][2]
+        if step == 4 {
+            try writePacked(layout, plane)
+            return
+        }
         for row in 0..<size.height {
             for column in 0..<size.width {
                 let from = 4 * (row * size.width + column)
@@ -93,6 +143,20 @@ struct Picture {
     func pixel(_ row: Int, _ column: Int) -> (r: Int, g: Int, b: Int) {
         let at = 4 * (row * size.width + column)
         return (Int(bytes[at + 2]), Int(bytes[at + 1]), Int(bytes[at]))
+    }
+
+    /// Red, green and blue of a pixel together, each in [0, 1].
+    func brightness(_ row: Int, _ column: Int) -> Double {
+        let (r, g, b) = pixel(row, column)
+        return Double(r + g + b) / 255
+    }
+
+    /// Multiply the levels, rounding half to even; alpha stays.
+    mutating func multiply(by gain: Double) {
+        let levels = (0...255).map { UInt8(min(max((Double($0) * gain).rounded(.toNearestOrEven), 0), 255)) }
+        for at in bytes.indices where at % 4 != 3 {
+            bytes[at] = levels[Int(bytes[at])]
+        }
     }
 
     /// The window of the picture continued by reflection at the bottom and right.
@@ -131,5 +195,14 @@ struct Picture {
                 }
             }
         }
+    }
+}
+
+extension Size {
+    /// Memory of an image of these sides, four bytes a pixel.
+    fileprivate func vImage(_ data: UnsafeMutableRawPointer?, rowBytes: Int) -> vImage_Buffer {
+        vImage_Buffer(
+            data: data, height: vImagePixelCount(height), width: vImagePixelCount(width), rowBytes: rowBytes
+        )
     }
 }

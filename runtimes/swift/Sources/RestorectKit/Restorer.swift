@@ -12,6 +12,8 @@ public final class Restorer {
     /// Milliseconds of each stage of the last frame: prepare, prior, model, finish, total.
     public private(set) var timings: [String: Double] = [:]
     private let models: [String: MLModel]
+    /// What converts the camera's frames; nil: the CPU.
+    private let gpu: MetalConverter?
 
     /// Side of what each tile contributes, in pixels, where the artifact's sides are free.
     public var freeTile = 1024
@@ -34,10 +36,13 @@ public final class Restorer {
                 throw RestorectError.backend("Core ML cannot load '\(package.path)': \(error)")
             }
         }
-        return Restorer(artifact.manifest, models, computeUnits)
+        return Restorer(artifact.manifest, models, computeUnits, try MetalConverter())
     }
 
-    private init(_ manifest: Manifest, _ models: [String: MLModel], _ computeUnits: MLComputeUnits) {
+    private init(
+        _ manifest: Manifest, _ models: [String: MLModel], _ computeUnits: MLComputeUnits, _ gpu: MetalConverter?
+    ) {
+        self.gpu = gpu
         self.manifest = manifest
         self.models = models
         self.computeUnits = computeUnits
@@ -53,29 +58,48 @@ public final class Restorer {
 
     typealias Latent = (Picture, Size) throws -> [Float]?
 
-    func restore(_ frame: CVPixelBuffer, latent: Latent) throws -> CVPixelBuffer {
+    func restore(
+        _ frame: CVPixelBuffer, brightness: BrightnessTrack? = nil, latent: Latent
+    ) throws -> CVPixelBuffer {
         timings = ["prepare": 0, "prior": 0, "model": 0, "finish": 0]
         let started = DispatchTime.now().uptimeNanoseconds
-        let picture = try timed("prepare") { try Picture(frame) }
+        let format = try FrameFormat(of: frame)
+        let picture = try timed("prepare") { try self.picture(frame, format) }
         let (graph, window) = try fit(manifest.spec.padded(picture.size))
         let z = try timed("prior") { try latent(picture, manifest.spec.padded(picture.size)) }
-        let restored = try restore(picture, graph, window, z)
-        let made = try timed("finish") { try restored.buffer(FrameFormat(of: frame)) }
+        let restored = try restore(picture, graph, window, z, brightness)
+        let made = try timed("finish") { try self.buffer(restored, format) }
         timings["total"] = Double(DispatchTime.now().uptimeNanoseconds - started) / 1e6
         return made
     }
 
+    private func picture(_ frame: CVPixelBuffer, _ format: FrameFormat) throws -> Picture {
+        guard let gpu, MetalConverter.takes(format) else { return try Picture(frame) }
+        return try Picture(gpu.bgra(frame, format))
+    }
+
+    private func buffer(_ picture: Picture, _ format: FrameFormat) throws -> CVPixelBuffer {
+        guard let gpu, MetalConverter.takes(format) else { return try picture.buffer(format) }
+        return try gpu.frame(picture.buffer(.bgra), format)
+    }
+
     private func restore(
-        _ picture: Picture, _ graph: GraphFile, _ window: Size, _ z: [Float]?
+        _ picture: Picture, _ graph: GraphFile, _ window: Size, _ z: [Float]?, _ brightness: BrightnessTrack?
     ) throws -> Picture {
         let scale = manifest.spec.scale
         let needed = manifest.spec.padded(picture.size)
         let padded = Size(height: max(needed.height, window.height), width: max(needed.width, window.width))
         var result = Picture(size: Size(height: picture.size.height * scale, width: picture.size.width * scale))
-        for part in try plan(padded: padded, window: window, halo: manifest.spec.alignedHalo) {
+        let parts = try plan(padded: padded, window: window, halo: manifest.spec.alignedHalo)
+        for part in parts {
             let input = try timed("prepare") { try picture.window(part).buffer(.bgra) }
             let output = try timed("model") { try run(graph, input, z) }
             try timed("finish") { result.keep(part, of: try Picture(output), scale: scale) }
+        }
+        // of a picture restored by tiles, none was restored in one piece: its brightness is left alone, as elsewhere
+        if let brightness, parts.count == 1 {
+            let gain = timed("finish") { brightness.step(size: result.size, level: result.brightness) }
+            if gain != 1 { result.multiply(by: gain) }
         }
         return result
     }

@@ -1,7 +1,7 @@
 import CoreVideo
 
 /// Restore the frames of one video or camera, one call each, in order: the prior now and then, its latent
-/// smoothed in time, the body on every frame.
+/// and the brightness smoothed in time, the body on every frame.
 public final class VideoRestorer {
     private let restorer: Restorer
     private let track: LatentTrack
@@ -14,7 +14,7 @@ public final class VideoRestorer {
 
     /// - Parameters:
     ///   - priorEvery: frames from one run of the prior to the next, so also how long a cut may go unseen.
-    ///   - smooth: share of the latent kept from the frame before, from 0 (none) to below 1.
+    ///   - smooth: share of latent and brightness kept from the frame before, from 0 (none) to below 1.
     public init(_ restorer: Restorer, priorEvery: Int = 8, smooth: Float = 0.5) throws {
         guard restorer.manifest.prior != nil else {
             throw RestorectError.usage("video needs a prior of its own; export with --form split")
@@ -25,7 +25,7 @@ public final class VideoRestorer {
 
     /// Restore the next frame; takes, gives and throws what `Restorer.restore` does.
     public func restore(_ frame: CVPixelBuffer) throws -> CVPixelBuffer {
-        try restorer.restore(frame) { picture, size in
+        try restorer.restore(frame, brightness: track.brightness) { picture, size in
             if size != padded {
                 track.reset()
                 padded = size

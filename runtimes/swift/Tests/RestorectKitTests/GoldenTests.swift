@@ -14,6 +14,23 @@ final class GoldenTests: XCTestCase {
         XCTAssertGreaterThan(compared, 8)
     }
 
+    func testTheGPUConvertsToTheSameBytes() throws {
+        guard let gpu = try MetalConverter() else { throw XCTSkip("this machine has no GPU for Metal") }
+        var compared = 0
+        for vector in try Golden.read().vectors {
+            guard let buffer = try vector.buffer() else { continue }
+            let format = try FrameFormat(of: buffer)
+            guard MetalConverter.takes(format) else { continue }
+            let picture = try Picture(gpu.bgra(buffer, format))
+            XCTAssertEqual(rgb(picture), try Golden.bytes(vector.rgb), vector.name)
+            let byGPU = try Picture(gpu.frame(picture.buffer(.bgra), format))
+            let byCPU = try Picture(picture.buffer(format))
+            XCTAssertEqual(byGPU.bytes, byCPU.bytes, vector.name)
+            compared += 1
+        }
+        XCTAssertGreaterThan(compared, 4)
+    }
+
     func testWholeArtifact() async throws {
         try await restoreAll(Golden.whole, forms: ["whole"])
     }

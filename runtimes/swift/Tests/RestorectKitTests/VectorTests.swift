@@ -54,6 +54,19 @@ final class VectorTests: XCTestCase {
         let columns: [[Int]]?
     }
 
+    private struct BrightnessCase: Decodable {
+        let name: String
+        let smooth: Double
+        let frames: [BrightnessFrame]
+    }
+
+    private struct BrightnessFrame: Decodable {
+        let picture: Recipe
+        let light: Double
+        let moved: [Double]?
+        let gain: Double
+    }
+
     private let folder = Golden.runtimes.deletingLastPathComponent().appendingPathComponent("spec/vectors")
 
     private func read<Case: Decodable>(_ name: String, of: Case.Type) throws -> Vectors<Case> {
@@ -100,6 +113,26 @@ final class VectorTests: XCTestCase {
                         Double(value), Double(values[row.offset + at]), accuracy: vectors.tolerance, row.name
                     )
                 }
+            }
+        }
+    }
+
+    func testTheBrightnessOfAVideo() throws {
+        let vectors = try read("brightness.json", of: BrightnessCase.self)
+        for row in vectors.cases {
+            let track = BrightnessTrack(smooth: row.smooth)
+            for frame in row.frames {
+                let (made, _) = picture(frame.picture)
+                let gain = track.step(size: made.size) { row, column in
+                    var level = made.brightness(row, column) * frame.light
+                    if let part = frame.moved, (Int(part[0])..<Int(part[1])).contains(row),
+                        (Int(part[2])..<Int(part[3])).contains(column)
+                    {
+                        level *= part[4]
+                    }
+                    return level
+                }
+                XCTAssertEqual(gain, frame.gain, accuracy: vectors.tolerance, row.name)
             }
         }
     }
