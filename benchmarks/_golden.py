@@ -23,6 +23,7 @@ PYTHON = {"fp32": ("torch", "onnxruntime", "openvino", "litert", "mil"), "int8":
 ELSEWHERE = {
     "cpp-tensorrt": "not compiled here",
     "tensorrt": "not run on device",
+    "ros2": "not compiled here",
     "swift-coreml": "not compiled here",
     "android-litert": "not run on device",
 }

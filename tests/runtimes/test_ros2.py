@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -74,6 +75,12 @@ def test_the_launch_file_sets_parameters_of_the_node():
     assert set(ast.literal_eval(table.value)) - {"image"} <= set(
         re.findall(r'declare_parameter\("(\w+)"', NODE)
     )
+
+
+def test_the_code_is_formatted(run):
+    style = f"--style=file:{FOLDER.parent / 'cpp' / '.clang-format'}"
+    code = [path for path in FOLDER.rglob("*") if path.suffix in (".cpp", ".hpp")]
+    run(Path(sys.executable).with_name("clang-format"), "--dry-run", "--Werror", style, *code)
 
 
 def test_it_says_that_it_was_not_compiled_with_ros():

@@ -36,6 +36,32 @@ def faults(source: bytes) -> list[str]:
     return found
 
 
+def names_given_twice(source: bytes) -> list[str]:
+    """Names that one block declares twice, which the grammar does not mind but the compiler does."""
+    waiting, found = [Parser(Language(tree_sitter_swift.language())).parse(source).root_node], []
+    while waiting:
+        node = waiting.pop()
+        waiting += node.children
+        if node.type != "statements":
+            continue
+        declared: set[str] = set()
+        for statement in node.children:
+            for name in names_of(statement):
+                found += [f"line {statement.start_point.row + 1}: {name}"] if name in declared else []
+                declared.add(name)
+    return found
+
+
+def names_of(statement) -> list[str]:
+    """Names that a statement declares in its own block: by `let` and `var`, and by `guard let`."""
+    written = statement.text.decode()
+    if statement.type == "property_declaration":
+        return re.findall(r"^(?:let|var) (\w+)", written)
+    if statement.type == "guard_statement":
+        return re.findall(r"\b(?:let|var) (\w+)", written[: written.index("else")])
+    return []
+
+
 def text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
@@ -54,6 +80,18 @@ def test_it_parses(path):
 def test_the_grammar_finds_faults():
     assert faults(b"func f() { let x = (1 + }")
     assert faults(b"func f( -> Int { return 1 }")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_no_block_declares_a_name_twice(path):
+    assert names_given_twice(path.read_bytes()) == []
+
+
+def test_a_name_that_is_declared_twice_is_found():
+    twice = (
+        b"func f(_ y: Int?) { guard let y else { return }\n var x: Int? = y\n guard let x else { return } }"
+    )
+    assert names_given_twice(twice) == ["line 3: x"]
 
 
 def test_there_is_a_package():

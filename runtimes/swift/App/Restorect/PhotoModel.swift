@@ -66,12 +66,12 @@ actor PhotoWorker {
         var made: CVPixelBuffer?
         let (width, height) = (Int(image.extent.width), Int(image.extent.height))
         CVPixelBufferCreate(kCFAllocatorDefault, width, height, kCVPixelFormatType_32BGRA, options, &made)
-        guard let made else {
+        guard let buffer = made else {
             throw RestorectError.backend("there is no memory for a photograph of \(width)×\(height) pixels")
         }
         let moved = image.transformed(by: .init(translationX: -image.extent.minX, y: -image.extent.minY))
-        context.render(moved, to: made, bounds: moved.extent, colorSpace: CGColorSpace(name: CGColorSpace.sRGB))
-        return made
+        context.render(moved, to: buffer, bounds: moved.extent, colorSpace: CGColorSpace(name: CGColorSpace.sRGB))
+        return buffer
     }
 
     private func picture(_ buffer: CVPixelBuffer) throws -> CGImage {

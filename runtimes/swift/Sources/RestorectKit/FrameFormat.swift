@@ -79,10 +79,10 @@ struct Plane {
             address = CVPixelBufferGetBaseAddress(buffer)
             stride = CVPixelBufferGetBytesPerRow(buffer)
         }
-        guard let address else {
+        guard let memory = address else {
             throw RestorectError.usage("the frame has no memory that the CPU can read")
         }
-        base = address.assumingMemoryBound(to: UInt8.self)
+        base = memory.assumingMemoryBound(to: UInt8.self)
     }
 }
 
@@ -103,8 +103,8 @@ func emptyBuffer(_ size: Size, _ code: OSType) throws -> CVPixelBuffer {
     let status = CVPixelBufferCreate(
         kCFAllocatorDefault, size.width, size.height, code, options as CFDictionary, &made
     )
-    guard status == kCVReturnSuccess, let made else {
+    guard status == kCVReturnSuccess, let buffer = made else {
         throw RestorectError.backend("Core Video cannot make a \(size.width)×\(size.height) buffer: \(status)")
     }
-    return made
+    return buffer
 }

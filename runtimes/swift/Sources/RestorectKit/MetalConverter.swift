@@ -13,7 +13,7 @@ final class MetalConverter {
         guard let device = MTLCreateSystemDefaultDevice(), let queue = device.makeCommandQueue() else { return nil }
         var made: CVMetalTextureCache?
         CVMetalTextureCacheCreate(kCFAllocatorDefault, nil, device, nil, &made)
-        guard let made else { throw RestorectError.backend("Core Video cannot make a cache of Metal textures") }
+        guard let cache = made else { throw RestorectError.backend("Core Video cannot make a cache of Metal textures") }
         do {
             let library = try device.makeLibrary(source: convertShader, options: nil)
             toBGRA = try MetalConverter.pipeline(device, library, "nv12_to_bgra")
@@ -22,7 +22,7 @@ final class MetalConverter {
             throw RestorectError.backend("Metal cannot compile the conversion: \(error)")
         }
         self.queue = queue
-        cache = made
+        self.cache = cache
     }
 
     private static func pipeline(
@@ -74,10 +74,10 @@ final class MetalConverter {
         CVMetalTextureCacheCreateTextureFromImage(
             kCFAllocatorDefault, cache, buffer, options, format, width, height, plane, &made
         )
-        guard let made else {
+        guard let texture = made else {
             throw RestorectError.usage("Metal cannot read this frame; give one whose memory is an IOSurface")
         }
-        return made
+        return texture
     }
 
     private func run(

@@ -36,7 +36,7 @@ public final class Restorer {
                 throw RestorectError.backend("Core ML cannot load '\(package.path)': \(error)")
             }
         }
-        return Restorer(artifact.manifest, models, computeUnits, try MetalConverter())
+        return try Restorer(artifact.manifest, models, computeUnits, MetalConverter())
     }
 
     private init(
