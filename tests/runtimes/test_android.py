@@ -56,7 +56,7 @@ def check(run, program, core):
 def test_it_passes_the_vectors_of_the_specification(check, repository):
     counted = dict(re.findall(r"(.+): (\d+) compared, 0 not", check("vectors", repository / "spec").stdout))
     least = {"layouts": 27, "frames": 150, "YUV_420_888 images": 20, "refused frames": 15}
-    least |= {"thumbnails": 30, "latents": 9, "brightness": 8}
+    least |= {"thumbnails": 30, "latents": 9, "brightness": 8, "tiles": 10}
     assert counted.keys() == least.keys()
     assert all(int(counted[name]) >= count for name, count in least.items())
 
@@ -66,6 +66,7 @@ def test_it_passes_the_vectors_of_the_specification(check, repository):
     [
         ("frames/formats.json", '"nv21": {"block": [2, 2]', '"nv21": {"block": [1, 2]', "layouts"),
         ("vectors/brightness.json", '"smooth": 0.75', '"smooth": 0.7', "brightness"),
+        ("vectors/tiles.json", '"padded": [3024, 4032]', '"padded": [3032, 4032]', "tiles"),
         ("vectors/latent.json", '"prior_every": 3', '"prior_every": 2', "latents"),
     ],
 )

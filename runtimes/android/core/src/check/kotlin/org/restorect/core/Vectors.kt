@@ -13,7 +13,8 @@ internal fun checkVectors(spec: Path): List<String> {
         "refused frames" to { refused(document(spec.resolve("frames/vectors.json"))) },
         "thumbnails" to { thumbnails(spec.resolve("vectors")) },
         "latents" to { latents(document(spec.resolve("vectors/latent.json"))) },
-        "brightness" to { brightness(document(spec.resolve("vectors/brightness.json"))) }
+        "brightness" to { brightness(document(spec.resolve("vectors/brightness.json"))) },
+        "tiles" to { tiles(document(spec.resolve("vectors/tiles.json"))) }
     )
     return groups.flatMap { (name, run) ->
         val failures = run()
@@ -138,6 +139,32 @@ private fun brightness(vectors: Map<String, Json>): List<String?> {
         row.getValue("name").text.takeIf { !right.all { it } }
     }
 }
+
+private fun tiles(vectors: Map<String, Json>) = vectors.getValue("cases").items.map { it.members }.map { row ->
+    val padded = size(row.getValue("padded"))
+    val halo = row.getValue("halo").whole
+    val window = row.optional("asked")?.let { size(it) }
+        ?: bestWindow(padded, row.getValue("limit").number.toLong(), halo, row.getValue("multiple").whole)
+    val made = try {
+        plan(padded, window, halo)
+    } catch (error: UsageException) {
+        null
+    }
+    val same = window == size(row.getValue("window")) &&
+        made?.map { listOf(it.rows, it.columns).map(::numbers) } == expected(row)
+    row.getValue("name").text.takeIf { !same }
+}
+
+/** Rows and columns of each window of a case; null where there are none. */
+private fun expected(row: Map<String, Json>): List<List<List<Int>>>? {
+    val rows = row.optional("rows") ?: return null
+    val columns = row.getValue("columns").items
+    return rows.items.flatMap { down -> columns.map { across -> listOf(down.wholes, across.wholes) } }
+}
+
+private fun numbers(span: Span) = listOf(span.start, span.stop, span.keepFrom, span.keepTo)
+
+private fun size(sides: Json) = Size(sides.wholes[0], sides.wholes[1])
 
 /** Planes of a picture / 255 in a light, a part of it in another. */
 private fun lit(made: Picture, frame: Map<String, Json>): FloatArray {
