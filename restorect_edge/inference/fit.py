@@ -9,7 +9,10 @@ from restorect_edge.inference.tiling import Size, best_window
 __all__ = ["LARGEST_WINDOW", "fit", "is_turned"]
 
 LARGEST_WINDOW = 2 << 20
-"""Pixels that a network of dynamic shape and local context is given at a time, unless the caller says."""
+"""Pixels that a network of dynamic shape and local context gives at a time, unless the caller says.
+
+Of its output, because one that enlarges has its largest tensors there.
+"""
 
 
 def is_turned(manifest: Manifest, size: Size) -> bool:
@@ -82,7 +85,8 @@ def _free_window(manifest: Manifest, padded: Size, tile: int | None) -> Size:
             )
         return padded
     if tile is None:
-        window = best_window(padded, LARGEST_WINDOW, spec.aligned_halo, spec.size.multiple_of)
+        limit = LARGEST_WINDOW // spec.scale**2
+        window = best_window(padded, limit, spec.aligned_halo, spec.size.multiple_of)
     else:
         window = (tile + 2 * spec.aligned_halo,) * 2
     height, width = spec.size.padded(*window)

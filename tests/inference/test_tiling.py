@@ -18,6 +18,7 @@ from restorect_edge import ImageSpec, SizeRequirements, UsageError, load
 from restorect_edge.artifact import GraphFile, Manifest
 from restorect_edge.errors import BackendError, IncompatibleError
 from restorect_edge.inference.base import Runtime
+from restorect_edge.inference.fit import LARGEST_WINDOW, fit
 from restorect_edge.inference.tiling import Span, Window, best_window, cut, plan
 from restorect_edge.models import build
 
@@ -81,6 +82,15 @@ def test_the_best_window_keeps_to_its_limit_and_to_the_grid(layout, limit):
         assert all(side <= smallest or side == whole for side, whole in zip(window, padded, strict=True))
     if padded[0] * padded[1] <= limit:
         assert (window, len(parts)) == (padded, 1)
+
+
+@quick
+@given(st.tuples(st.integers(1, 6000), st.integers(1, 8000)), st.integers(1, 4), st.integers(0, 40))
+def test_what_a_window_gives_is_bounded_at_any_scale(size, scale, halo):
+    spec = ImageSpec(scale=scale, halo=halo)
+    free = ModuleRuntime(nn.Identity(), spec).info
+    _, window = fit(free, size, None)
+    assert window[0] * window[1] * scale**2 <= LARGEST_WINDOW or window == size
 
 
 def test_large_windows_read_little_twice():

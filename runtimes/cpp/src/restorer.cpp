@@ -10,7 +10,8 @@
 namespace restorect {
 namespace {
 
-/// Pixels that a network with free sides and local context is given at a time, unless the caller says.
+/// Pixels that a network with free sides and local context gives at a time, unless the caller says: one that
+/// enlarges has its largest tensors at the size of its output.
 constexpr std::int64_t kLargestWindow = 2 << 20;
 
 using Clock = std::chrono::steady_clock;
@@ -170,7 +171,8 @@ Size Restorer::free_window(Size padded, int tile) const {
         "exactly");
   }
   const std::int64_t halo = manifest_.aligned_halo();
-  const Size window = tile == 0 ? best_window(padded, kLargestWindow, halo, manifest_.multiple_of)
+  const std::int64_t limit = kLargestWindow / (manifest_.scale * manifest_.scale);
+  const Size window = tile == 0 ? best_window(padded, limit, halo, manifest_.multiple_of)
                                 : Size{tile + 2 * halo, tile + 2 * halo};
   const Size aligned = manifest_.padded(window);
   return {std::min(aligned.height, padded.height), std::min(aligned.width, padded.width)};

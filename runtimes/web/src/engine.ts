@@ -11,7 +11,8 @@ import { alignedHalo, bestWindow, padded, plan, type Window } from "./tiling.js"
 
 type Floats = Float32Array<ArrayBufferLike>;
 
-/** Pixels that a network with free sides and local context is given at a time, unless the caller says. */
+/** Pixels that a network with free sides and local context gives at a time, unless the caller says: one that
+ * enlarges has its largest tensors at the size of its output. */
 const LARGEST_WINDOW = 1 << 20;
 
 /** What a call may say and hear while it runs. */
@@ -168,7 +169,7 @@ export class Engine {
     const halo = alignedHalo(spec);
     const wanted =
       tile === undefined
-        ? bestWindow(sides, LARGEST_WINDOW, halo, spec.size.multiple_of)
+        ? bestWindow(sides, Math.floor(LARGEST_WINDOW / spec.scale ** 2), halo, spec.size.multiple_of)
         : ([tile + 2 * halo, tile + 2 * halo] as const);
     const window = padded(spec, wanted);
     return [Math.min(window[0], sides[0]), Math.min(window[1], sides[1])];

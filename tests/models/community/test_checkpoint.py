@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 import restorect_edge
 from restorect_edge.errors import IncompatibleError, MissingDependencyError, UsageError
+from restorect_edge.inference.fit import LARGEST_WINDOW
 from restorect_edge.models.community import architectures
 from restorect_edge.models.community.checkpoint import from_checkpoint, is_checkpoint, open_network
 
@@ -56,6 +57,17 @@ def test_load_tiles_exactly_and_enlarges(community):
     assert whole.shape == (280, 360, 3)
     assert np.abs(whole.astype(int) - tiled).max() <= 1  # float32 sums in another order
     assert (whole == tiled).mean() > 0.999
+
+
+def test_4x_of_a_frame_runs_in_windows_and_is_the_whole(community, monkeypatch):
+    image = np.random.default_rng(0).integers(0, 256, (480, 720, 3), dtype=np.uint8)
+    with restorect_edge.load(community("realesr-compact-x4")) as restore:
+        whole, outputs, run = restore(image, tile=720), [], restore._run
+        monkeypatch.setattr(restore, "_run", lambda *given: outputs.append(run(*given)) or outputs[-1])
+        tiled = restore(image)
+    assert tiled.shape == (1920, 2880, 3)
+    assert np.abs(whole.astype(int) - tiled).max() <= 1  # float32 sums in another order
+    assert max(output.size // 3 for output in outputs) <= LARGEST_WINDOW < 1920 * 2880
 
 
 @pytest.mark.parametrize("wrap", [lambda s: {"params_ema": s}, lambda s: {"state_dict": s, "epoch": 3}])
