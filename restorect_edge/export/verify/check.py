@@ -30,6 +30,7 @@ from restorect_edge.export.verify.verdict import (
     Fused,
     NotRunError,
     Verification,
+    large_gate,
     running,
 )
 from restorect_edge.inference.base import Runtime
@@ -249,7 +250,9 @@ def _short(found: Verification | Fused, precision: str, how: str) -> Iterator[st
 def _gate(row: Row, precision: str) -> float:
     """Return the least PSNR that passes on the picture of a row."""
     table = {"photograph": GATES, "generated": GENERATED_GATES, "flat": FLAT_GATES}[row.kind]
-    return table[precision]
+    if precision != "fp32":
+        return table[precision]
+    return large_gate(table[precision], row.pixels, row.max_abs)
 
 
 def _worst(artifact: Artifact, rows: Sequence[Row]) -> tuple[Row, float]:

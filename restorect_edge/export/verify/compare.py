@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,8 @@ class Row:
     mean_shift: float
     channel_shift: float
     """Largest shift of a channel's mean, on the scale [0, 1]."""
+    pixels: int
+    """Of the picture."""
     agreement: float | None = None
     drop: float | None = None
 
@@ -125,14 +128,13 @@ def compare(picture: Picture, output: Values, wanted: Values) -> Row:
         wanted: of the network.
     """
     difference = output.astype(np.float64) - wanted
+    height, width = picture.pixels.shape[:2]
+    facts: dict[str, Any] = {"name": picture.name, "kind": picture.kind, "pixels": height * width}
     if not np.isfinite(difference).all():
         far = float("inf")
-        return Row(
-            name=picture.name, kind=picture.kind, psnr=-EQUAL, max_abs=far, mean_shift=far, channel_shift=far
-        )
+        return Row(**facts, psnr=-EQUAL, max_abs=far, mean_shift=far, channel_shift=far)
     return Row(
-        name=picture.name,
-        kind=picture.kind,
+        **facts,
         psnr=min(psnr(output, wanted, peak=1.0), EQUAL),
         max_abs=float(np.abs(difference).max()),
         mean_shift=abs(float(difference.mean())),

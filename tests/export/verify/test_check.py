@@ -6,11 +6,15 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
 import restorect_edge
+from restorect_edge import ImageSpec
 from restorect_edge.artifact import Artifact, hash_files
 from restorect_edge.export.verify.check import check, find_reference, photographs
+from restorect_edge.export.verify.verdict import LEVEL, large_gate
+from restorect_edge.targets.models import as_artifact
 
 SHAPES = [(48, 64), (120, 192), (64, 96)]
 
@@ -61,3 +65,56 @@ def test_a_picture_between_two_sizes_is_restored_but_for_its_border(split):
     halo = split.manifest.spec.aligned_halo
     assert off[: wide.shape[0] - halo, : wide.shape[1] - halo].max() <= 1
     assert 1 < off.max() < 64
+
+
+def exposed(image, exposure=0.33):
+    """Bring the mean of each channel to a third: a sum over all pixels, which rounding makes inexact."""
+    return image * np.float32(exposure / image.mean((2, 3), np.float64, keepdims=True))
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """An ONNX model of `exposed`, and a folder with a flat frame of 1280×720."""
+    folder = tmp_path_factory.mktemp("large")
+    sides = [1, 3, "height", "width"]
+    nodes = [
+        helper.make_node("ReduceMean", ["image"], ["mean"], axes=[2, 3]),
+        helper.make_node("Div", ["exposure", "mean"], ["gain"]),
+        helper.make_node("Mul", ["image", "gain"], ["result"]),
+    ]
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, sides) for name in ("image", "result")]
+    exposure = numpy_helper.from_array(np.float32([0.33]), "exposure")
+    graph = helper.make_graph(nodes, "exposed", values[:1], values[1:], [exposure])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, folder / "exposed.onnx")
+    for name in ("frames", "artifact"):
+        (folder / name).mkdir()
+    Image.new("RGB", (1280, 720), (128, 128, 128)).save(folder / "frames" / "flat.png")
+    return as_artifact(folder / "exposed.onnx", folder / "artifact", ImageSpec()), folder / "frames"
+
+
+def test_sums_over_many_pixels_are_rounding_and_no_fault(large):
+    artifact, frames = large
+    found = check(artifact, exposed, images=frames)
+    assert found.status == "pass", found.failures
+    assert found.max_abs < LEVEL / 2
+    assert found.gate < 80
+
+
+@pytest.mark.parametrize("exposure", [0.328, 0.332])
+def test_a_fault_that_no_rounding_explains_is_found_in_a_large_image(large, exposure):
+    artifact, frames = large
+    assert check(artifact, lambda image: exposed(image, exposure), images=frames).status == "fail"
+
+
+@pytest.mark.parametrize(
+    ("pixels", "max_abs", "gate"),
+    [
+        (96 * 64, 0.0, 80.0),
+        (150_000, 0.0, 80.0),
+        (1_500_000, LEVEL / 2, 60.0),
+        (1_500_000, 2 * LEVEL, 80.0),
+    ],
+)
+def test_the_gate_of_float32_falls_with_pixels_while_the_picture_is_the_same(pixels, max_abs, gate):
+    assert large_gate(80.0, pixels, max_abs) == gate
