@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from restorect_edge.bench.measure.protocol import FREE_SHAPES, PROTOCOL, QUICK
-from restorect_edge.bench.measure.record import Protocol, Report
+from restorect_edge.bench.measure.record import Protocol, Report, Subject
 from restorect_edge.bench.platforms.device import Machine
 from restorect_edge.bench.platforms.jetson import RunOptions, bundle, remote
 from restorect_edge.bench.report import console
@@ -23,7 +23,7 @@ from restorect_edge.targets.registry import RUNTIMES
 from restorect_edge.utils.destination import require_writable
 
 EXAMPLES = """  python -m restorect_edge.bench out/lowlight-small-onnx-fp32-split-dynamic
-  python -m restorect_edge.bench out/fp32 out/int8 --onnx theirs.onnx --threads 2 -o report
+  python -m restorect_edge.bench out/fp32 out/int8 --onnx theirs.onnx --against theirs.onnx -o report
   python -m restorect_edge.bench lowlight-small --shapes 400x600,720x1280 --sustained 120 --profile -o report
   python -m restorect_edge.bench out/lowlight-small-tensorrt-fp16-720x1280 --bundle jetson -o kit.tar.gz
   python -m restorect_edge.bench out/lowlight-small-tensorrt-fp16-720x1280 --host user@jetson -o jetson
@@ -50,6 +50,9 @@ def parser() -> Parser:
         "--runtime", metavar="R", help=f"back end, if not the artifact's own: {', '.join(RUNTIMES)}"
     )
     p.add_argument("--device", default="auto", metavar="D", help="such as cpu, gpu, cuda; default auto")
+    p.add_argument(
+        "--against", metavar="ROW", help="the artifact, weights or file that all are compared with"
+    )
     how = p.add_argument_group("how long")
     how.add_argument("--duration", type=float, metavar="S", help="of a row's timed runs; default 10")
     how.add_argument("--runs", type=int, metavar="N", help="timed runs of a row, at least; default 200")
@@ -104,6 +107,7 @@ def _measure_here(args: argparse.Namespace) -> int:
         profile=args.profile,
     )
     found = candidates(args.artifacts, args.onnx, runtime=args.runtime, device=args.device)
+    against = _against(args.against, found)
     for line in licences(args.artifacts):
         _say(line)
     session = Session(found, setup, Machine())
@@ -112,12 +116,12 @@ def _measure_here(args: argparse.Namespace) -> int:
     except (KeyboardInterrupt, RestorectError):  # interrupted, or clocks that could not be put back
         partial = session.report()
         if any(row.total_ms for row in partial.rows):
-            _hand_over(partial, args)
+            _hand_over(partial, args, against)
         raise
     failed = [row for row in report.rows if row.status == "failed"]
     if not failed and not any(row.total_ms for row in report.rows):
         raise _why_nothing(report, found)
-    _hand_over(report, args)
+    _hand_over(report, args, against)
     if failed:
         raise BackendError(f"{len(failed)} of {len(report.rows)} rows failed: {failed[0].reason}")
     return 0
@@ -127,8 +131,10 @@ def _measure_there(args: argparse.Namespace) -> int:
     """Measure on a Jetson by the kit, and make its report one like ours."""
     if args.output is None:
         raise UsageError("--host needs -o DIR, where the report goes")
-    if args.onnx or args.threads or args.runtime or args.profile:
-        raise UsageError("--onnx, --threads, --runtime and --profile are not for --host: TensorRT runs there")
+    if args.onnx or args.threads or args.runtime or args.profile or args.against:
+        raise UsageError(
+            "--onnx, --threads, --runtime, --profile and --against are not for --host: TensorRT runs there"
+        )
     options = RunOptions(
         power_modes=tuple(args.power_mode),
         lock_clocks=args.lock_clocks,
@@ -200,10 +206,24 @@ def _check_output(args: argparse.Namespace, names: Sequence[str]) -> None:
     require_writable(args.output, folder=bool(names))
 
 
-def _hand_over(report: Report, args: argparse.Namespace) -> None:
+def _against(name: str | None, found: Sequence[Candidate]) -> Subject | None:
+    """Return what `--against` names: one of the sources as given, or the name that its row has."""
+    if name is None:
+        return None
+    named = {c.source: c.subject for c in reversed(found)}
+    subjects = {c.subject.name: c.subject for c in reversed(found)} | named
+    if name not in subjects:
+        raise UsageError(
+            f"--against {name} is none of what is timed: {', '.join(dict.fromkeys(c.source for c in found))}"
+        )
+    return subjects[name]
+
+
+def _hand_over(report: Report, args: argparse.Namespace, against: Subject | None = None) -> None:
     """Print a report, and write it where that is asked for."""
-    print(report.to_json() if args.json else console.as_text(report), end="" if args.json else "\n")
-    for path in write(report, args.output) if args.output else []:
+    text = report.to_json() if args.json else console.as_text(report, against)
+    print(text, end="" if args.json else "\n")
+    for path in write(report, args.output, against=against) if args.output else []:
         print(path, file=sys.stderr if args.json else sys.stdout)
 
 

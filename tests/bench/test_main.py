@@ -24,6 +24,7 @@ def test_a_table_verdicts_and_three_files(artifact_onnx, model, tmp_path, capsys
     lines = out.splitlines()
     assert lines[0].split() == [
         "image",
+        "rank",
         "p50",
         "in",
         "ms",
@@ -34,8 +35,9 @@ def test_a_table_verdicts_and_three_files(artifact_onnx, model, tmp_path, capsys
         "roofline",
         "psnr",
     ]
-    assert lines[1].startswith("lowlight-small FP32 · ONNX Runtime ")
-    assert lines[2].startswith("theirs FP32 · ONNX Runtime ")
+    assert lines[1].startswith("theirs FP32 · ONNX Runtime ")
+    assert lines[2].startswith("lowlight-small FP32 · ONNX Runtime ")
+    assert [line.split("96×64")[1].split()[0] for line in lines[1:3]] == ["1", "2"]
     assert lines[3] == ""
     assert lines[4].startswith("96×64: theirs FP32 · ONNX Runtime is faster than lowlight-small FP32")
     assert [line.rpartition("/")[2] for line in lines[-3:]] == ["report.json", "report.md", "report.html"]
@@ -51,6 +53,21 @@ def test_a_table_verdicts_and_three_files(artifact_onnx, model, tmp_path, capsys
     assert (folder / "report.json").read_bytes() == before
     assert bench(artifact_onnx.path, "-o", folder, "--overwrite") == 0
     assert len(Report.open(folder / "report.json").rows) == 1
+
+
+@pytest.mark.parametrize("by", ["path", "name"])
+def test_verdicts_against_any_row(artifact_onnx, model, tmp_path, capsys, by):
+    theirs = model((1, 3, 64, 96))
+    named = theirs if by == "path" else "theirs"
+    assert bench(artifact_onnx.path, "--onnx", theirs, "--against", named, "-o", tmp_path / "report") == 0
+    said = "96×64: lowlight-small FP32 · ONNX Runtime is slower than theirs FP32 · ONNX Runtime"
+    assert said in capsys.readouterr().out
+    assert said in (tmp_path / "report" / "report.md").read_text()
+
+
+def test_against_what_is_not_timed(artifact_onnx, capsys):
+    assert bench(artifact_onnx.path, "--against", "theirs.onnx") == 1
+    assert f"--against theirs.onnx is none of what is timed: {artifact_onnx.path}" in capsys.readouterr().err
 
 
 def test_json_is_one_object(artifact_openvino, capsys):

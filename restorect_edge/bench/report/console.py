@@ -2,23 +2,33 @@
 
 from collections.abc import Sequence
 
-from restorect_edge.bench.measure.record import Report
+from restorect_edge.bench.measure.record import Report, Subject
 from restorect_edge.bench.measure.statistics import retention
-from restorect_edge.bench.report.verdicts import verdicts
+from restorect_edge.bench.report.answer import ordered
+from restorect_edge.bench.report.verdicts import ranks, verdicts
 from restorect_edge.bench.report.words import ABSENT, Shown, bytes_, interval, ms, shape, shown
 from restorect_edge.bench.report.write import roofline_share
 
 __all__ = ["aligned", "as_text"]
 
-HEADINGS = ("", "image", "p50 in ms (interval)", "p95", "model", "memory", "roofline", "psnr")
+HEADINGS = ("", "image", "rank", "p50 in ms (interval)", "p95", "model", "memory", "roofline", "psnr")
 
 
-def as_text(report: Report) -> str:
-    """Return the rows that were measured as a table, verdicts below it, and then what was not measured."""
+def as_text(report: Report, against: Subject | None = None) -> str:
+    """Return the rows that were measured as a table, the fastest first, verdicts below it, and then what was
+    not measured.
+
+    Args:
+        report: of one session.
+        against: what the verdicts compare with; None for the first row.
+    """
     rows = shown([report])
-    timed = [row for row in rows if row.total]
-    lines = aligned([HEADINGS, *(_cells(row) for row in timed)]) if timed else []
-    lines += ["", *verdicts(rows)] if verdicts(rows) else []
+    places = ranks(rows)
+    timed = ordered([row for row in rows if row.total])
+    table = [HEADINGS, *(_cells(row, places.get(id(row))) for row in timed)]
+    lines = aligned(table) if timed else []
+    said = verdicts(rows, against)
+    lines += ["", *said] if said else []
     lines += [line for row in timed for line in _remarks(row)]
     lines += [f"{row.name}: {row.row.status}: {row.row.reason}" for row in rows if not row.total]
     return "\n".join(lines)
@@ -36,13 +46,14 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _cells(row: Shown) -> tuple[str, ...]:
+def _cells(row: Shown, place: int | None) -> tuple[str, ...]:
     total, share = row.total, roofline_share(row)
     if total is None:
-        return (row.series, shape(row.row), *[""] * 6)
+        return (row.series, shape(row.row), *[""] * 7)
     return (
         row.series,
         shape(row.row),
+        "" if place is None else str(place),
         interval(total.p50),
         ms(total.p95),
         ms(row.model.p50.value if row.model else None),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from restorect_edge.bench.measure.record import Report
 from restorect_edge.bench.measure.statistics import FEWEST_FOR_P99, retention
+from restorect_edge.bench.report.verdicts import ranks
 from restorect_edge.bench.report.words import ABSENT, UNKNOWN, Shown, bytes_, interval, ms, shape
 
 __all__ = [
@@ -50,11 +51,13 @@ def latency(rows: Sequence[Shown]) -> Table:
     """End-to-end and model time of every row, measured or not."""
     confidence = {row.report.protocol.confidence for row in rows} or {0.95}
     percent = " or ".join(f"{100 * value:g}" for value in sorted(confidence))
+    places = ranks(rows)
     return Table(
         title=LATENCY,
         headings=(
             "",
             "image",
+            "rank",
             "p50 in ms (interval)",
             "p90",
             "p95",
@@ -67,10 +70,10 @@ def latency(rows: Sequence[Shown]) -> Table:
             "runs",
             "status",
         ),
-        rows=tuple(_latency_row(row) for row in rows),
-        note=f"End to end, 8-bit image in and out. The interval of p50 is a {percent} % moving-block "
-        f"bootstrap of all samples; p99 is given from {FEWEST_FOR_P99} runs on; variation is deviation over "
-        "mean.",
+        rows=tuple(_latency_row(row, places.get(id(row))) for row in rows),
+        note="End to end, 8-bit image in and out. Rows that cannot be told apart share a rank. The interval "
+        f"of p50 is a {percent} % moving-block bootstrap of all samples; p99 is given from {FEWEST_FOR_P99} "
+        "runs on; variation is deviation over mean.",
     )
 
 
@@ -154,16 +157,17 @@ def modules(row: Shown, most: int = 15) -> Table:
     return Table(title=row.name, headings=("module", "ms", "share"), rows=tuple(listed))
 
 
-def _latency_row(row: Shown) -> tuple[str, ...]:
+def _latency_row(row: Shown, place: int | None) -> tuple[str, ...]:
     recorded, total = row.row, row.total
     first = (row.series, shape(recorded))
     status = f"{recorded.status}: {recorded.reason}" if recorded.reason else recorded.status
     if total is None:
-        return (*first, recorded.status, *["–"] * 9, status)
+        return (*first, "–", recorded.status, *["–"] * 9, status)
     if recorded.warm_up is not None and not recorded.warm_up.stable:
         status += "; not stable after the warm-up"
     return (
         *first,
+        "–" if place is None else str(place),
         interval(total.p50),
         ms(total.p90),
         ms(total.p95),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from restorect_edge.bench.measure.record import Report
+from restorect_edge.bench.measure.record import Report, Subject
 from restorect_edge.bench.report import page as _page
 from restorect_edge.bench.report import plots as _plots
 from restorect_edge.bench.report import svg as _svg
@@ -28,7 +28,9 @@ MOST_SENTENCES = 6
 NO_PLOTS = "Plots are left out: they need matplotlib, pip install 'restorect-edge[report]'."
 
 
-def write(report: Report, folder: Path, *, beside: Sequence[Report] = ()) -> list[Path]:
+def write(
+    report: Report, folder: Path, *, beside: Sequence[Report] = (), against: Subject | None = None
+) -> list[Path]:
     """Write ``report.json``, ``report.md`` and ``report.html`` into a folder, which is made.
 
     Without matplotlib (the extra ``report``) the page has its tables and says how to get the plots.
@@ -37,6 +39,7 @@ def write(report: Report, folder: Path, *, beside: Sequence[Report] = ()) -> lis
         report: what was measured; it alone is in the JSON.
         folder: where to; files of these names are replaced, each whole or not at all.
         beside: reports of other devices to show in the same page and tables.
+        against: what the verdicts compare with; None for the first row of each report.
 
     Returns:
         The three paths, in that order.
@@ -46,7 +49,7 @@ def write(report: Report, folder: Path, *, beside: Sequence[Report] = ()) -> lis
         RecordError: the report holds a number that is not finite.
     """
     reports = (report, *beside)
-    contents = report.to_json(), markdown(reports), html(reports)
+    contents = report.to_json(), markdown(reports, against), html(reports, against)
     paths = []
     for name, text in zip(FILES, contents, strict=True):
         path = folder / name
@@ -59,8 +62,12 @@ def write(report: Report, folder: Path, *, beside: Sequence[Report] = ()) -> lis
     return paths
 
 
-def markdown(reports: Sequence[Report]) -> str:
+def markdown(reports: Sequence[Report], against: Subject | None = None) -> str:
     """Return reports as one Markdown text: the answer, the conditions, then tables.
+
+    Args:
+        reports: one or more.
+        against: what the verdicts compare with; None for the first row of each report.
 
     Raises:
         UsageError: no report.
@@ -72,7 +79,7 @@ def markdown(reports: Sequence[Report]) -> str:
     for content in _all_tables(reports, rows):
         parts += [f"## {content.title}", "", *_lines(content), ""]
         if content.title == LATENCY:
-            parts += [*(f"- {sentence}" for sentence in verdicts(rows)), ""]
+            parts += [*(f"- {sentence}" for sentence in verdicts(rows, against)), ""]
     for row in rows:
         if row.row.modules_ms:
             content = _tables.modules(row)
@@ -80,9 +87,13 @@ def markdown(reports: Sequence[Report]) -> str:
     return "\n".join(parts)
 
 
-def html(reports: Sequence[Report]) -> str:
+def html(reports: Sequence[Report], against: Subject | None = None) -> str:
     """Return reports as one page that needs no other file: the answer in words and one plot, then tables as
     in `markdown`, plots and profiles.
+
+    Args:
+        reports: one or more.
+        against: as for `markdown`.
 
     Raises:
         UsageError: no report.
@@ -103,7 +114,7 @@ def html(reports: Sequence[Report]) -> str:
             continue
         parts += [_page.heading(title), _page.table(content)]
         if title == LATENCY:
-            parts += _verdicts(rows)
+            parts += _verdicts(verdicts(rows, against))
         figures = [_page.figure(name, svg) for name, svg in plots.get(title, {}).items() if svg]
         if figures:
             parts.append(f"<div class=plots>{''.join(figures)}</div>")
@@ -188,8 +199,7 @@ def _drawn(rows: Sequence[Shown]) -> dict[str, dict[str, str | None]]:
     }
 
 
-def _verdicts(rows: Sequence[Shown]) -> list[str]:
-    sentences = verdicts(rows)
+def _verdicts(sentences: Sequence[str]) -> list[str]:
     content = _page.listing(sentences)
     if len(sentences) > MOST_SENTENCES:
         return [_page.collapsed("Which rows are faster, and by how much", content)]

@@ -23,6 +23,7 @@ from restorect_edge.bench.measure.record import (
 from restorect_edge.bench.report import plots
 from restorect_edge.bench.report import svg as _svg
 from restorect_edge.bench.report.icicle import icicle
+from restorect_edge.bench.report.verdicts import ranks, verdicts
 from restorect_edge.bench.report.words import shown
 from restorect_edge.bench.report.write import html, markdown, roofline_share, write
 from restorect_edge.errors import UsageError
@@ -169,9 +170,9 @@ def test_what_was_not_measured_says_so():
 def test_numbers_of_a_row():
     lines = [line for line in markdown([REPORT]).splitlines() if re.match(r"\|.* INT8 · ONNX Runtime", line)]
     cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", lines[0])[1:-1]]
-    assert cells[1] == "600×400"
-    assert re.fullmatch(r"4\.12 \(4\.\d+ – 4\.\d+\)", cells[2])
-    assert cells[5] == "–", "no p99 of 40 runs"
+    assert cells[1:3] == ["600×400", "1"]
+    assert re.fullmatch(r"4\.12 \(4\.\d+ – 4\.\d+\)", cells[3])
+    assert cells[6] == "–", "no p99 of 40 runs"
     assert cells[-2:] == ["40", "measured"]
     assert "throttled: the clock fell" in markdown([REPORT])
     assert "kept of the throughput" in markdown([REPORT])
@@ -276,6 +277,25 @@ def test_verdicts_stand_below_the_latencies():
     assert "W8" not in "".join(line for line in text.splitlines() if line.startswith("- "))
     alike = replace(REPORT, rows=(ROWS[0], replace(ROWS[0], runtime="openvino")))
     assert "no difference between a&lt;b&gt;|c FP32 · OpenVINO and" in html([alike])
+
+
+def test_verdicts_are_against_the_row_that_is_chosen():
+    rows = shown([REPORT])
+    chosen = ROWS[1].subject
+    (sentence,) = verdicts(rows, chosen)
+    assert sentence.startswith("600×400: a<b>|c FP32 · ONNX Runtime is slower than a<b>|c INT8")
+    assert sentence in markdown([REPORT], chosen)
+    (throttled,) = verdicts(rows, ROWS[3].subject)
+    assert throttled == "600×400: nothing is compared with a<b>|c W8 · ONNX Runtime: not measured"
+
+
+def test_what_cannot_be_told_apart_shares_a_rank():
+    alike = replace(REPORT, rows=(row("fp32", 10.0), row("int8", 4.0), row("fp16", 10.0), row("w8", 12.0)))
+    rows = shown([alike])
+    found = ranks(rows)
+    assert [found[id(one)] for one in rows] == [2, 1, 2, 4]
+    assert "| a<b>\\|c INT8 · ONNX Runtime | 600×400 | 1 |" in markdown([alike])
+    assert id(shown([REPORT])[3]) not in ranks(shown([REPORT])), "what throttled has no place"
 
 
 def test_a_graph_without_products_has_no_roofline():
