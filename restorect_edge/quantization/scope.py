@@ -3,13 +3,15 @@
 import torch
 from torch import fx
 
+from restorect_edge.quantization.lint.rules import FLOAT_BY_RULE
+
 __all__ = ["EXCLUDED", "is_convolution", "left_out"]
 
 EXCLUDED = {
     "latent": "computes with z alone, a few numbers per image",
     "modulation": "scales and shifts the coarsest features by z: 8 bits here cost more than they save",
     "image": "carries the image itself: 8 bits would band it, and clip what is brighter than the calibration",
-    "rule": "stays in float by rule: convolutions and linear layers alone compute in 8 bits",
+    "rule": FLOAT_BY_RULE,
     "budget": "returned to float: in 8 bits it cost more PSNR than was allowed, see the recipe",
     "flat": "returned to float: in 8 bits it shifted flat frames further than is allowed, see the recipe",
 }

@@ -25,12 +25,14 @@ class Net(nn.Module):
         with torch.random.fork_rng():
             torch.manual_seed(3)
             self.first, self.last = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 3, 3, padding=1)
+            self.middle = nn.Conv2d(8, 8, 3, padding=1)
 
     def forward(self, x):
-        return x + 0.1 * self.last(torch.relu(self.first(x)))
+        features = torch.relu(self.first(x))
+        return x + 0.1 * self.last(features + 0.2 * self.middle(features))
 
 
-@pytest.mark.parametrize("target", ["onnx", "openvino"])
+@pytest.mark.parametrize("target", ["onnx", "openvino", "tensorrt"])
 def test_an_artifact_in_int8_agrees_with_its_plan(photographs, tmp_path, target):
     artifact = restorect_edge.export(
         Net(),
@@ -46,7 +48,8 @@ def test_an_artifact_in_int8_agrees_with_its_plan(photographs, tmp_path, target)
     assert verdict["agreement"] >= 45
     assert verdict["psnr"] >= 30
     assert (artifact.path / "quantization.json").is_file()
-    with restorect_edge.load(artifact.path) as restore:
+    runtime = {"tensorrt": "onnxruntime"}.get(target)
+    with restorect_edge.load(artifact.path, runtime=runtime) as restore:
         assert restore(np.zeros((48, 64, 3), np.uint8)).shape == (48, 64, 3)
 
 

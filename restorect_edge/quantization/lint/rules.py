@@ -15,7 +15,16 @@ from restorect_edge.quantization.lint.coverage import coverage_findings
 from restorect_edge.quantization.lint.pairs import pair_findings
 from restorect_edge.quantization.lint.view import Finding, View
 
-__all__ = ["RULES", "Finding", "excluded_modules", "lint", "loaded", "quantization_findings"]
+__all__ = [
+    "FLOAT_BY_RULE",
+    "RULES",
+    "Finding",
+    "excluded_modules",
+    "lint",
+    "loaded",
+    "quantization_findings",
+    "tolerated",
+]
 
 RULES = {
     "scale": "scales are constant, finite and above zero",
@@ -48,6 +57,30 @@ def lint(model: Path | Any, *, excluded: Iterable[str] = ()) -> list[Finding]:
 def quantization_findings(view: View, *, excluded: Iterable[str], unsigned: bool) -> list[Finding]:
     """Return what is wrong with the quantizers of a graph; `unsigned` allows uint8 around 128."""
     return [*pair_findings(view, unsigned=unsigned), *coverage_findings(view, tuple(excluded))]
+
+
+FLOAT_BY_RULE = "stays in float by rule: convolutions and linear layers alone compute in 8 bits"
+"""What the plan of somebody else's network says of all other operations."""
+COVERAGE = ("float-convolution", "residual")
+"""Rules on what computes in float, which is slower and no other result."""
+
+
+def tolerated(findings: Iterable[Finding], plan: Path) -> list[Finding]:
+    """Return findings with those of `COVERAGE` as warnings where a plan leaves operations in float by rule.
+
+    Of a student, whose every residual add is meant to be in int8, they are errors.
+
+    Args:
+        findings: of `quantization_findings`.
+        plan: a ``quantization.json``, which need not be there.
+    """
+    by_rule = plan.is_file() and any(
+        row["why"] == FLOAT_BY_RULE for row in json.loads(plan.read_text(encoding="utf-8"))["excluded"]
+    )
+    return [
+        replace(finding, severity="warning") if by_rule and finding.rule in COVERAGE else finding
+        for finding in findings
+    ]
 
 
 def loaded(model: Path | Any) -> Any:

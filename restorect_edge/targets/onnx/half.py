@@ -66,10 +66,17 @@ def _remove(model: Any, nodes: list[Any]) -> None:
 
 
 def store_half(model: Any) -> None:
-    """Store weights that float16 holds exactly as float16, with a cast to float32 each: equal results."""
+    """Store weights that float16 holds exactly as float16, with a cast to float32 each: equal results.
+
+    Scales of quantizers stay as they are: TensorRT and others take them as constants alone.
+    """
     graph = model.graph
+    pairs = [node for node in graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")]
+    scales = {node.input[1] for node in pairs}
     casts = []
     for tensor in graph.initializer:
+        if tensor.name in scales:
+            continue
         value = numpy_helper.to_array(tensor)
         if tensor.data_type == TensorProto.FLOAT and value.size >= SMALLEST_STORED and is_half(value):
             name = tensor.name

@@ -12,7 +12,7 @@ from typing import Any
 
 from restorect_edge.errors import BackendError
 from restorect_edge.models.graph import Graph
-from restorect_edge.quantization.lint.rules import Finding, excluded_modules
+from restorect_edge.quantization.lint.rules import Finding, excluded_modules, tolerated
 from restorect_edge.quantization.plan import PLAN_FILE
 from restorect_edge.targets.onnx import converter as onnx_target
 from restorect_edge.targets.options import ExportOptions
@@ -62,7 +62,7 @@ def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> di
 def _lint(file: Path, directory: Path, options: ExportOptions) -> list[Finding]:
     # what the plan leaves in float on purpose is no finding
     excluded = excluded_modules(directory / PLAN_FILE)
-    findings = lint(file, excluded=excluded, profile=options.dynamic)
+    findings = tolerated(lint(file, excluded=excluded, profile=options.dynamic), directory / PLAN_FILE)
     errors = [found for found in findings if found.severity == "error"]
     if errors:
         told = "; ".join(str(found) for found in errors[:5])

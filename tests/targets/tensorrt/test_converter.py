@@ -1,5 +1,7 @@
 """The TensorRT target: ONNX, script and proof for real, with the nano student."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,12 @@ from restorect_edge.errors import BackendError, MissingDependencyError
 from restorect_edge.export.options import ExportOptions
 from restorect_edge.models import build
 from restorect_edge.models.graph import trace_split, trace_whole
+from restorect_edge.quantization.lint.rules import FLOAT_BY_RULE, Finding, tolerated
 from restorect_edge.spec import ImageSpec, SizeRequirements
+from restorect_edge.targets.onnx.half import SMALLEST_STORED, store_half
 from restorect_edge.targets.tensorrt import build_engine
 from restorect_edge.targets.tensorrt import converter as tensorrt
+from restorect_edge.targets.tensorrt.lint import lint
 
 pytest.importorskip("tensorrt_rtx_bindings")
 
@@ -132,3 +137,43 @@ def test_lint_warnings_are_reported(tmp_path):
     source = planted(tmp_path / "model.onnx", nodes, [("table", np.arange(16))])
     (warning,) = tensorrt.finish(tmp_path, [source], ExportOptions())["lint"]
     assert (warning["file"], warning["severity"], warning["node"]) == ("model.onnx", "warning", "table")
+
+
+@pytest.mark.parametrize("channels", [8, SMALLEST_STORED])
+def test_scales_of_many_channels_stay_constants(channels):
+    """A quantized 1×1 convolution; its scales are as many as are stored in half elsewhere."""
+    weight = np.ones((channels, 3, 1, 1), np.int8)
+    scales = np.full(channels, 0.5, np.float32)
+    tensors = {
+        "w": weight,
+        "s": scales,
+        "z": np.zeros(channels, np.int8),
+        "one": np.float32(1),
+        "zero": np.int8(0),
+    }
+    nodes = [
+        helper.make_node("QuantizeLinear", ["image", "one", "zero"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "one", "zero"], ["x"]),
+        helper.make_node("DequantizeLinear", ["w", "s", "z"], ["weight"], axis=0),
+        helper.make_node("Conv", ["x", "weight"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "planted",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in tensors.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
+    store_half(model)
+    assert lint(model) == []
+
+
+@pytest.mark.parametrize(("why", "severity"), [(FLOAT_BY_RULE, "warning"), ("it cost more", "error")])
+def test_float_between_quantized_layers_is_a_warning_where_a_plan_says_so_by_rule(tmp_path, why, severity):
+    plan = tmp_path / "quantization.json"
+    plan.write_text(json.dumps({"excluded": [{"name": "body (add)", "operation": "add", "why": why}]}))
+    found = Finding(severity="error", rule="residual", node="add", message="adds in float", mend="quantise")
+    other = replace(found, rule="dtype")
+    assert [f.severity for f in tolerated([found, other], plan)] == [severity, "error"]
+    assert tolerated([found], tmp_path / "none.json") == [found]
