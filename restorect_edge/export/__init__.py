@@ -283,11 +283,6 @@ def _calibration(jobs: "Sequence[Job]", request: ExportRequest, cpu: str) -> Cal
 def _check_own_calibration(jobs: "Sequence[Job]", request: ExportRequest) -> None:
     """Raise `UsageError` for what INT8 of a network of one's own lacks, or does not have."""
     source, layouts = jobs[0].source, {job.layout for job in jobs}
-    if source.is_model:
-        raise UsageError(
-            f"int8 and auto of '{source.name}' start at PyTorch, where its layers have names: export the "
-            "checkpoint or module that the model was made from, or quantize the model before with NNCF"
-        )
     if request.calib_data is None:
         raise UsageError(
             f"int8 and auto of '{source.name}' need --calib-data: a folder of photographs as the network "

@@ -1,6 +1,6 @@
 """A model of another format as a network to export: its own graph is what every artifact is made of."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from restorect_edge.models.graph import Graph, Shape, stems
+from restorect_edge.quantization.modules import Levels, frames, prepared
 from restorect_edge.spec import ImageSpec
-from restorect_edge.targets.models import opened, reference
+from restorect_edge.targets.models import opened, quantized, reference
 
-__all__ = ["ModelNetwork"]
+__all__ = ["ModelNetwork", "QuantizedModel"]
 
 
 class ModelNetwork(nn.Module):
@@ -27,7 +28,7 @@ class ModelNetwork(nn.Module):
 
     def __init__(self, path: Path, spec: ImageSpec | None = None) -> None:
         super().__init__()
-        self._model = opened(path)
+        self._path, self._model = path, opened(path)
         self.spec = spec or self._model.described()
         self._run = reference(self._adapted(None), path)
 
@@ -54,5 +55,45 @@ class ModelNetwork(nn.Module):
                 model=self._adapted(None if dynamic else shape),
             )
 
+    def quantized(
+        self, images: Sequence[Levels], shape: Shape | None, *, saturation_safe: bool
+    ) -> "QuantizedModel":
+        """Return its INT8 form; the arguments are those of `quantize_module`."""
+        samples = [prepared(image, self.spec, shape).numpy() for image in images]
+        flat = [frame.numpy() for frame in frames(self.spec, shape, images[0])]
+        made = quantized(self._adapted(shape), self._path, samples, flat, saturation_safe=saturation_safe)
+        return QuantizedModel(self, made)
+
     def _adapted(self, shape: Shape | None) -> Any:
         return self._model.adapted(shape, self._model.picture())
+
+
+class QuantizedModel(ModelNetwork):
+    """A model in INT8: the same inputs and outputs, for the sides that it was calibrated for.
+
+    Args:
+        network: what it was made of.
+        made: what the room of the model's format made of it.
+    """
+
+    def __init__(self, network: ModelNetwork, made: Any) -> None:
+        nn.Module.__init__(self)
+        self._source, self._made = network, made
+        self._path, self._model, self.spec = network._path, network._model, network.spec
+        self._run = reference(made.model, self._path)
+
+    @property
+    def floats(self) -> dict[str, Any]:
+        """The float weight of each quantized layer, by the layer's name."""
+        return dict(self._made.floats)
+
+    def with_float(self, names: Collection[str]) -> "QuantizedModel":
+        """Return a copy in which some layers compute in float; all other scales stay as they are."""
+        return QuantizedModel(self._source, self._made.with_float(names))
+
+    def rows(self) -> Any:
+        """Return what a plan says of it: its tensors in int8, and what stays in float."""
+        return self._made.rows()
+
+    def _adapted(self, shape: Shape | None) -> Any:
+        return self._made.model

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
+from restorect_edge.export.foreign import ModelNetwork
 from restorect_edge.export.source import Source
 from restorect_edge.models.graph import Shape
 from restorect_edge.models.student import Student
 from restorect_edge.quantization import calibrated
 from restorect_edge.quantization.calibrated import Calibrated
 from restorect_edge.quantization.fitting import CalibratedModule, calibrate_module
+from restorect_edge.quantization.modules import quantize_module
 from restorect_edge.quantization.options import Calibration
 
 __all__ = ["Calibrated", "CalibratedModule", "calibrate"]
@@ -51,9 +53,16 @@ def _of_module(
 ) -> CalibratedModule:
     photographs = calibration.photographs
     progress(f"calibrating INT8 on {photographs.count} photographs ({photographs.source})")
+    network, spec, safe = source.network, source.spec, calibration.cpu == "portable"
+    quantized = (
+        network.quantized(photographs.images, shape, saturation_safe=safe)
+        if isinstance(network, ModelNetwork)
+        else quantize_module(network, spec, photographs.images, shape, saturation_safe=safe)
+    )
     made = calibrate_module(
-        source.network,
-        source.spec,
+        network,
+        quantized,
+        spec,
         calibration,
         shape,
         name=source.name,

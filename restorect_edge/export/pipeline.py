@@ -81,6 +81,8 @@ class Traced:
     stored: nn.Module | None = None
     """The network with weights in int8 that was traced, where that was it."""
     int8: Calibrated | CalibratedModule | None = None
+    floats: tuple[Graph, ...] = ()
+    """The graphs of the float32 network, which an artifact of one's own network carries."""
 
 
 def trace(job: Job, int8: Calibrated | CalibratedModule | None, progress: Progress) -> Traced:
@@ -97,7 +99,10 @@ def trace(job: Job, int8: Calibrated | CalibratedModule | None, progress: Progre
     progress(f"tracing {source.name} ({layout.words()})")
     traced = source if stored is None else replace(source, network=stored)
     graphs = tuple(traced.graphs(layout.shapes, layout.dynamic))
-    return Traced(source=source, graphs=graphs, stored=stored, int8=int8)
+    floats = graphs
+    if source.own and stored is not None:
+        floats = tuple(source.graphs(layout.shapes, layout.dynamic))
+    return Traced(source=source, graphs=graphs, stored=stored, int8=int8, floats=floats)
 
 
 def make_one(traced: Traced, job: Job, path: Path, *, overwrite: bool, progress: Progress) -> Artifact:
@@ -117,7 +122,7 @@ def make_one(traced: Traced, job: Job, path: Path, *, overwrite: bool, progress:
         result = _judged(traced, Artifact(partial, manifest), options, note=notes.pop("verified", ""))
         _write_golden(source, partial, graphs)
         if source.own:
-            _write_reference(partial, graphs)
+            _write_reference(partial, traced.floats)
         _write_report(partial, result, notes)
         manifest = _manifest(source, target, options, graphs, files, result, hash_files(partial))
         (partial / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")

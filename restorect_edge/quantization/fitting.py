@@ -1,8 +1,8 @@
 """INT8 of a module of one's own within its budget: layers are returned to float until it is kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,16 +16,14 @@ from restorect_edge.quantization.flat import MAX_SHIFT
 from restorect_edge.quantization.modules import (
     FLAT_LEVELS,
     FLAT_SIDE,
-    QuantizedModule,
     prepared,
-    quantize_module,
 )
 from restorect_edge.quantization.options import Calibration
 from restorect_edge.quantization.plan import QuantPlan
 from restorect_edge.quantization.recipe import QuantRecipe
 from restorect_edge.spec import ImageSpec
 
-__all__ = ["CalibratedModule", "calibrate_module"]
+__all__ = ["CalibratedModule", "Quantized", "calibrate_module"]
 
 AGREEMENT = 36.0
 """Least PSNR in dB against the float network where no clean images say what INT8 costs; a verdict asks 30."""
@@ -36,11 +34,24 @@ BEST = 200.0
 Progress = Callable[[str], None]
 
 
+class Quantized(Protocol):
+    """A network in INT8, such as a `QuantizedModule`."""
+
+    @property
+    def floats(self) -> Mapping[str, Any]:
+        """The layers that compute in 8 bits."""
+
+    def with_float(self, names: Collection[str]) -> Any:
+        """Return a copy in which some of them compute in float."""
+
+    def __call__(self, image: Tensor, /) -> Tensor: ...
+
+
 @dataclass(frozen=True, slots=True)
 class CalibratedModule:
     """A quantized module and how it came about."""
 
-    network: QuantizedModule
+    network: nn.Module
     plan: QuantPlan
     recipe: QuantRecipe
 
@@ -70,14 +81,14 @@ class _Meter:
             scaled = None if shape is None else (shape[0] * spec.scale, shape[1] * spec.scale)
             self._targets = [prepared(image, larger, scaled) for image in pairs.clean[:MEASURED]]
 
-    def shift(self, network: nn.Module) -> float:
+    def shift(self, network: Quantized) -> float:
         """Return the greatest shift of a channel's mean in flat frames, in levels of 255."""
         return max(
             255 * float((_run(network, frame).mean((2, 3)) - mean).abs().max())
             for frame, mean in zip(self._flat, self._means, strict=True)
         )
 
-    def cost(self, network: nn.Module) -> float:
+    def cost(self, network: Quantized) -> float:
         """Return the mean loss of PSNR in dB; without clean images, minus the PSNR to the float network."""
         found = []
         for index, image in enumerate(self._images):
@@ -92,6 +103,7 @@ class _Meter:
 
 def calibrate_module(
     module: nn.Module,
+    quantized: Any,
     spec: ImageSpec,
     calibration: Calibration,
     shape: Shape | None,
@@ -100,10 +112,11 @@ def calibrate_module(
     sha256: str | None,
     progress: Progress = lambda message: None,
 ) -> CalibratedModule:
-    """Quantize a module on photographs, within its budget.
+    """Keep a module that was quantized on photographs within its budget.
 
     Args:
         module: (1, 3, H, W) in [0, 1] → (1, 3, scale·H, scale·W), in evaluation mode.
+        quantized: its INT8 form, a `Quantized`.
         spec: its scale and the sides that it takes.
         calibration: photographs, pairs and budget.
         shape: (height, width) that the result is for; None for any.
@@ -113,10 +126,9 @@ def calibrate_module(
 
     Raises:
         QualityError: over the budget unless nothing is in int8; the message has the numbers.
-        MissingDependencyError, UsageError, BackendError: see `quantize_module`.
     """
-    photographs, safe = calibration.photographs, calibration.cpu == "portable"
-    network = quantize_module(module, spec, photographs.images, shape, saturation_safe=safe)
+    photographs = calibration.photographs
+    network: Quantized = quantized
     if not network.floats:
         raise QualityError(f"'{name}' has no convolution or linear layer that could be in int8: use fp16")
     meter = _Meter(module, spec, calibration, shape)
@@ -142,12 +154,13 @@ def calibrate_module(
         returned=returned,
         flat_shift=round(meter.shift(network), 4),
     )
+    assert isinstance(network, nn.Module)
     return CalibratedModule(network, plan, recipe)
 
 
 def _within(
-    network: QuantizedModule, meter: _Meter, before: float, progress: Progress
-) -> tuple[QuantizedModule, tuple[BlockDrop, ...], tuple[BlockDrop, ...]]:
+    network: Quantized, meter: _Meter, before: float, progress: Progress
+) -> tuple[Quantized, tuple[BlockDrop, ...], tuple[BlockDrop, ...]]:
     """Return layers to float until cost and shift are allowed, the one whose return gains most first."""
     if before <= meter.allowed and meter.shift(network) <= MAX_SHIFT:
         return network, (), ()
@@ -170,10 +183,9 @@ def _within(
     )
 
 
-def _run(network: nn.Module, image: Tensor) -> Tensor:
+def _run(network: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:
     with torch.inference_mode():
-        output: Tensor = network(image)
-        return output
+        return network(image)
 
 
 def _psnr(output: Tensor, target: Tensor) -> float:

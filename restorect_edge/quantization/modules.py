@@ -32,6 +32,7 @@ LAYERS = (torch.ops.aten.conv2d.default, torch.ops.aten.linear.default)
 """What computes in 8 bits; NNCF makes plain convolutions of others that are such."""
 FLAT_LEVELS = (0, 8, 32, 64, 128, 192, 255)
 FLAT_SIDE = 48
+Floats = tuple[Tensor, Tensor | None]
 PROBE = (96, 128)
 """Height and width that free sides are traced at, rounded up to what the network takes."""
 
@@ -41,14 +42,14 @@ class QuantizedModule(nn.Module):
 
     Args:
         body: its graph with explicit quantize/dequantize pairs.
-        floats: the float weight of each quantized layer, by the layer's node name.
+        floats: the float weight of each quantized layer, and its bias or None, by the layer's node name.
         excluded: operations that stay in float, by node name, with their key in
             `restorect_edge.quantization.scope.EXCLUDED`.
     """
 
     body: fx.GraphModule
 
-    def __init__(self, body: fx.GraphModule, floats: dict[str, Tensor], excluded: dict[str, str]) -> None:
+    def __init__(self, body: fx.GraphModule, floats: "dict[str, Floats]", excluded: dict[str, str]) -> None:
         super().__init__()
         self.body, self.floats, self.excluded = body, floats, excluded
         self.eval()
@@ -68,7 +69,7 @@ class QuantizedModule(nn.Module):
         body = copy.deepcopy(self.body)
         for node in list(body.graph.nodes):
             if node.name in names:
-                _return(body, node, self.floats[node.name])
+                _return(body, node, *self.floats[node.name])
         body.graph.eliminate_dead_code()
         body.recompile()
         kept = {name: value for name, value in self.floats.items() if name not in names}
@@ -111,12 +112,24 @@ def quantize_module(
             for node in graph.graph.nodes
             if node.op == "call_function" and node.target not in LAYERS
         }
+        biases = _biases(graph)
         made = quantized_graph(graph, samples, lambda sample: sample, list(excluded), saturation_safe)
         with foreign_errors("NNCF's graph of this network has a form that is not known"):
-            floats = _clean(made)
+            weights = _clean(made)
         body = fx.GraphModule(made, made.graph, "QuantizedModule").eval()
         widen(body, ((frame,) for frame in frames(spec, shape, images[0])))
+    floats = {name: (weight, biases.get(name)) for name, weight in weights.items()}
     return QuantizedModule(body, floats, excluded)
+
+
+def _biases(graph: fx.GraphModule) -> dict[str, Tensor]:
+    """Return the bias of each layer that has one: NNCF corrects them for what rounding the weights shifts."""
+    found = {}
+    for node in graph.graph.nodes:
+        bias = node.args[2] if node.target in LAYERS and len(node.args) > 2 else None
+        if isinstance(bias, fx.Node) and bias.op == "get_attr":
+            found[node.name] = _constant(graph, bias).clone()
+    return found
 
 
 def frames(spec: ImageSpec, shape: Shape | None, image: Levels) -> list[Tensor]:
@@ -174,13 +187,15 @@ def _fold(module: fx.GraphModule, quantize: fx.Node, floats: dict[str, Tensor]) 
     module.graph.erase_node(quantize)
 
 
-def _return(body: fx.GraphModule, layer: fx.Node, weight: Tensor) -> None:
-    """Let a layer compute in float: what it reads before it was quantized, and its float weight."""
+def _return(body: fx.GraphModule, layer: fx.Node, weight: Tensor, bias: Tensor | None) -> None:
+    """Let a layer compute in float: what it reads before it is quantized, its float weight and own bias."""
     given, stored = layer.args[0], layer.args[1]
     assert isinstance(given, fx.Node) and isinstance(stored, fx.Node)
     if given.target is Q.dequantize_per_tensor.default:
         layer.update_arg(0, given.all_input_nodes[0].all_input_nodes[0])
     layer.update_arg(1, _stored(body, f"{layer.name}_float", weight, layer))
+    if bias is not None:
+        layer.update_arg(2, _stored(body, f"{layer.name}_bias_float", bias, layer))
 
 
 def _stored(module: fx.GraphModule, name: str, value: Tensor, before: fx.Node) -> fx.Node:

@@ -118,7 +118,7 @@ class QuantPlan:
     @classmethod
     def of_module(
         cls,
-        network: QuantizedModule,
+        network: Any,
         *,
         weights: str,
         weights_sha256: str | None,
@@ -127,10 +127,16 @@ class QuantPlan:
         source: str,
         seed: int,
     ) -> "QuantPlan":
-        """Read the plan off a quantized module; the arguments are those of `of`."""
+        """Read the plan off a quantized module or model; the other arguments are those of `of`.
+
+        Args:
+            network: has `rows`, or is a `QuantizedModule`.
+        """
+        module = isinstance(network, QuantizedModule)
+        tensors, excluded = (_body(network), _excluded(network)) if module else network.rows()
         return cls(
-            tensors=tuple(_body(network)),
-            excluded=tuple(_excluded(network)),
+            tensors=tuple(tensors),
+            excluded=tuple(excluded),
             biases={},
             weights=weights,
             weights_sha256=weights_sha256,

@@ -147,20 +147,26 @@ def trace_body(student: Student) -> fx.GraphModule:
 
 
 def quantized_graph(
-    graph: fx.GraphModule,
+    graph: Any,
     samples: Sequence[Any],
     given: Callable[[Any], Any],
     ignored: list[str],
     saturation_safe: bool,
-) -> fx.GraphModule:
+    *,
+    fold_weights: bool = False,
+) -> Any:
     """Let NNCF insert quantize/dequantize pairs into a graph.
 
     Args:
-        graph: of `torch.export`.
+        graph: of `torch.export`, or a model of another format that NNCF takes.
         samples: what it is calibrated on, in order.
         given: makes of a sample what the graph takes.
         ignored: nodes that stay in float, by name.
         saturation_safe: as for `quantize_student`.
+        fold_weights: store weights as int8 instead of quantizing them at every call.
+
+    Returns:
+        A graph of the same kind.
 
     Raises:
         BackendError: NNCF cannot quantize it.
@@ -171,7 +177,7 @@ def quantized_graph(
 
         fix = advanced.OverflowFix
         try:
-            module: fx.GraphModule = nncf.quantize(
+            module = nncf.quantize(
                 graph,
                 nncf.Dataset(samples, given),
                 preset=nncf.QuantizationPreset.PERFORMANCE,
@@ -180,7 +186,7 @@ def quantized_graph(
                 advanced_parameters=advanced.AdvancedQuantizationParameters(
                     overflow_fix=fix.ENABLE if saturation_safe else fix.DISABLE,
                     activations_quantization_params=advanced.QuantizationParameters(per_channel=False),
-                    backend_params={"compress_weights": False},
+                    backend_params={"compress_weights": fold_weights},
                 ),
             )
         except UsageError:

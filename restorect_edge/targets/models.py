@@ -11,7 +11,7 @@ from restorect_edge.targets.registry import TARGETS
 from restorect_edge.weights import names
 from restorect_edge.weights.kinds import kind_of, there
 
-__all__ = ["as_artifact", "is_model", "opened", "reference", "starting_at"]
+__all__ = ["as_artifact", "is_model", "opened", "quantized", "reference", "starting_at"]
 
 
 def is_model(source: str | Path) -> bool:
@@ -43,6 +43,19 @@ def reference(model: Any, path: Path) -> Any:
     """Return an adapted model of a file as a function (1, 3, H, W) → (1, 3, scale·H, scale·W) of arrays."""
     module = importlib.import_module(f"{type(TARGETS[str(kind_of(path))]).__module__}.foreign")
     return module.reference(model, path)
+
+
+def quantized(model: Any, path: Path, samples: Any, frames: Any, *, saturation_safe: bool) -> Any:
+    """Return the INT8 form of an adapted model of a file, by the room of its format.
+
+    It has `model`, `floats`, `with_float` and `rows`, as a `QuantizedGraph` of `restorect_edge.targets.onnx`.
+
+    Raises:
+        IncompatibleError: the model is quantized already.
+        BackendError: it cannot be quantized.
+    """
+    module = importlib.import_module(f"{type(TARGETS[str(kind_of(path))]).__module__}.int8")
+    return module.quantized(model, samples, frames, saturation_safe=saturation_safe)
 
 
 def as_artifact(path: Path, folder: Path, spec: ImageSpec | None = None, *, model: Any = None) -> Artifact:

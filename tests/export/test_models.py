@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
 import restorect_edge
 from restorect_edge import ImageSpec, SizeRequirements, UsageError
@@ -13,16 +14,20 @@ from restorect_edge.export.verify.check import verify
 from restorect_edge.targets.models import is_model, starting_at
 
 
-def enlarging(path, height="h", width="w", *, grid=1):
-    """Write a model that makes a picture twice as large: a convolution and DepthToSpace, in [0, 1]."""
+def enlarging(path, height="h", width="w", *, grid=1, residual=False):
+    """Write a model that makes a picture twice as large: a convolution and DepthToSpace, in [0, 1].
+
+    A residual one adds that to nearest-neighbor.
+    """
     random = np.random.default_rng(3)
     weight = random.normal(0, 0.05, (12, 3, 3, 3)).astype(np.float32)
-    weight[np.arange(12), np.arange(12) // 4, 1, 1] += 0.8  # near to nearest-neighbor
+    if not residual:
+        weight[np.arange(12), np.arange(12) // 4, 1, 1] += 0.8  # near to nearest-neighbor
     nodes = [
         helper.make_node("Conv", ["pixels", "weight"], ["features"], pads=[1, 1, 1, 1]),
         helper.make_node("DepthToSpace", ["features"], ["large"], blocksize=2, mode="CRD"),
     ]
-    if grid > 1:  # sides must be a multiple: a mean over blocks comes back, enlarged
+    if grid > 1 or residual:  # sides must be a multiple: a mean over blocks comes back, enlarged
         nodes[1].output[0] = "detail"
         nodes += [
             helper.make_node(
@@ -33,7 +38,11 @@ def enlarging(path, height="h", width="w", *, grid=1):
             helper.make_node("Add", ["detail", "dim"], ["large"]),
         ]
     scales = np.array([1, 1, 2 * grid, 2 * grid], np.float32)
-    constants = {"weight": weight, "scales": scales, "little": np.array([0.1], np.float32)}
+    constants = {
+        "weight": weight,
+        "scales": scales,
+        "little": np.array([0.9 if residual else 0.1], np.float32),
+    }
     used = {name for node in nodes for name in node.input}
     graph = helper.make_graph(
         nodes,
@@ -92,6 +101,62 @@ def test_it_is_exported_and_verified_where_the_target_starts_there(model, tmp_pa
     assert artifact.manifest.verification["status"] == "pass"
     assert (artifact.manifest.spec.scale, artifact.manifest.weights["name"]) == (2, "enlarging")
     assert verify(artifact.path).status == "pass"
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photographs")
+    for index in range(2):
+        small = np.random.default_rng(index).integers(0, 256, (8, 8, 3), np.uint8)
+        Image.fromarray(small).resize((96, 72), Image.Resampling.BICUBIC).save(folder / f"{index}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def residual(tmp_path_factory):
+    return enlarging(tmp_path_factory.mktemp("models") / "residual.onnx", residual=True)
+
+
+@pytest.mark.parametrize("target", ["onnx", "openvino", "tensorrt"])
+def test_int8_of_the_model_itself(residual, photographs, tmp_path, target):
+    artifact = restorect_edge.export(
+        residual,
+        target=target,
+        precision="int8",
+        shapes=[(32, 40)],
+        calib_data=photographs,
+        output_dir=tmp_path,
+    )
+    verdict = artifact.manifest.verification
+    assert verdict["status"] == "pass"
+    assert verdict["agreement"] >= 45 and verdict["psnr"] >= 30
+    assert (artifact.path / "quantization.json").is_file()
+    again = verify(artifact.path)
+    assert again.reference == "float32 PyTorch", "and not the golden images"
+    assert again.psnr == verdict["psnr"] < 100, "against the float network and not that in INT8"
+
+
+def test_int8_of_any_size(residual, photographs, tmp_path):
+    artifact = restorect_edge.export(
+        residual, target="onnx", precision="int8", dynamic=True, calib_data=photographs, output_dir=tmp_path
+    )
+    with restorect_edge.load(artifact.path) as restore:
+        assert restore(np.zeros((31, 45, 3), np.uint8)).shape == (62, 90, 3)
+
+
+def test_int8_needs_photographs(model, tmp_path):
+    with pytest.raises(UsageError, match="need --calib-data"):
+        restorect_edge.export(model, target="onnx", precision="int8", output_dir=tmp_path)
+
+
+def test_a_model_that_was_exported_here_is_exported_again(model, tmp_path):
+    first = restorect_edge.export(model, target="onnx", shapes=[(32, 40)], output_dir=tmp_path)
+    second = restorect_edge.export(
+        first.path / "model.onnx", target="onnx", name="twice", output_dir=tmp_path
+    )
+    assert verify(second.path).reference == "float32 PyTorch"
+    properties = onnx.load(second.path / "model.onnx").metadata_props
+    assert {entry.value for entry in properties if entry.key == "restorect_edge.name"} == {"twice"}
 
 
 def test_free_sides_and_half_precision(model, tmp_path):

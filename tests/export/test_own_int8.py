@@ -8,6 +8,7 @@ from torch import nn
 
 import restorect_edge
 from restorect_edge.errors import UsageError
+from restorect_edge.export.verify.check import verify
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,7 @@ def test_an_artifact_in_int8_agrees_with_its_plan(photographs, tmp_path, target)
     assert verdict["agreement"] >= 45
     assert verdict["psnr"] >= 30
     assert (artifact.path / "quantization.json").is_file()
+    assert verify(artifact.path).psnr == verdict["psnr"] < 100, "against the float network"
     runtime = {"tensorrt": "onnxruntime"}.get(target)
     with restorect_edge.load(artifact.path, runtime=runtime) as restore:
         assert restore(np.zeros((48, 64, 3), np.uint8)).shape == (48, 64, 3)

@@ -42,12 +42,18 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
             model = to_half(model)
         elif options.precision == "int8":
             store_half(model)
-        for key, value in options.metadata.items():
-            entry = model.metadata_props.add()
-            entry.key, entry.value = key, value
+        _describe(model, options.metadata)
         onnx.checker.check_model(model)
         onnx.save(model, path)
     return path
+
+
+def _describe(model: Any, metadata: Mapping[str, str]) -> None:
+    """Write metadata into a model, which may have some of an earlier export."""
+    kept = {entry.key: entry.value for entry in model.metadata_props} | dict(metadata)
+    del model.metadata_props[:]
+    for key, value in kept.items():
+        model.metadata_props.add(key=key, value=value)
 
 
 def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> dict[str, Any]:

@@ -5,6 +5,7 @@ round, so that every runtime, converter and verdict is the one that our own grap
 such an image already gets two names and no arithmetic.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from restorect_edge.spec import ImageSpec, SizeRequirements
 from restorect_edge.targets.onnx.runtime import session_options
 from restorect_edge.utils.foreign import foreign_errors, reason
 
-__all__ = ["ForeignModel", "Signature", "reference"]
+__all__ = ["ForeignModel", "Signature", "reference", "run_literally"]
 
 TYPES = {"float": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "uint8": TensorProto.UINT8}
 CHANNELS = (1, 3)
@@ -29,7 +30,7 @@ MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 OURS = ("image", "restored")
 """Names that an adapted model's input and output have, which its own values may have as well."""
 MARK = "restorect_edge"
-"""Begins the names of what is put around a model."""
+"""Begins the names of what is put around a model; one that was adapted before has such names already."""
 
 Shape = tuple[int, int]
 
@@ -102,8 +103,9 @@ class ForeignModel:
         self.path = path
         with foreign_errors(f"'{path}' is not a whole ONNX model", IncompatibleError):
             self._model = onnx.load(path)
+        self._mark = _free_mark(self._model.graph)
         for name in OURS:
-            _rename(self._model.graph, name, f"{MARK}.their.{name}")
+            _rename(self._model.graph, name, f"{self._mark}.their.{name}")
         self.signature = Signature.of(self._model, path)
         if not self._model.graph.output:
             raise IncompatibleError(f"'{path}' gives nothing: its graph has no output")
@@ -119,8 +121,8 @@ class ForeignModel:
         model.CopyFrom(self._model)
         graph, signature = model.graph, self.signature
         chosen = next(v for v in graph.output if output in (None, v.name))
-        nodes = _before(graph, signature)
-        after = _after(graph, signature, chosen)
+        nodes = _before(graph, signature, self._mark)
+        after = _after(graph, signature, chosen, self._mark)
         height, width = shape or (signature.height or "height", signature.width or "width")
         kept = list(graph.node)
         for values in (graph.node, graph.input, graph.output, graph.value_info):
@@ -189,6 +191,16 @@ class ForeignModel:
         return ratio
 
 
+def _free_mark(graph: Any) -> str:
+    """Return the first of ``restorect_edge``, ``restorect_edge_``, … that begins no name of a graph."""
+    names = {node.name for node in graph.node} | {name for node in graph.node for name in node.output}
+    names |= {tensor.name for tensor in graph.initializer}
+    mark = MARK
+    while any(name.startswith(f"{mark}.") for name in names):
+        mark += "_"
+    return mark
+
+
 def _rename(graph: Any, old: str, new: str) -> None:
     """Give a value another name wherever a graph, or a graph inside it, mentions it."""
     for value in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
@@ -232,9 +244,24 @@ def reference(model: Any, path: Path) -> Any:
     return lambda image: _run(session, image)
 
 
-def _before(graph: Any, signature: Signature) -> list[Any]:
+def run_literally(
+    model: Any, image: NDArray[np.float32], names: Sequence[str]
+) -> dict[str, NDArray[np.float32]]:
+    """Run an adapted model as it is written and return some of its outputs, by name.
+
+    Args:
+        model: an `onnx.ModelProto`.
+        image: (1, 3, H, W) in [0, 1].
+        names: of outputs; all are computed in one run.
+    """
+    session = _session(model, Path("model"), literal=True)
+    with foreign_errors("ONNX Runtime failed"):
+        return dict(zip(names, session.run(list(names), {"image": image}), strict=True))
+
+
+def _before(graph: Any, signature: Signature, mark: str) -> list[Any]:
     """Return nodes that make the model's own input of ``image``."""
-    chain = _Chain(graph, "image", "in")
+    chain = _Chain(graph, "image", f"{mark}.in")
     if signature.channels == 1:
         chain.add("Gather", chain.constant(np.array([1], np.int64)), axis=1)  # green, as most of luma is
     if signature.channels_last:
@@ -247,10 +274,10 @@ def _before(graph: Any, signature: Signature) -> list[Any]:
     return chain.ended(signature.name)
 
 
-def _after(graph: Any, signature: Signature, output: Any) -> list[Any]:
+def _after(graph: Any, signature: Signature, output: Any, mark: str) -> list[Any]:
     """Return nodes that make ``restored`` of the model's own output."""
     kind = output.type.tensor_type.elem_type
-    chain = _Chain(graph, output.name, "out")
+    chain = _Chain(graph, output.name, f"{mark}.out")
     if kind != TensorProto.FLOAT:
         chain.add("Cast", to=TensorProto.FLOAT)
     if kind == TensorProto.UINT8:
@@ -272,7 +299,7 @@ class _Chain:
         self._constants = 0
 
     def constant(self, value: Any) -> str:
-        name = f"{MARK}.{self._label}.constant{self._constants}"
+        name = f"{self._label}.constant{self._constants}"
         self._constants += 1
         self._graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
         return name
@@ -285,7 +312,7 @@ class _Chain:
         self._append("Concat", [self._last] * times, {"axis": 1})
 
     def _append(self, kind: str, inputs: list[str], attributes: dict[str, Any]) -> None:
-        name = f"{MARK}.{self._label}{len(self._nodes)}"
+        name = f"{self._label}{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
         self._last = name
 
