@@ -112,23 +112,24 @@ def quantize_module(
             for node in graph.graph.nodes
             if node.op == "call_function" and node.target not in LAYERS
         }
-        biases = _biases(graph)
+        own = _parameters(graph)
         made = quantized_graph(graph, samples, lambda sample: sample, list(excluded), saturation_safe)
         with foreign_errors("NNCF's graph of this network has a form that is not known"):
             weights = _clean(made)
         body = fx.GraphModule(made, made.graph, "QuantizedModule").eval()
         widen(body, ((frame,) for frame in frames(spec, shape, images[0])))
-    floats = {name: (weight, biases.get(name)) for name, weight in weights.items()}
+    floats = {name: own.get(name, (weight, None)) for name, weight in weights.items()}
     return QuantizedModule(body, floats, excluded)
 
 
-def _biases(graph: fx.GraphModule) -> dict[str, Tensor]:
-    """Return the bias of each layer that has one: NNCF corrects them for what rounding the weights shifts."""
-    found = {}
+def _parameters(graph: fx.GraphModule) -> dict[str, Floats]:
+    """Return weight and bias of each layer as they are before NNCF, which corrects both for rounding."""
+    found: dict[str, Floats] = {}
     for node in graph.graph.nodes:
-        bias = node.args[2] if node.target in LAYERS and len(node.args) > 2 else None
-        if isinstance(bias, fx.Node) and bias.op == "get_attr":
-            found[node.name] = _constant(graph, bias).clone()
+        given = node.args[1:3] if node.target in LAYERS else ()
+        stored = [_constant(graph, n).clone() for n in given if isinstance(n, fx.Node) and n.op == "get_attr"]
+        if stored and len(stored) == len([n for n in given if n is not None]):
+            found[node.name] = (stored[0], stored[1] if len(stored) > 1 else None)
     return found
 
 
