@@ -172,7 +172,7 @@ def _is_layer(node: Any, weights: Mapping[str, Any]) -> bool:
 
 def _own(node: Any, weights: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return copies of a layer's weight and bias under names of their own: NNCF corrects biases."""
-    found = []
+    found: list[Any] = []
     for name in node.input[1:]:
         tensor = TensorProto()
         tensor.CopyFrom(weights[name])
@@ -255,7 +255,8 @@ def _widest(plain: Any, names: Sequence[str], frames: Sequence[Planes]) -> dict[
 
 def _representable(scale: Any) -> Planes:
     """Return scales that float16 holds, as `restorect_edge.quantization.qdq.representable` does."""
-    return np.maximum(scale, SMALLEST_SCALE).astype(np.float16).astype(np.float32)
+    found: Planes = np.maximum(scale, SMALLEST_SCALE).astype(np.float16).astype(np.float32)
+    return found
 
 
 def _put(tensor: Any, value: Any) -> None:
