@@ -15,7 +15,10 @@ interface Network {
     fun run(graph: GraphFile, inputs: Map<String, Tensor>): Tensor
 }
 
-/** Pixels that a network with free sides and local context is given at a time, unless the caller says. */
+/**
+ * Pixels that a network with free sides and local context gives at a time, unless the caller says: one that enlarges has its
+ * largest tensors at the size of its output.
+ */
 private const val LARGEST_WINDOW = 2L shl 20
 
 /**
@@ -113,7 +116,8 @@ class Restorer(val manifest: Manifest, private val network: Network) {
             throw UsageException("this network looks at the whole image, so tiles would change the result; export it with --form split")
         }
         val halo = manifest.spec.alignedHalo
-        val window = if (tile == 0) bestWindow(padded, LARGEST_WINDOW, halo, manifest.spec.size.multipleOf)
+        val limit = LARGEST_WINDOW / (manifest.spec.scale * manifest.spec.scale)
+        val window = if (tile == 0) bestWindow(padded, limit, halo, manifest.spec.size.multipleOf)
         else Size(tile + 2 * halo, tile + 2 * halo)
         val aligned = manifest.spec.padded(window)
         return Size(minOf(aligned.height, padded.height), minOf(aligned.width, padded.width))
