@@ -119,17 +119,36 @@ class Parser(argparse.ArgumentParser):
             return None, False
         return found.file, found.print_config
 
+    def parse_mixed(self, argv: Sequence[str] | None) -> argparse.Namespace:
+        """Parse arguments of which options may stand anywhere, also between two inputs.
+
+        `parse_args` takes inputs of one run only: ``run NETWORK --overwrite PHOTO`` would end at PHOTO.
+
+        Args:
+            argv: arguments without the program's name; None takes the process's own.
+
+        Raises:
+            UsageError: the arguments are not the verb's.
+        """
+        given = sys.argv[1:] if argv is None else argv
+        rest = any(action.nargs == argparse.REMAINDER for action in self._actions)
+        if rest or "--" in given:  # what follows is no option, which the two passes of argparse forget
+            return self.parse_args(given)
+        return self.parse_intermixed_args(given)
+
     def error(self, message: str) -> NoReturn:
         """Raise `UsageError` with argparse's message and where to find help."""
-        raise UsageError(f"{message}{self._hint(message)}; see: {self.prog} --help")
+        head, found, unknown = message.partition("unrecognized arguments: ")
+        # argparse gives up on the inputs too, once an option is unknown; only the option is at fault
+        blamed = [word for word in unknown.split() if word[:1] == "-"]
+        if blamed:
+            message = f"{head}{found}{' '.join(blamed)}{self._hint(blamed)}"
+        raise UsageError(f"{message}; see: {self.prog} --help")
 
-    def _hint(self, message: str) -> str:
+    def _hint(self, unknown: Sequence[str]) -> str:
         """Return the options that a user may have meant by those that there are not."""
-        _, found, unknown = message.partition("unrecognized arguments: ")
-        if not found:
-            return ""
         options = [name for action in self._actions for name in action.option_strings]
-        hints = (_nearest(word.partition("=")[0], options) for word in unknown.split() if word[:1] == "-")
+        hints = (_nearest(word.partition("=")[0], options) for word in unknown)
         meant = ", ".join(dict.fromkeys(hint for hint in hints if hint))
         return f" (did you mean {meant}?)" if meant else ""
 
@@ -161,7 +180,7 @@ def run(main: Callable[[argparse.Namespace], int], parser: Parser, argv: Sequenc
     try:
         with stoppable(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged metadata, which is kept as it is
-            code = main(parser.parse_args(argv))
+            code = main(parser.parse_mixed(argv))
         sys.stdout.flush()
     except KeyboardInterrupt:
         _say("interrupted")

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from restorect_edge import errors
+from restorect_edge.cli import run as run_verb
 from restorect_edge.cli.command import INTERRUPTED, PIPE_CLOSED, Parser, run
 
 
@@ -154,6 +155,30 @@ def test_an_unknown_option_names_the_one_that_may_be_meant(capsys, given, meant)
         parser.add_argument(option)
     assert run(lambda args: 0, parser, [given]) == 1
     assert f"(did you mean {meant}?); see: restorect-edge test --help" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["net", "--overwrite", "a.jpg", "b.jpg"],
+        ["--overwrite", "net", "a.jpg", "b.jpg"],
+        ["net", "a.jpg", "--quality", "90", "b.jpg", "--overwrite"],
+        ["--overwrite", "--", "net", "a.jpg", "b.jpg"],
+    ],
+)
+def test_options_may_stand_between_inputs(given):
+    args = run_verb.parser().parse_mixed(given)
+    assert args.words == ["net", "a.jpg", "b.jpg"]
+    assert args.overwrite
+
+
+def test_after_two_dashes_a_name_may_begin_with_one():
+    assert run_verb.parser().parse_mixed(["--overwrite", "--", "-a.jpg"]).words == ["-a.jpg"]
+
+
+def test_an_unknown_option_between_inputs_is_the_only_one_blamed(capsys):
+    assert run_verb.main(["net", "--overwite", "a.jpg"]) == 1
+    assert "unrecognized arguments: --overwite (did you mean --overwrite?)" in capsys.readouterr().err
 
 
 def test_an_option_like_no_other_has_no_hint(parser, capsys):
