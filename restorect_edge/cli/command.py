@@ -130,32 +130,33 @@ class Parser(argparse.ArgumentParser):
         Raises:
             UsageError: the arguments are not the verb's.
         """
-        given = sys.argv[1:] if argv is None else argv
+        given = list(sys.argv[1:] if argv is None else argv)
         rest = any(action.nargs == argparse.REMAINDER for action in self._actions)
+        if not rest:
+            self._refuse_unknown(given)
         if rest or "--" in given:  # what follows is no option, which the two passes of argparse forget
             return self.parse_args(given)
         return self.parse_intermixed_args(given)
 
+    def _refuse_unknown(self, given: Sequence[str]) -> None:
+        """Blame options that there are not, before argparse takes their values for something else."""
+        known = [name for action in self._actions for name in action.option_strings]
+        words = (word.partition("=")[0] for word in given[: given.index("--") if "--" in given else None])
+        unknown = [word for word in words if word not in known and (word[:2] == "--" or word in HABITS)]
+        if unknown:
+            hints = (_nearest(word, known) for word in unknown)
+            meant = ", ".join(dict.fromkeys(hint for hint in hints if hint))
+            hint = f" (did you mean {meant}?)" if meant else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+
     def error(self, message: str) -> NoReturn:
         """Raise `UsageError` with argparse's message and where to find help."""
-        head, found, unknown = message.partition("unrecognized arguments: ")
-        # argparse gives up on the inputs too, once an option is unknown; only the option is at fault
-        blamed = [word for word in unknown.split() if word[:1] == "-"]
-        if blamed:
-            message = f"{head}{found}{' '.join(blamed)}{self._hint(blamed)}"
         raise UsageError(f"{message}; see: {self.prog} --help")
-
-    def _hint(self, unknown: Sequence[str]) -> str:
-        """Return the options that a user may have meant by those that there are not."""
-        options = [name for action in self._actions for name in action.option_strings]
-        hints = (_nearest(word.partition("=")[0], options) for word in unknown)
-        meant = ", ".join(dict.fromkeys(hint for hint in hints if hint))
-        return f" (did you mean {meant}?)" if meant else ""
 
 
 def _nearest(word: str, options: Sequence[str]) -> str:
     habit = HABITS.get(word, "")
-    if habit.partition(" ")[0] in options:
+    if habit and (habit[0] != "-" or habit.partition(" ")[0] in options):
         return habit
     near = difflib.get_close_matches(word, options, n=1, cutoff=0.6)
     return near[0] if near else ""

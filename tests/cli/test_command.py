@@ -9,6 +9,7 @@ import pytest
 
 from restorect_edge import errors
 from restorect_edge.cli import run as run_verb
+from restorect_edge.cli import verbs
 from restorect_edge.cli.command import INTERRUPTED, PIPE_CLOSED, Parser, run
 
 
@@ -179,6 +180,19 @@ def test_after_two_dashes_a_name_may_begin_with_one():
 def test_an_unknown_option_between_inputs_is_the_only_one_blamed(capsys):
     assert run_verb.main(["net", "--overwite", "a.jpg"]) == 1
     assert "unrecognized arguments: --overwite (did you mean --overwrite?)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", sorted(verbs.VERBS))
+def test_an_option_misspelled_is_named_by_every_verb_before_anything_else(verb, capsys):
+    module = importlib.import_module(verbs.VERBS[verb].module)
+    option = max((name for action in module.parser()._actions for name in action.option_strings), key=len)
+    assert module.main([option[:-2] + option[-1], "3"]) == 1
+    assert f"(did you mean {option}?); see: restorect-edge {verb} --help" in capsys.readouterr().err
+
+
+def test_the_habit_of_an_option_for_the_input_has_a_hint(capsys):
+    assert run_verb.main(["-i", "a.jpg"]) == 1
+    assert "-i (did you mean the input without an option?)" in capsys.readouterr().err
 
 
 def test_an_option_like_no_other_has_no_hint(parser, capsys):
