@@ -52,6 +52,23 @@ def names_given_twice(source: bytes) -> list[str]:
     return found
 
 
+def names_used_too_early(source: bytes) -> list[str]:
+    """Names that a `guard` declares and its own `else` uses, which the grammar does not mind either."""
+    waiting, found = [Parser(Language(tree_sitter_swift.language())).parse(source).root_node], []
+    while waiting:
+        node = waiting.pop()
+        waiting += node.children
+        if node.type == "guard_statement":
+            _, _, body = node.text.decode().partition("else")
+            # of a text, what is put into it
+            body = re.sub(
+                r'"(?:[^"\\]|\\.)*"', lambda text: " ".join(re.findall(r"\\\((.*?)\)", text[0])), body
+            )
+            used = [name for name in names_of(node) if re.search(rf"(?<![\w.]){name}\b(?!:)", body)]
+            found += [f"line {node.start_point.row + 1}: {name}" for name in used]
+    return found
+
+
 def names_of(statement) -> list[str]:
     """Names that a statement declares in its own block: by `let` and `var`, and by `guard let`."""
     written = statement.text.decode()
@@ -85,6 +102,19 @@ def test_the_grammar_finds_faults():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_no_block_declares_a_name_twice(path):
     assert names_given_twice(path.read_bytes()) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_no_guard_uses_what_it_could_not_declare(path):
+    assert names_used_too_early(path.read_bytes()) == []
+
+
+def test_a_name_that_is_used_too_early_is_found():
+    assert names_used_too_early(b"func f() { guard let x = y else { x = 1; return } }") == ["line 1: x"]
+    assert names_used_too_early(b'func f() { guard let x = y else { print("\\(x)"); return } }') == [
+        "line 1: x"
+    ]
+    assert names_used_too_early(b'func f() { guard let x = y else { self.x = "x"; return } }') == []
 
 
 def test_a_name_that_is_declared_twice_is_found():

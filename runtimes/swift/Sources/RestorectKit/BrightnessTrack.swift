@@ -34,7 +34,7 @@ final class BrightnessTrack {
         }
         let seen = means(size, level)
         guard let expected, expected.count == seen.count, let gain = Self.gain(expected, seen) else {
-            expected = seen
+            self.expected = seen
             standing = 0
             return 1
         }
