@@ -3,7 +3,7 @@
 python calibration/degrade.py verification TASK KODAK_DIR restorect_edge/media/photos
 python calibration/degrade.py calibration TASK KODAK_DIR calibration
 
-TASK is backlit or underwater. The scenes are those of darken.py, the degradation is the one that students of
+TASK is backlit or underwater. The scenes are those of darken.py, the degradation is of the kind that students of
 the task are trained with, `restorect_edge.training.data.degradations`. Deterministic. The results are
 synthetic, and say so wherever shown.
 """
@@ -17,12 +17,14 @@ import numpy as np
 from darken import CHOSEN, cut, file_hash, kodak, middle, save, scenes, write_manifest
 from PIL import Image
 
-from restorect_edge.training.data.degradations import degradation
+from restorect_edge.training.data.degradations import Degradation, Underwater, degradation
 
 VIEWS = (1.0, 0.6)
 """Calibration: side of each view as a share of the photograph's."""
 LONGEST = 480
 """Greatest side of a view, in pixels: brighter pictures take more bytes than dark ones."""
+WATERS = ("I", "IA", "IB", "II", "III", "1C", "3C")
+"""Types of water of the set: training has since seen murkier ones, and other draws make other pictures."""
 
 
 def generator(task: str, seed: int) -> np.random.Generator:
@@ -30,10 +32,15 @@ def generator(task: str, seed: int) -> np.random.Generator:
     return np.random.default_rng([zlib.crc32(task.encode()), seed])
 
 
+def degradation_of(task: str) -> Degradation:
+    """Return what degrades the photographs of a task."""
+    return Underwater(waters=WATERS) if task == "underwater" else degradation(task)
+
+
 def degrade(photo: Image.Image, task: str, rng: np.random.Generator) -> np.ndarray:
     """Return (H, W, 3) uint8 as a camera would have stored it."""
     clean = np.asarray(photo, np.float32) / np.float32(255)
-    return np.rint(degradation(task)(clean, rng) * 255).astype(np.uint8)
+    return np.rint(degradation_of(task)(clean, rng) * 255).astype(np.uint8)
 
 
 def verification(task: str, source: Path, target: Path) -> None:
@@ -65,7 +72,7 @@ def view(task: str, photo: Image.Image, share: float, seed: int, path: Path) -> 
 
 def made_by(task: str) -> str:
     """Say how a set was made."""
-    name = type(degradation(task)).__name__
+    name = type(degradation_of(task)).__name__
     return (
         f"views of photographs, scaled to at most {LONGEST} pixels, degraded by calibration/degrade.py "
         f"(restorect_edge.training.data.degradations.{name}, a physical model), WebP quality 90; synthetic"

@@ -52,7 +52,7 @@ class Underwater:
     scattered forward, which blurs. The camera exposes automatically and balances part of the cast away.
     """
 
-    waters: tuple[str, ...] = ("I", "IA", "IB", "II", "III", "1C", "3C")
+    waters: tuple[str, ...] = tuple(JERLOV)
     """Types to draw from; see `JERLOV`."""
     depth: Range = (2.5, 15.0)
     """Of the water above the scene in metres, log-uniform."""
