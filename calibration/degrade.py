@@ -3,8 +3,8 @@
 python calibration/degrade.py verification TASK KODAK_DIR restorect_edge/media/photos
 python calibration/degrade.py calibration TASK KODAK_DIR calibration
 
-TASK is backlit or underwater. The scenes are those of darken.py, the degradation is of the kind that students of
-the task are trained with, `restorect_edge.training.data.degradations`. Deterministic. The results are
+TASK is backlit or underwater. The scenes are those of darken.py, the degradation is of the kind that students
+of the task are trained with, `restorect_edge.training.data.degradations`. Deterministic. The results are
 synthetic, and say so wherever shown.
 """
 
