@@ -23,6 +23,7 @@ READY = {
     "lowlight-open": ("fp32", "int8"),
     "backlit-small": ("fp32",),
     "underwater-small": ("fp32",),
+    "fundus-small": ("fp32",),
 }
 """Weights, and the precisions that they are carried in."""
 
