@@ -19,7 +19,10 @@ GOLDEN, WEB, ANDROID = RUNTIMES / "golden", RUNTIMES / "web", RUNTIMES / "androi
 TIMED = (480, 640)
 FAILED = 2
 """What a runner exits with where a vector fails."""
-PYTHON = {"fp32": ("torch", "onnxruntime", "openvino", "litert", "mil"), "int8": ("onnxruntime", "openvino")}
+PYTHON = {
+    "fp32": ("torch", "onnxruntime", "openvino", "litert", "mnn", "executorch", "mil"),
+    "int8": ("onnxruntime", "openvino"),
+}
 ELSEWHERE = {
     "cpp-tensorrt": "not compiled here",
     "tensorrt": "not run on device",

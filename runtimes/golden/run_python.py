@@ -23,9 +23,9 @@ from restorect_edge.media.frames import FrameFormat, from_rgb, to_rgb
 from restorect_edge.media.photos import photos
 from restorect_edge.targets.registry import RUNTIMES
 
-FORMS = {"torch": ("split",), "litert": ("whole",), "mil": ("whole",)}
-"""Artifacts that a runtime is tested with, where that is not whole and split: PyTorch splits always, LiteRT
-has fixed sides, and the MIL interpreter, which stands in for Core ML, is slow."""
+FORMS = {"torch": ("split",), **dict.fromkeys(("litert", "mnn", "executorch", "mil"), ("whole",))}
+"""Artifacts that a runtime is tested with, where that is not whole and split: PyTorch splits always, those of
+phones have fixed sides, and the MIL interpreter, which stands in for Core ML, is slow."""
 LARGEST = {"mil": 64 * 96}
 """Pixels of a vector, where a runtime is too slow for more."""
 UNTIMED = {"mil"}
