@@ -18,6 +18,7 @@ from restorect_edge.bench.measure.record import Moment, Protocol, Row
 from restorect_edge.bench.platforms import apple
 from restorect_edge.bench.platforms.device import Machine
 from restorect_edge.bench.profile import profile
+from restorect_edge.bench.report.looks import Look, look
 from restorect_edge.bench.subjects import Candidate, Opened, Shape
 from restorect_edge.errors import RestorectError
 from restorect_edge.evaluation.metrics import psnr
@@ -59,7 +60,13 @@ class _Ready:
 
 
 def rows_at(
-    shape: Shape, group: Mapping[int, Candidate], setup: Setup, machine: Machine, task: str, bar: Any
+    shape: Shape,
+    group: Mapping[int, Candidate],
+    setup: Setup,
+    machine: Machine,
+    task: str,
+    bar: Any,
+    looks: list[Look],
 ) -> Iterator[tuple[int, Row]]:
     """Measure candidates at one size, and yield each one's row under its key.
 
@@ -70,13 +77,15 @@ def rows_at(
         machine: whose sensors are read in sustained runs.
         task: whose photographs are shown.
         bar: a `tqdm`, of which each row is one step.
+        looks: takes the first photograph, and what each candidate makes of it.
     """
     shown = pictures(task, shape)
+    looks.append(look(shown.degraded[0], shape))
     ready: dict[int, _Ready] = {}
     with ExitStack() as stack:
         for key, candidate in group.items():
             bar.set_description(f"{_size(shape)}: loading {candidate.subject.name}")
-            found = _loaded(candidate, shape, shown, setup, stack)
+            found = _loaded(candidate, shape, shown, setup, stack, looks)
             if isinstance(found, Row):
                 yield key, found
                 bar.update()
@@ -102,7 +111,7 @@ def absent_row(candidate: Candidate, shape: Shape, reason: str, *, failed: bool 
 
 
 def _loaded(
-    candidate: Candidate, shape: Shape, shown: Pictures, setup: Setup, stack: ExitStack
+    candidate: Candidate, shape: Shape, shown: Pictures, setup: Setup, stack: ExitStack, looks: list[Look]
 ) -> _Ready | Row:
     """Load a candidate and restore the photographs once; or say why there will be no times."""
     missing = candidate.absent()
@@ -118,6 +127,7 @@ def _loaded(
             provider=candidate.provider(opened),
             device=candidate.device_name(opened),
         )
+        looks.append(look(results[0], shape, row))
         if setup.extras:
             row = replace(row, work=candidate.work(shape), quality=_quality(candidate, results, shown))
             start = cold_start(candidate, shape, threads, shown.task)

@@ -15,6 +15,7 @@ from restorect_edge.bench.measure import anchor
 from restorect_edge.bench.measure.peak import best, measure_peak
 from restorect_edge.bench.measure.record import Device, Peak, Report, Row
 from restorect_edge.bench.platforms.device import Machine
+from restorect_edge.bench.report.looks import Look
 from restorect_edge.bench.rows import Setup, absent_row, rows_at
 from restorect_edge.bench.subjects import Candidate, Shape
 
@@ -38,6 +39,8 @@ class Session:
     candidates: Sequence[Candidate]
     setup: Setup = field(default_factory=Setup)
     machine: Machine = field(default_factory=Machine)
+    looks: list[Look] = field(default_factory=list, init=False)
+    """One photograph of each size, and what each row made of it."""
     _rows: dict[tuple[int, Shape], Row] = field(default_factory=dict, init=False)
     _device: Device | None = field(default=None, init=False)
     _peak: Peak | None = field(default=None, init=False)
@@ -57,7 +60,7 @@ class Session:
                 self._look_at_the_machine(bar)
                 for shape, indices in groups.items():
                     group = {index: self.candidates[index] for index in indices}
-                    for index, row in rows_at(shape, group, setup, self.machine, task, bar):
+                    for index, row in rows_at(shape, group, setup, self.machine, task, bar, self.looks):
                         self._rows[index, shape] = row
                 self._look_at_the_machine(bar)
         return self.report()

@@ -11,6 +11,7 @@ from restorect_edge.bench.measure.record import Protocol, Report, Subject
 from restorect_edge.bench.platforms.device import Machine
 from restorect_edge.bench.platforms.jetson import RunOptions, bundle, remote
 from restorect_edge.bench.report import console
+from restorect_edge.bench.report.looks import Look
 from restorect_edge.bench.report.write import FILES, write
 from restorect_edge.bench.session import Session, Setup
 from restorect_edge.bench.subjects import Candidate, candidates
@@ -116,12 +117,12 @@ def _measure_here(args: argparse.Namespace) -> int:
     except (KeyboardInterrupt, RestorectError):  # interrupted, or clocks that could not be put back
         partial = session.report()
         if any(row.total_ms for row in partial.rows):
-            _hand_over(partial, args, against)
+            _hand_over(partial, args, against, session.looks)
         raise
     failed = [row for row in report.rows if row.status == "failed"]
     if not failed and not any(row.total_ms for row in report.rows):
         raise _why_nothing(report, found)
-    _hand_over(report, args, against)
+    _hand_over(report, args, against, session.looks)
     if failed:
         raise BackendError(f"{len(failed)} of {len(report.rows)} rows failed: {failed[0].reason}")
     return 0
@@ -219,11 +220,13 @@ def _against(name: str | None, found: Sequence[Candidate]) -> Subject | None:
     return subjects[name]
 
 
-def _hand_over(report: Report, args: argparse.Namespace, against: Subject | None = None) -> None:
+def _hand_over(
+    report: Report, args: argparse.Namespace, against: Subject | None = None, looks: Sequence[Look] = ()
+) -> None:
     """Print a report, and write it where that is asked for."""
     text = report.to_json() if args.json else console.as_text(report, against)
     print(text, end="" if args.json else "\n")
-    for path in write(report, args.output, against=against) if args.output else []:
+    for path in write(report, args.output, against=against, looks=looks) if args.output else []:
         print(path, file=sys.stderr if args.json else sys.stdout)
 
 

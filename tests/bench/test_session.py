@@ -56,8 +56,12 @@ def test_a_session_with_everything(artifact_onnx, artifact_int8, model):
     sources = [str(a.path) for a in (artifact_onnx, artifact_int8)]
     found = candidates(sources, [model((1, 3, 64, 96))])
     setup = Setup(protocol=PROTOCOL, sustained_s=0.05, profile=True, power_mode="quiet")
-    report = Session(found, setup).run()
+    session = Session(found, setup)
+    report = session.run()
     assert Report.from_json(report.to_json()) == report
+    before, *after = session.looks
+    assert before.subject is None
+    assert all(found.is_of(row) for found, row in zip(after, report.rows, strict=True))
     assert report.device.power_mode == "quiet"
     assert report.peak.fp32_gmacs_per_s > 0
     assert report.protocol.images.count == 4

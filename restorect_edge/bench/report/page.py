@@ -1,12 +1,13 @@
 """A report's page: one HTML file that asks nothing of the network, for any screen, light or dark."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
 from typing import Literal
 
 from restorect_edge.bench.report.tables import Table
 
-__all__ = ["banner", "collapsed", "figure", "heading", "listing", "page", "paragraph", "table"]
+__all__ = ["banner", "collapsed", "figure", "heading", "listing", "page", "paragraph", "photograph", "table"]
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c1e21; --muted: #5f666e; --line: #dfe2e6; --paper: #ffffff;
@@ -47,6 +48,11 @@ td.flagged { color: var(--warn); }
   gap: 1.5rem 2rem; align-items: start; margin: 1rem 0; }
 figure { margin: 0; min-width: 0; }
 figcaption { font-weight: 600; font-size: .95rem; margin-bottom: .3rem; }
+.photographs { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr));
+  gap: 1rem; margin: .8rem 0; }
+.photographs img { display: block; width: 100%; border-radius: 6px; }
+.photographs figcaption { font-weight: 400; font-size: .86rem; margin: .3rem 0 0; }
+.photographs figcaption span { color: var(--muted); }
 svg.plot { display: block; width: 100%; max-width: 36rem; height: auto; }
 svg.plot text { font-family: var(--face) !important; }
 .flame { overflow-x: auto; }
@@ -108,6 +114,16 @@ def table(content: Table) -> str:
 def figure(title: str, svg: str) -> str:
     """Return a plot with its title."""
     return f"<figure><figcaption>{escape(title)}</figcaption>{svg}</figure>"
+
+
+def photograph(name: str, told: str, jpeg: bytes) -> str:
+    """Return a photograph within the page, with its name and what is told of it below."""
+    source = f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
+    more = f" <span>{escape(told)}</span>" if told else ""
+    return (
+        f'<figure><img src="{source}" alt="{escape(f"the photograph, {name}")}">'
+        f"<figcaption>{escape(name)}{more}</figcaption></figure>"
+    )
 
 
 def collapsed(summary: str, content: str) -> str:

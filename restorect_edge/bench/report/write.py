@@ -11,9 +11,10 @@ from restorect_edge.bench.report import tables as _tables
 from restorect_edge.bench.report.answer import answer, ordered, rehearsal
 from restorect_edge.bench.report.conditions import CONDITIONS, conditions
 from restorect_edge.bench.report.icicle import icicle
+from restorect_edge.bench.report.looks import Look
 from restorect_edge.bench.report.tables import LATENCY, RESOURCES, Table
 from restorect_edge.bench.report.verdicts import verdicts
-from restorect_edge.bench.report.words import Shown, shown
+from restorect_edge.bench.report.words import Shown, ms, shown
 from restorect_edge.errors import UsageError
 from restorect_edge.utils.files import replacing
 
@@ -29,7 +30,12 @@ NO_PLOTS = "Plots are left out: they need matplotlib, pip install 'restorect-edg
 
 
 def write(
-    report: Report, folder: Path, *, beside: Sequence[Report] = (), against: Subject | None = None
+    report: Report,
+    folder: Path,
+    *,
+    beside: Sequence[Report] = (),
+    against: Subject | None = None,
+    looks: Sequence[Look] = (),
 ) -> list[Path]:
     """Write ``report.json``, ``report.md`` and ``report.html`` into a folder, which is made.
 
@@ -40,6 +46,7 @@ def write(
         folder: where to; files of these names are replaced, each whole or not at all.
         beside: reports of other devices to show in the same page and tables.
         against: what the verdicts compare with; None for the first row of each report.
+        looks: photographs as the rows restored them, which the HTML page shows.
 
     Returns:
         The three paths, in that order.
@@ -49,7 +56,7 @@ def write(
         RecordError: the report holds a number that is not finite.
     """
     reports = (report, *beside)
-    contents = report.to_json(), markdown(reports, against), html(reports, against)
+    contents = report.to_json(), markdown(reports, against), html(reports, against, looks)
     paths = []
     for name, text in zip(FILES, contents, strict=True):
         path = folder / name
@@ -87,13 +94,14 @@ def markdown(reports: Sequence[Report], against: Subject | None = None) -> str:
     return "\n".join(parts)
 
 
-def html(reports: Sequence[Report], against: Subject | None = None) -> str:
+def html(reports: Sequence[Report], against: Subject | None = None, looks: Sequence[Look] = ()) -> str:
     """Return reports as one page that needs no other file: the answer in words and one plot, then tables as
     in `markdown`, plots and profiles.
 
     Args:
         reports: one or more.
         against: as for `markdown`.
+        looks: as for `write`.
 
     Raises:
         UsageError: no report.
@@ -106,6 +114,7 @@ def html(reports: Sequence[Report], against: Subject | None = None) -> str:
     parts += [_page.paragraph(sentence, kind="answer") for sentence in answer(rows)]
     parts.append(_page.paragraph(_summary(reports, rows), kind="note"))
     parts += _first_plot(plots)
+    parts += _restored(ordered(rows), looks)
     if not _svg.available():
         parts.append(_page.paragraph(NO_PLOTS, kind="note"))
     for title, content in tables.items():
@@ -170,6 +179,31 @@ def _first_plot(plots: dict[str, dict[str, str | None]]) -> list[str]:
         if picture:
             return [f"<div class=plots>{_page.figure(name, picture)}</div>"]
     return []
+
+
+def _restored(rows: Sequence[Shown], looks: Sequence[Look]) -> list[str]:
+    """Return the photograph before, and after each row of the largest size that has pictures."""
+    if not any(found.subject for found in looks):
+        return []
+    size = max((found.shape for found in looks if found.subject), key=lambda sides: sides[0] * sides[1])
+    before = [found for found in looks if found.shape == size and found.subject is None]
+    figures = [_page.photograph("before", "", found.jpeg) for found in before]
+    for row in rows:
+        figures += [
+            _page.photograph(row.series, _told(row), found.jpeg)
+            for found in looks
+            if found.is_of(row.row)
+            if found.shape == size
+        ]
+    title = f"What it gives, at {size[1]}×{size[0]}"
+    return [_page.heading(title), f"<div class=photographs>{''.join(figures)}</div>"]
+
+
+def _told(row: Shown) -> str:
+    """Return latency and quality of a row, as far as they are known."""
+    told = [f"{ms(row.total.p50.value)} ms"] if row.total else []
+    told += [f"{row.row.quality['psnr']:.2f} dB"] if "psnr" in row.row.quality else []
+    return ", ".join(told)
 
 
 def _all_tables(reports: Sequence[Report], rows: Sequence[Shown]) -> list[Table]:

@@ -1,11 +1,15 @@
 """Reports to read: conditions first, nothing claimed that was not measured, a page that browsers accept."""
 
+import base64
+import io
 import re
 import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from restorect_edge.bench.measure.record import (
     Cold,
@@ -23,6 +27,7 @@ from restorect_edge.bench.measure.record import (
 from restorect_edge.bench.report import plots
 from restorect_edge.bench.report import svg as _svg
 from restorect_edge.bench.report.icicle import icicle
+from restorect_edge.bench.report.looks import look
 from restorect_edge.bench.report.verdicts import ranks, verdicts
 from restorect_edge.bench.report.words import shown
 from restorect_edge.bench.report.write import html, markdown, roofline_share, write
@@ -245,6 +250,22 @@ def test_the_page_is_well_formed_and_asks_for_nothing():
     assert all(link.startswith(("#", "data:,")) for link in page.links)
     assert "url(http" not in html([REPORT])
     assert len(html([REPORT])) < 400_000
+
+
+def test_the_page_shows_the_photograph_before_and_after_with_time_and_quality():
+    dark, small = np.zeros((40, 60, 3), np.uint8), np.full((10, 20, 3), 9, np.uint8)
+    looks = [look(small, (100, 200)), look(dark, (400, 600))]
+    looks += [
+        look(dark + 100, (400, 600), ROWS[1]),
+        look(small, (100, 200), row("fp32", 1.0, shape=(100, 200))),
+    ]
+    text = html([REPORT], looks=looks)
+    shown_at = text.index("What it gives, at 600×400")
+    figures = re.findall(r'base64,([^"]+)" alt="([^"]*)"><figcaption>(.*?)</figcaption>', text[shown_at:])
+    assert [Image.open(io.BytesIO(base64.b64decode(data))).size for data, *_ in figures] == [(60, 40)] * 2
+    assert figures[0][1] == "the photograph, before"
+    assert figures[1][2].startswith("a&lt;b&gt;|c INT8") and figures[1][2].endswith("ms, 20.90 dB</span>")
+    assert "What it gives" not in html([REPORT])
 
 
 def test_plots_take_their_colours_from_the_page():
