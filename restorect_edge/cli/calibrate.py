@@ -78,7 +78,7 @@ def parser() -> Parser:
     p.add_argument(
         "--validation", type=Path, metavar="DIR", help="pairs to measure it on; default: those of the task"
     )
-    p.add_argument("--qat", type=float, metavar="MINUTES", help="fine-tune under quantisation first")
+    p.add_argument("--qat", type=float, metavar="MINUTES", help="fine-tune under quantization first")
     p.add_argument(
         "--cpu",
         choices=(*CPUS, *ALIASES),
@@ -141,7 +141,7 @@ def student_weights(source: str) -> "Weights":
 
     weights = load_weights(source)
     if weights.student is None:
-        raise UsageError(f"'{weights.name}' has no prior and local body; only such students are quantised")
+        raise UsageError(f"'{weights.name}' has no prior and local body; only such students are quantized")
     for line in licences([source]):
         _say(line)
     return weights

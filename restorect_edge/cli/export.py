@@ -107,7 +107,7 @@ def parser() -> Parser:
         metavar="DIR",
         help="int8: pairs that the cost is measured on; default those of the task",
     )
-    p.add_argument("--qat", type=float, metavar="MINUTES", help="int8: fine-tune under quantisation first")
+    p.add_argument("--qat", type=float, metavar="MINUTES", help="int8: fine-tune under quantization first")
     p.add_argument(
         "--cpu",
         choices=(*CPUS, *ALIASES),

@@ -31,7 +31,7 @@ VERBS = {
     "evaluate": Verb("restorect_edge.cli.evaluate", "score on pairs of degraded and clean images"),
     "inspect": Verb("restorect_edge.cli.inspect", "show what an artifact is, takes and gives"),
     "doctor": Verb("restorect_edge.cli.doctor", "show what runs on this machine, and what the rest needs"),
-    "calibrate": Verb("restorect_edge.cli.calibrate", "quantise a student to INT8 and write the plan"),
+    "calibrate": Verb("restorect_edge.cli.calibrate", "quantize a student to INT8 and write the plan"),
     "drift": Verb("restorect_edge.cli.drift", "show how far INT8 takes each module from its float form"),
     "bench": Verb("restorect_edge.cli.bench", "measure latency, with the conditions it depends on"),
     "train": Verb("restorect_edge.cli.train", "train an edge student on image pairs"),

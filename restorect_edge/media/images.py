@@ -144,7 +144,7 @@ def _checked(array: NDArray[Any]) -> NDArray[Any]:
 
 def _shape_hint(array: NDArray[Any]) -> str:
     if array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 1):
-        return ": greyscale; repeat it to three channels with numpy.repeat(image[..., None], 3, axis=2)"
+        return ": grayscale; repeat it to three channels with numpy.repeat(image[..., None], 3, axis=2)"
     if array.ndim == 3 and array.shape[2] == 4:
         return ": it has an alpha channel; pass image[..., :3]"
     if array.ndim == 3 and array.shape[0] == 3:

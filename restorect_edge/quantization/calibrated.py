@@ -84,6 +84,6 @@ def calibrate(
 def _tuned(student: Student, calibration: Calibration, safe: bool, progress: Progress) -> tuple[Student, int]:
     if calibration.qat is None:
         return student, 0
-    progress(f"fine-tuning under quantisation for {calibration.qat:g} minutes")
+    progress(f"fine-tuning under quantization for {calibration.qat:g} minutes")
     images = calibration.photographs.images
     return finetune(student, images, minutes=calibration.qat, seed=calibration.seed, saturation_safe=safe)

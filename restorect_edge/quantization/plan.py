@@ -160,7 +160,7 @@ class QuantPlan:
             version = data["schema_version"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise IncompatibleError(
-                f"'{path}' is not a quantisation plan: {error!r}; export again"
+                f"'{path}' is not a quantization plan: {error!r}; export again"
             ) from error
         if version != SCHEMA_VERSION:
             raise IncompatibleError(

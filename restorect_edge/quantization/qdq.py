@@ -141,7 +141,7 @@ def _fold_weight(module: fx.GraphModule, quantise: fx.Node, source: nn.Module) -
     weight, scale, zero_point, axis, low, high, dtype = arguments
     scales, zeros = (_constant(module, node) for node in (scale, zero_point))
     if zeros.any() or dtype is not torch.int8 or axis != 0:
-        raise BackendError(f"NNCF did not quantise '{weight}' symmetrically per output channel")
+        raise BackendError(f"NNCF did not quantize '{weight}' symmetrically per output channel")
     scales, zeros = scales.reshape(-1).float(), zeros.reshape(-1).long()
     scales = representable(scales)
     (dequantise,) = quantise.users

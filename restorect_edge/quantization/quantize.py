@@ -192,7 +192,7 @@ def quantized_graph(
         except UsageError:
             raise
         except Exception as error:  # NNCF's exceptions share no base, and torch's come through
-            raise BackendError(f"NNCF cannot quantise this network: {reason(error)}") from error
+            raise BackendError(f"NNCF cannot quantize this network: {reason(error)}") from error
     return module
 
 

@@ -29,8 +29,8 @@ def with_value(value):
 
 
 BAD_ARRAYS = {
-    "greyscale, two dimensions": (LEVELS[..., 0], r"got \(8, 9\): greyscale; repeat it to three channels"),
-    "greyscale, one channel": (LEVELS[..., :1], r"got \(8, 9, 1\): greyscale; repeat it"),
+    "greyscale, two dimensions": (LEVELS[..., 0], r"got \(8, 9\): grayscale; repeat it to three channels"),
+    "greyscale, one channel": (LEVELS[..., :1], r"got \(8, 9, 1\): grayscale; repeat it"),
     "two channels": (LEVELS[..., :2], r"\(height, width, 3\), got \(8, 9, 2\)"),
     "alpha": (np.zeros((8, 9, 4), np.uint8), r"it has an alpha channel; pass image\[\.\.\., :3\]"),
     "channels first": (

@@ -118,5 +118,5 @@ def test_no_plan(tmp_path, text):
     path = tmp_path / "quantization.json"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(IncompatibleError, match="is not a quantisation plan"):
+    with pytest.raises(IncompatibleError, match="is not a quantization plan"):
         QuantPlan.read(path)

@@ -227,7 +227,7 @@ def _verdict(
 def _failures(found: Verification, precision: str, target: Target) -> Iterator[str]:
     """Say which gates a verification falls short of."""
     if found.agreement is not None and found.agreement < target.agreement:
-        yield f"{found.agreement:.1f} dB from its quantised network (gate {target.agreement:.0f} dB)"
+        yield f"{found.agreement:.1f} dB from its quantized network (gate {target.agreement:.0f} dB)"
     yield from _short(found, precision, "")
     if found.fused is None:
         return

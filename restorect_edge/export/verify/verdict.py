@@ -178,7 +178,7 @@ class Verification:
     def summary(self) -> str:
         """Return the verdict as one line."""
         drop = "" if self.psnr_drop is None else f", {self.psnr_drop:+.2f} dB quality drop"
-        agreement = "" if self.agreement is None else f", {self.agreement:.1f} dB from its quantised network"
+        agreement = "" if self.agreement is None else f", {self.agreement:.1f} dB from its quantized network"
         flat = "" if self.flat_offset is None else f", flat frames within {self.flat_offset:.1f} levels"
         if self.color_offset is not None:
             flat += f", of pure colors within {self.color_offset:.0f}"

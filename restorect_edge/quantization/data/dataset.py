@@ -218,7 +218,7 @@ def _decoded(files: dict[str, Path], words: str) -> tuple[list[Levels], int]:
         )
     if all(map(_is_flat, images)):
         raise UsageError(
-            f"{words} carries no signal: each image is of one colour, so the ranges of a network cannot be "
+            f"{words} carries no signal: each image is of one color, so the ranges of a network cannot be "
             "learnt from it; give photographs as the network will be given them"
         )
     return images, reduced
@@ -251,7 +251,7 @@ def _notes(
 ) -> Iterator[str]:
     flat = [name for name, image in zip(names, images, strict=True) if _is_flat(image)]
     if flat:
-        yield f"{_some(flat)} of one colour: no signal there"
+        yield f"{_some(flat)} of one color: no signal there"
     different = len(set(hashes))
     if different < len(hashes):
         yield f"{len(hashes) - different} of {len(hashes)} photographs are copies of others"

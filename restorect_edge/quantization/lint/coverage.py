@@ -39,8 +39,8 @@ def _convolutions(view: View, allowed: tuple[str, ...]) -> Iterator[Finding]:
                     severity="error",
                     rule="float-convolution",
                     node=label(node),
-                    message=f"convolves in float: its {' and '.join(floats)} come without a dequantiser",
-                    mend="quantise both, or exclude the module in the quantisation plan",
+                    message=f"convolves in float: its {' and '.join(floats)} come without a dequantizer",
+                    mend="quantize both, or exclude the module in the quantization plan",
                 )
 
 
@@ -78,8 +78,8 @@ def _residual_adds(view: View, allowed: tuple[str, ...]) -> Iterator[Finding]:
                 severity="error",
                 rule="residual",
                 node=label(node),
-                message=f"adds {' and '.join(missing)} in float between quantised convolutions",
-                mend="quantise and dequantise what is added to a convolution's output",
+                message=f"adds {' and '.join(missing)} in float between quantized convolutions",
+                mend="quantize and dequantize what is added to a convolution's output",
             )
 
 

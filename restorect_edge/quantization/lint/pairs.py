@@ -63,7 +63,7 @@ def _zero_point(view: View, node: Any) -> Iterator[Finding]:
     if (zero_point != 0).any():
         got = sorted({int(value) for value in zero_point.flat})
         text = f"has zero point {got}, TensorRT is symmetric"
-        yield _error("zero-point", node, text, "quantise with zero point 0 (symmetric preset)")
+        yield _error("zero-point", node, text, "quantize with zero point 0 (symmetric preset)")
     yield from _dtype(node, str(zero_point.dtype))
 
 
@@ -93,7 +93,7 @@ def _granularity(view: View, node: Any) -> Iterator[Finding]:
     if before is not None and before.op_type == "QuantizeLinear":
         origin = before.input[0]
     if origin not in view.constants:
-        text = f"quantises an activation with {scale.size} scales"
+        text = f"quantizes an activation with {scale.size} scales"
         yield _error("granularity", node, text, "use one (per_channel=False)")
         return
     axis = next((a.i for a in node.attribute if a.name == "axis"), 1) % view.constants[origin].ndim
@@ -101,7 +101,7 @@ def _granularity(view: View, node: Any) -> Iterator[Finding]:
         expected = WEIGHT_AXIS.get(consumer.op_type)
         if index == 1 and expected is not None and axis != expected:
             text = f"scales a {consumer.op_type} weight along axis {axis}"
-            yield _error("axis", node, text, f"quantise along axis {expected}, its output channels")
+            yield _error("axis", node, text, f"quantize along axis {expected}, its output channels")
 
 
 def _pairing(view: View, node: Any, inside: frozenset[str]) -> Iterator[Finding]:

@@ -29,12 +29,12 @@ __all__ = [
 RULES = {
     "scale": "scales are constant, finite and above zero",
     "zero-point": "zero points are there, constant and 0",
-    "dtype": "quantised tensors are int8",
+    "dtype": "quantized tensors are int8",
     "granularity": "an activation has one scale",
     "axis": "a weight is scaled along its output channels",
-    "pair": "every quantiser has its dequantiser, with the same scale",
-    "float-convolution": "in a quantised graph, convolutions take quantised data and weights",
-    "residual": "in a quantised graph, what is added to a convolution's output has a pair",
+    "pair": "every quantizer has its dequantizer, with the same scale",
+    "float-convolution": "in a quantized graph, convolutions take quantized data and weights",
+    "residual": "in a quantized graph, what is added to a convolution's output has a pair",
 }
 """What each rule asks for, by name."""
 

@@ -134,7 +134,7 @@ def _advance(
         torch.autograd.backward(loss)
         total += float(loss.detach())
     if not np.isfinite(total):
-        raise BackendError(f"the loss of fine-tuning is {total} at step {step}; quantise without --qat")
+        raise BackendError(f"the loss of fine-tuning is {total} at step {step}; quantize without --qat")
     optimiser.step()
     return total
 

@@ -27,7 +27,7 @@ OPSETS = range(9, 21)
 UNSUPPORTED = {
     **dict.fromkeys(
         ("DynamicQuantizeLinear", "ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul"),
-        "quantise with QuantizeLinear/DequantizeLinear pairs",
+        "quantize with QuantizeLinear/DequantizeLinear pairs",
     ),
     **dict.fromkeys(("Bernoulli", "Multinomial"), "store the noise as a constant"),
     **dict.fromkeys(("BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor"), "use Mul, Div, Mod"),

@@ -187,7 +187,7 @@ def test_a_slow_network_drops_the_oldest_of_a_live_source(runtime, scenes):
 @pytest.mark.parametrize("live", [False, True])
 def test_a_bad_frame_ends_the_stream_with_its_error(runtime, scenes, live):
     with runtime.stream([np.zeros((4, 4), np.uint8)], live=live) as stream:
-        with pytest.raises(UsageError, match="got \\(4, 4\\): greyscale"):
+        with pytest.raises(UsageError, match="got \\(4, 4\\): grayscale"):
             next(stream)
         assert list(stream) == []
     assert not [t for t in threading.enumerate() if t.name == "restorect-frames"]

@@ -201,7 +201,7 @@ def test_flat_images_alone_carry_no_signal(tmp_path, count):
 
 def test_a_flat_image_among_others_is_noted(folder):
     save(folder / "cap.png", flat=True)
-    assert calibration_images(folder).notes == ("'cap.png' is of one colour: no signal there",)
+    assert calibration_images(folder).notes == ("'cap.png' is of one color: no signal there",)
 
 
 def test_copies_and_few_images_are_noted(tmp_path):

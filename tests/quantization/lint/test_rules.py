@@ -289,13 +289,13 @@ def test_int64_sizes_are_fine():
             {"scale": np.full(3, 0.02, np.float32), "zero_point": np.zeros(3, np.int8)},
             "granularity",
             "dequantise",
-            "quantises an activation with 3 scales; use one",
+            "quantizes an activation with 3 scales; use one",
         ),
         (
             {"weight_axis": 1, "weight_scale": np.full(3, 0.01, np.float32)},
             "axis",
             "weight",
-            "scales a Conv weight along axis 1; quantise along axis 0",
+            "scales a Conv weight along axis 1; quantize along axis 0",
         ),
         ({"bias": True}, "dtype", "bias", "is int32, TensorRT takes int8 alone; leave biases in float32"),
     ],
@@ -348,7 +348,7 @@ def float_convolution(name="encode.weight", *, data="image"):
 def test_a_float_convolution_in_a_quantised_graph():
     found = only(tensorrt(float_convolution()))
     assert (found.rule, found.node) == ("float-convolution", "float")
-    assert "its data and weight come without a dequantiser" in found.message
+    assert "its data and weight come without a dequantizer" in found.message
     assert "its weight come" in only(tensorrt(float_convolution(data="x"))).message
     nodes = [*convolution("image", "a"), *pair("a", "restored")]
     found = only(tensorrt(model(nodes, [*PAIR.items(), *WEIGHT.items()])))
@@ -394,7 +394,7 @@ def test_residual_adds_with_their_pairs(first, second):
 def test_residual_adds_without_a_pair(first, second):
     found = only(tensorrt(residual(first, second)))
     assert (found.rule, found.node) == ("residual", "add")
-    assert "in float between quantised convolutions" in found.message
+    assert "in float between quantized convolutions" in found.message
 
 
 def test_an_output_that_is_read_elsewhere_cannot_be_part_of_the_kernel():

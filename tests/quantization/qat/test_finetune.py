@@ -98,5 +98,5 @@ def test_a_loss_that_is_not_finite_is_an_error(student, images):
     broken = copy.deepcopy(student)
     with torch.no_grad():
         broken.body.leave.bias[0] = float("nan")
-    with pytest.raises(BackendError, match="fine-tuning is nan at step 0; quantise without --qat"):
+    with pytest.raises(BackendError, match="fine-tuning is nan at step 0; quantize without --qat"):
         finetune(broken, images, minutes=1.0, steps=1)
