@@ -59,6 +59,17 @@ class Clock:
         return self._offsets[part]
 
 
+    def untimed(self, stream: int, duration: Fraction) -> None:
+        """Take note of a packet without a time, as MPEG program streams have between those with one.
+
+        Args:
+            stream: index.
+            duration: of the packet, in seconds; 0 where it is not known.
+        """
+        if stream in self._next:
+            self._next[stream] += duration
+
+
 class Timeline:
     """Times of decoded frames, in seconds, each after the one before.
 

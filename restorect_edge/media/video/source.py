@@ -115,10 +115,11 @@ class Reader:
     def _shift(self, packet: Any) -> None:
         """Bring a packet's times to the common clock."""
         time = packet.pts if packet.dts is None else packet.dts
-        if time is None:
-            return
         base = packet.time_base
         duration = Fraction(packet.duration or 0) * base
+        if time is None:
+            self.clock.untimed(packet.stream.index, duration)
+            return
         ticks = round(self.clock.offset(packet.stream.index, time * base, duration) / base)
         packet.pts = None if packet.pts is None else packet.pts + ticks
         packet.dts = None if packet.dts is None else packet.dts + ticks
