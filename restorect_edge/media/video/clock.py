@@ -58,7 +58,6 @@ class Clock:
         self._next[stream] = time + self._offsets[part] + duration
         return self._offsets[part]
 
-
     def untimed(self, stream: int, duration: Fraction) -> None:
         """Take note of a packet without a time, as MPEG program streams have between those with one.
 
