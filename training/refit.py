@@ -1,6 +1,6 @@
 """Fit exposure and colors anew to photographs, with a student's prior as it is: seconds, not minutes.
 
-    python training/refit.py lowlight-open --data metered --clear photographs -o refitted.safetensors
+    python training/refit.py lowlight-small --data metered --clear photographs -o refitted.safetensors
 
 What the prior makes of each thumbnail is computed once; what is learnt are the two linear layers that turn it
 into exposure and colors, by the losses of `train prior`. Half of each batch are clear photographs, which are
@@ -56,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args.output.parent.mkdir(parents=True, exist_ok=True)
     state = {name: value.contiguous() for name, value in student.state_dict().items()}
     save_file(state, args.output, metadata={"config": json.dumps({"preset": facts["preset"]})})
-    args.output.with_suffix(".json").write_text(json.dumps({"preset": facts["preset"], "begun_from": facts}))
+    card = {"preset": facts["preset"], "task": args.task, "begun_from": facts}
+    args.output.with_suffix(".json").write_text(json.dumps(card))
     return 0
 
 
