@@ -161,14 +161,12 @@ def calibrate_module(
 def _within(
     network: Quantized, meter: _Meter, before: float, progress: Progress
 ) -> tuple[Quantized, tuple[BlockDrop, ...], tuple[BlockDrop, ...]]:
-    """Return layers to float until cost and shift are allowed, the one whose return gains most first."""
+    """Return layers to float until cost and shift are allowed, the one that costs most first."""
     if before <= meter.allowed and meter.shift(network) <= MAX_SHIFT:
         return network, (), ()
     progress(f"INT8 costs too much: measuring {len(network.floats)} layers")
-    measure = meter.cost if before > meter.allowed else meter.shift
-    alone = {name: measure(network.with_float([name])) for name in network.floats}
-    order = sorted(alone, key=lambda name: alone[name])
-    ranking = tuple(BlockDrop(block=name, psnr_drop=round(alone[name], 4)) for name in order)
+    ranking = _ranking(network, meter, before)
+    order = [row.block for row in ranking]
     returned: list[BlockDrop] = []
     for count in range(1, len(order)):
         tried = network.with_float(order[:count])
@@ -181,6 +179,23 @@ def _within(
         f"{meter.allowed:+.2f} dB allowed, minus a PSNR where there are no clean images; flat frames "
         f"{meter.shift(network):.1f} levels off before, {MAX_SHIFT:g} allowed): use fp16"
     )
+
+
+def _ranking(network: Quantized, meter: _Meter, before: float) -> tuple[BlockDrop, ...]:
+    """Rank layers: by the cost without each, or by the shift that each has alone.
+
+    Noise of layers adds up, so that the cost falls by what a layer adds. Shifts have a sign and cancel: one
+    that makes up for another would seem to do good.
+    """
+    names = list(network.floats)
+    if before > meter.allowed:
+        found = {name: meter.cost(network.with_float([name])) for name in names}
+        order = sorted(names, key=lambda name: found[name])
+    else:
+        others = {name: [other for other in names if other != name] for name in names}
+        found = {name: meter.shift(network.with_float(others[name])) for name in names}
+        order = sorted(names, key=lambda name: -found[name])
+    return tuple(BlockDrop(block=name, psnr_drop=round(found[name], 4)) for name in order)
 
 
 def _run(network: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """INT8 of any module: what is in 8 bits, what stays in float, and layers returned to keep the budget."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from restorect_edge import ImageSpec
 from restorect_edge.errors import QualityError, UsageError
 from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.quantization.data.dataset import CalibrationSet
-from restorect_edge.quantization.fitting import AGREEMENT, calibrate_module
+from restorect_edge.quantization.fitting import AGREEMENT, _within, calibrate_module
 from restorect_edge.quantization.modules import prepared, quantize_module
 from restorect_edge.quantization.options import Calibration
 from restorect_edge.quantization.plan import QuantPlan
@@ -130,6 +132,27 @@ def test_what_costs_too_much_is_returned_to_float(images):
     image = prepared(images[0], ImageSpec(), SHAPE)
     with torch.inference_mode():
         assert psnr(found.network(image).numpy(), module(image).numpy(), peak=1.0) > AGREEMENT - 3
+
+
+class Shifting:
+    """Stands for a network whose layers shift flat frames by known levels, of which the signs cancel."""
+
+    def __init__(self, shifts):
+        self.floats = shifts
+
+    def with_float(self, names):
+        return Shifting({name: value for name, value in self.floats.items() if name not in names})
+
+
+def test_layers_whose_shifts_cancel_are_returned_by_what_each_does_alone():
+    meter = SimpleNamespace(
+        allowed=0.0, cost=lambda network: 0.0, shift=lambda network: abs(sum(network.floats.values()))
+    )
+    network = Shifting({"a": 5.0, "b": -2.0, "c": 4.0, "d": 0.1})
+    kept, ranking, returned = _within(network, meter, 0.0, lambda line: None)
+    assert [row.block for row in returned] == ["a", "c", "b"]
+    assert set(kept.floats) == {"d"}
+    assert [row.psnr_drop for row in ranking] == [5.0, 4.0, 2.0, 0.1]
 
 
 def test_a_module_without_layers_is_refused(images):
