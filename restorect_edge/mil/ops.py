@@ -64,8 +64,13 @@ def _unary(name: str, formula: Callable[[Tensor], Tensor]) -> None:
 
 
 _unary("abs", torch.abs)
+_unary("acos", torch.acos)
+_unary("asin", torch.asin)
+_unary("atan", torch.atan)
+_unary("atanh", torch.atanh)
 _unary("ceil", torch.ceil)
 _unary("cos", torch.cos)
+_unary("cosh", torch.cosh)
 _unary("erf", torch.erf)
 _unary("exp", torch.exp)
 _unary("exp2", torch.exp2)
@@ -78,10 +83,12 @@ _unary("sigmoid", torch.sigmoid)
 _unary("sign", torch.sign)
 _unary("silu", lambda x: x * torch.sigmoid(x))
 _unary("sin", torch.sin)
+_unary("sinh", torch.sinh)
 _unary("softplus", lambda x: torch.logaddexp(x, torch.zeros_like(x)))
 _unary("softsign", lambda x: x / (1 + x.abs()))
 _unary("sqrt", torch.sqrt)
 _unary("square", torch.square)
+_unary("tan", torch.tan)
 _unary("tanh", torch.tanh)
 
 
@@ -124,6 +131,18 @@ def elu(x: Tensor, alpha: float) -> Tensor:
 def prelu(x: Tensor, alpha: Tensor) -> Tensor:
     slope = alpha.reshape(1, -1, *(1,) * (x.dim() - 2))
     return torch.where(x > 0, x, slope * x)
+
+
+@op()
+def thresholded_relu(x: Tensor, alpha: float) -> Tensor:
+    return torch.where(x >= alpha, x, torch.zeros_like(x))
+
+
+@op()
+def softplus_parametric(x: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
+    shape = (1, -1, *(1,) * (x.dim() - 2))
+    scaled = beta.reshape(shape) * x
+    return alpha.reshape(shape) * torch.logaddexp(scaled, torch.zeros_like(x))
 
 
 @op()

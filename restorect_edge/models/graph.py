@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from restorect_edge.errors import BackendError, UsageError
-from restorect_edge.models.scalars import fold_scalars
+from restorect_edge.models.scalars import fold_scalars, is_convertible, made_convertible
 from restorect_edge.models.student import SplitNetwork
 from restorect_edge.models.untraceable import why_untraceable
 from restorect_edge.spec import ImageSpec
@@ -101,6 +101,8 @@ def _trace(
         with torch.no_grad(), hushed():  # for torch prints the graph where a forward branches on values
             program = torch.export.export(copy.deepcopy(module).eval(), args, dynamic_shapes=shapes)
             fold_scalars(program)
+            if not is_convertible(program):
+                program = torch.export.export(made_convertible(program), args, dynamic_shapes=shapes)
     except Exception as error:  # torch.export raises its own family and more
         told = why_untraceable(error, dynamic=dynamic)
         label = getattr(module, "label", type(module).__name__)

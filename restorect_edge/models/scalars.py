@@ -1,11 +1,12 @@
-"""Numbers that a forward reads off its parameters by ``.item()``: constants of inference."""
+"""What a trace has that converters do not take, and that has an equal in what they do: numbers read off
+parameters by ``.item()``, assignments to the pixels of a mask, and angles of nothing."""
 
 from typing import Any
 
 import torch
 from torch import fx
 
-__all__ = ["fold_scalars"]
+__all__ = ["fold_scalars", "is_convertible", "made_convertible"]
 
 _ITEM = (torch.ops.aten.item.default, torch.ops.aten._local_scalar_dense.default)
 
@@ -35,3 +36,99 @@ def _replace(graph: fx.Graph, node: fx.Node, value: Any) -> None:
         else:
             graph.erase_node(user)  # a check of the number, which is known now
     graph.erase_node(node)
+
+
+_TAKE, _PUT = torch.ops.aten.index.Tensor, torch.ops.aten.index_put.default
+_CHECKS = (torch.ops.aten._assert_scalar.default, torch.ops.aten._assert_tensor_metadata.default)
+
+
+_ANGLE = torch.ops.aten.atan2.default
+
+
+def is_convertible(program: torch.export.ExportedProgram) -> bool:
+    """Whether nothing is assigned by a mask, as in ``hue[value == 0] = 0``, and no angle is taken."""
+    puts = (_PUT, torch.ops.aten.index_put_.default)
+    nodes = program.graph.nodes
+    return not any(n.target is _ANGLE or (n.target in puts and _mask(n) is not None) for n in nodes)
+
+
+def made_convertible(program: torch.export.ExportedProgram) -> fx.GraphModule:
+    """Return a program's module with ``x[mask] = f(y[mask])`` as ``where(mask, f(y), x)``: equal results.
+
+    The number of pixels in a mask is not known to a graph, which few converters take. Assignments whose `f`
+    looks at more than one pixel stay as they are. ``atan2(y, x)``, which ONNX has as the arctangent of y / x,
+    is given 1 for x where both are 0: that is 0 as well, and not 0 / 0.
+    """
+    module = program.run_decompositions({}).module(check_guards=False)
+    assert isinstance(module, fx.GraphModule)
+    for node in list(module.graph.nodes):
+        mask = _mask(node) if node.target is _PUT else None
+        if mask is not None and _is_pointwise(node.args[2], mask):
+            with module.graph.inserting_before(node):
+                value = _dense(module.graph, node.args[2])
+                chosen = module.graph.call_function(torch.ops.aten.where.self, (mask, value, node.args[0]))
+            chosen.meta = dict(node.meta)
+            node.replace_all_uses_with(chosen)
+            module.graph.erase_node(node)
+    for node in [node for node in module.graph.nodes if node.target is _ANGLE]:
+        _guard(module.graph, node)
+    for node in reversed(list(module.graph.nodes)):
+        if node.target in _CHECKS or (not node.users and node.op == "call_function"):
+            module.graph.erase_node(node)
+    module.recompile()
+    return module
+
+
+def _guard(graph: fx.Graph, angle: fx.Node) -> None:
+    """Add 1 to the second argument of an ``atan2`` where both are 0."""
+    aten = torch.ops.aten
+    with graph.inserting_before(angle):
+        zeros = [graph.call_function(aten.eq.Scalar, (value, 0)) for value in angle.args]
+        numbers = [
+            graph.call_function(aten._to_copy.default, (zero,), {"dtype": torch.float32}) for zero in zeros
+        ]
+        both = graph.call_function(aten.mul.Tensor, tuple(numbers))
+        angle.update_arg(1, graph.call_function(aten.add.Tensor, (angle.args[1], both)))
+
+
+def _mask(node: fx.Node) -> fx.Node | None:
+    """Return the mask of all axes that an indexing goes by, or None where it goes by something else."""
+    indices = node.args[1] if len(node.args) > 1 else None
+    if not isinstance(indices, (list, tuple)) or len(indices) != 1 or not isinstance(indices[0], fx.Node):
+        return None
+    value, taken = indices[0].meta.get("val"), node.args[0].meta.get("val")  # type: ignore[union-attr]
+    fits = isinstance(value, torch.Tensor) and isinstance(taken, torch.Tensor) and value.ndim == taken.ndim
+    return indices[0] if fits and value.dtype is torch.bool else None
+
+
+def _is_pointwise(value: Any, mask: fx.Node) -> bool:
+    """Whether a value is a number, or made pixel by pixel of what was taken by an equal mask."""
+    if not isinstance(value, fx.Node) or getattr(value.meta.get("val"), "ndim", 1) == 0:
+        return True
+    if value.target is _TAKE:
+        return _equal(_mask(value), mask)
+    pointwise = torch.Tag.pointwise in getattr(value.target, "tags", ())
+    return pointwise and all(_is_pointwise(source, mask) for source in value.args)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two nodes compute the same from the same; functional graphs have no values that change."""
+    if isinstance(one, fx.Node) and isinstance(other, fx.Node):
+        same = one.op == other.op == "call_function" and one.target == other.target
+        return one is other or (same and one.kwargs == other.kwargs and _equal(one.args, other.args))
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    return bool(type(one) is type(other) and one == other)
+
+
+def _dense(graph: fx.Graph, value: Any) -> Any:
+    """Return the same value for every pixel instead of those of the mask."""
+    if not isinstance(value, fx.Node) or getattr(value.meta.get("val"), "ndim", 1) == 0:
+        return value
+    if value.target is _TAKE:
+        return value.args[0]
+    return graph.call_function(
+        value.target,  # type: ignore[arg-type]
+        tuple(_dense(graph, source) for source in value.args),
+        value.kwargs,
+    )
