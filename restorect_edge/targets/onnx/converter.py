@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import onnx
 import onnxscript.optimizer
 import torch
+from onnxscript.rewriter.rules.common import _no_op
 
 from restorect_edge.models.graph import Graph
 from restorect_edge.quantization.lint.rules import Finding, excluded_modules, lint
@@ -91,7 +92,19 @@ def written(graph: Graph) -> Any:
     return model
 
 
+def _match_exactly() -> None:
+    """Keep the optimizer from taking 1e-8 for 0, which leaves out the epsilon of ``x / (y + 1e-8)``.
+
+    onnxscript 0.7 matches the constants of its no-ops, such as x + 0, with an absolute tolerance of 1e-8.
+    """
+    for rule in _no_op.rules:
+        for node in rule._target_pattern:
+            for constant in (value for value in node.inputs if hasattr(value, "_abs_tol")):
+                constant._abs_tol = constant._rel_tol = 0.0
+
+
 def _to_onnx(graph: Graph) -> Any:
+    _match_exactly()
     axes = {name: {2: "height", 3: "width"} for name in graph.inputs if name == "image"}
     with hushed():
         program = torch.onnx.export(

@@ -14,7 +14,9 @@ from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.export.options import ExportOptions
 from restorect_edge.models.graph import Graph, trace_split, trace_whole
 from restorect_edge.models.weights import load_weights
+from restorect_edge.spec import ImageSpec
 from restorect_edge.targets.onnx import converter as target
+from restorect_edge.targets.onnx.foreign import run_literally
 
 SHAPE = (64, 96)
 METADATA = {"restorect_edge.name": "lowlight-small", "restorect_edge.color": "RGB"}
@@ -149,3 +151,18 @@ def test_what_onnx_cannot_say_is_a_back_end_failure(tmp_path):
     with pytest.raises(BackendError, match="torch cannot write graph 'model' as ONNX"):
         target.convert(graph, tmp_path, ExportOptions())
     assert list(tmp_path.iterdir()) == []
+
+
+class Guarded(torch.nn.Module):
+    """Divides by what may be zero, but for an epsilon; and multiplies by nearly one."""
+
+    def forward(self, x):
+        return (x / (x + 1e-8)) * 1.000005
+
+
+def test_a_small_epsilon_stays():
+    (graph,) = trace_whole(Guarded(), ImageSpec(), [(8, 8)], False)
+    model = target.written(graph)
+    assert sorted(node.op_type for node in model.graph.node) == ["Add", "Div", "Mul"]
+    black = np.zeros((1, 3, 8, 8), np.float32)
+    assert not run_literally(model, black, ["restored"])["restored"].any()
