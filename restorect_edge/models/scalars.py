@@ -97,8 +97,9 @@ def _mask(node: fx.Node) -> fx.Node | None:
     if not isinstance(indices, (list, tuple)) or len(indices) != 1 or not isinstance(indices[0], fx.Node):
         return None
     value, taken = indices[0].meta.get("val"), node.args[0].meta.get("val")  # type: ignore[union-attr]
-    fits = isinstance(value, torch.Tensor) and isinstance(taken, torch.Tensor) and value.ndim == taken.ndim
-    return indices[0] if fits and value.dtype is torch.bool else None
+    if not isinstance(value, torch.Tensor) or not isinstance(taken, torch.Tensor):
+        return None
+    return indices[0] if value.ndim == taken.ndim and value.dtype is torch.bool else None
 
 
 def _is_pointwise(value: Any, mask: fx.Node) -> bool:
