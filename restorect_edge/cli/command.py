@@ -18,7 +18,7 @@ from typing import NoReturn, TextIO
 
 from restorect_edge.errors import RestorectError, UsageError
 from restorect_edge.utils.configuration import add_configuration, read_configuration, to_toml
-from restorect_edge.utils.interruption import stoppable
+from restorect_edge.utils.interruption import stoppable, stopped
 
 __all__ = ["INTERRUPTED", "PIPE_CLOSED", "Parser", "run"]
 
@@ -85,21 +85,24 @@ class Parser(argparse.ArgumentParser):
     ) -> argparse.Namespace:
         """Parse arguments: what is given, over what the file of ``--config`` has, over the defaults.
 
+        Options may stand anywhere, also between two inputs, of which argparse itself takes one run only:
+        ``run NETWORK --overwrite PHOTO`` would end at PHOTO.
+
         Returns:
             The options; `configured` names those that are from the file.
+
+        Raises:
+            UsageError: the arguments are not the verb's, or the file has something else.
         """
-        file, printed = self._configuration(sys.argv[1:] if args is None else args)
-        if not (file or printed):
-            found = super().parse_args(args, namespace)
-            found.configured = frozenset()
-            return found
+        given = list(sys.argv[1:] if args is None else args)
+        file, printed = self._configuration(given)
         values = read_configuration(self, file) if file else {}
         for action in self._actions:
             action.default = values.get(action.dest, action.default)
             action.required = action.required and action.dest not in values and not printed
             if printed and not action.option_strings:
                 action.nargs = "*"
-        found = super().parse_args(args, namespace)
+        found = self._mixed(given, namespace)
         found.configured = frozenset(name for name in values if getattr(found, name) is values[name])
         if printed:
             sys.stdout.write(to_toml(self, found))
@@ -119,24 +122,13 @@ class Parser(argparse.ArgumentParser):
             return None, False
         return found.file, found.print_config
 
-    def parse_mixed(self, argv: Sequence[str] | None) -> argparse.Namespace:
-        """Parse arguments of which options may stand anywhere, also between two inputs.
-
-        `parse_args` takes inputs of one run only: ``run NETWORK --overwrite PHOTO`` would end at PHOTO.
-
-        Args:
-            argv: arguments without the program's name; None takes the process's own.
-
-        Raises:
-            UsageError: the arguments are not the verb's.
-        """
-        given = list(sys.argv[1:] if argv is None else argv)
+    def _mixed(self, given: list[str], namespace: argparse.Namespace | None) -> argparse.Namespace:
         rest = any(action.nargs == argparse.REMAINDER for action in self._actions)
         if not rest:
             self._refuse_unknown(given)
         if rest or "--" in given:  # what follows is no option, which the two passes of argparse forget
-            return self.parse_args(given)
-        return self.parse_intermixed_args(given)
+            return super().parse_args(given, namespace)
+        return super().parse_intermixed_args(given, namespace)
 
     def _refuse_unknown(self, given: Sequence[str]) -> None:
         """Blame options that there are not, before argparse takes their values for something else."""
@@ -181,7 +173,7 @@ def run(main: Callable[[argparse.Namespace], int], parser: Parser, argv: Sequenc
     try:
         with stoppable(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged metadata, which is kept as it is
-            code = main(parser.parse_mixed(argv))
+            code = main(parser.parse_args(argv))
         sys.stdout.flush()
     except KeyboardInterrupt:
         _say("interrupted")
@@ -190,7 +182,7 @@ def run(main: Callable[[argparse.Namespace], int], parser: Parser, argv: Sequenc
         _discard_stdout()
         return PIPE_CLOSED
     except Exception as error:
-        if _came_of_stopping(error):
+        if stopped() or _came_of_stopping(error):
             _say("interrupted")
             return INTERRUPTED
         if not isinstance(error, RestorectError):

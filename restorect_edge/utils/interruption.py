@@ -7,17 +7,24 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-__all__ = ["stoppable", "uninterrupted"]
+__all__ = ["stoppable", "stopped", "uninterrupted"]
+
+
+_came = threading.Event()
+"""Set once a signal that ends the run has come, in this run of `stoppable`."""
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    _came.set()
     raise KeyboardInterrupt
 
 
 STOPS = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 """What schedulers, containers and closed terminals send."""
-HANDLERS = {signal.SIGINT: signal.default_int_handler, **dict.fromkeys(STOPS, _stop)}
-"""Signals that are held back, where this is what handles them."""
+USUAL = {signal.SIGINT: signal.default_int_handler, **dict.fromkeys(STOPS, signal.SIG_DFL)}
+"""Handlers that `stoppable` replaces."""
+HANDLERS = (signal.default_int_handler, _stop)
+"""Signals are held back where one of these handles them."""
 
 
 @contextmanager
@@ -27,14 +34,26 @@ def stoppable() -> Iterator[None]:
     Does nothing in other threads than the main one, and leaves alone a signal that something else handles:
     ``nohup``, or a host with a handler of its own.
     """
-    ours = [n for n in STOPS if _in_main_thread() and signal.getsignal(n) is signal.SIG_DFL]
+    usual = USUAL.items() if _in_main_thread() else ()
+    ours = {number: handler for number, handler in usual if signal.getsignal(number) is handler}
+    if ours:
+        _came.clear()
     for number in ours:
         signal.signal(number, _stop)
     try:
         yield
     finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in ours.items():
+            signal.signal(number, handler)
+
+
+def stopped() -> bool:
+    """Whether a signal came that ends the run, of the last `stoppable`.
+
+    The `KeyboardInterrupt` that it raises can be lost: a library that is in the middle of something may take
+    it for a failure of its own.
+    """
+    return _came.is_set()
 
 
 @contextmanager
@@ -44,17 +63,18 @@ def uninterrupted() -> Iterator[None]:
     Leaves alone a signal that something else handles: ``nohup``, or a host with a handler of its own. Does
     nothing in other threads than the main one.
     """
-    usual = HANDLERS.items() if _in_main_thread() else ()
-    held = [number for number, handler in usual if signal.getsignal(number) is handler]
+    usual = {number: signal.getsignal(number) for number in USUAL if _in_main_thread()}
+    held = {number: handler for number, handler in usual.items() if handler in HANDLERS}
     came = threading.Event()
     for number in held:
         signal.signal(number, lambda number, frame: came.set())
     try:
         yield
     finally:
-        for number in held:
-            signal.signal(number, HANDLERS[number])
+        for number, handler in held.items():
+            signal.signal(number, handler)
     if came.is_set():
+        _came.set()
         raise KeyboardInterrupt
 
 

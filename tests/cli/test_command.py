@@ -168,13 +168,13 @@ def test_an_unknown_option_names_the_one_that_may_be_meant(capsys, given, meant)
     ],
 )
 def test_options_may_stand_between_inputs(given):
-    args = run_verb.parser().parse_mixed(given)
+    args = run_verb.parser().parse_args(given)
     assert args.words == ["net", "a.jpg", "b.jpg"]
     assert args.overwrite
 
 
 def test_after_two_dashes_a_name_may_begin_with_one():
-    assert run_verb.parser().parse_mixed(["--overwrite", "--", "-a.jpg"]).words == ["-a.jpg"]
+    assert run_verb.parser().parse_args(["--overwrite", "--", "-a.jpg"]).words == ["-a.jpg"]
 
 
 def test_an_unknown_option_between_inputs_is_the_only_one_blamed(capsys):
@@ -243,6 +243,31 @@ sys.exit(run(main, Parser("test", "", ""), []))
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
 def test_a_stopped_command_ends_as_by_ctrl_c(number):
     ended = subprocess.run([sys.executable, "-c", STOPPED, number], capture_output=True, timeout=120)
+    assert (ended.returncode, ended.stderr) == (INTERRUPTED, b"interrupted\n")
+
+
+SWALLOWED = STOPPED.replace(
+    """    os.kill(os.getpid(), number)
+    time.sleep(10)
+    return 0
+""",
+    """    try:
+        os.kill(os.getpid(), number)
+        time.sleep(10)
+    except KeyboardInterrupt:
+        pass
+    raise ValueError("could not determine the shape")
+""",
+)
+"""A library that takes being stopped for a failure of its own."""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_stop_that_a_library_swallows_is_one_still(number):
+    usual = "signal.default_int_handler" if number == "SIGINT" else "signal.SIG_DFL"
+    script = SWALLOWED.replace("signal.SIG_DFL", usual)
+    ended = subprocess.run([sys.executable, "-c", script, number], capture_output=True, timeout=120)
     assert (ended.returncode, ended.stderr) == (INTERRUPTED, b"interrupted\n")
 
 

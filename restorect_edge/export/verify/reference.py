@@ -30,11 +30,22 @@ def file_name(stem: str) -> str:
 
 
 def of_network(network: nn.Module) -> Reference:
-    """Return a function (1, 3, H, W) → (1, 3, scale·H, scale·W) that runs `network`."""
+    """Return a function (1, 3, H, W) → (1, 3, scale·H, scale·W) that runs `network`.
+
+    It raises `IncompatibleError` where the network does not take an image of that size, which a manifest that
+    was made elsewhere may say.
+    """
 
     def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            result: NDArray[np.float32] = network(torch.from_numpy(image)).numpy()
+        try:
+            with torch.inference_mode():
+                result: NDArray[np.float32] = network(torch.from_numpy(image)).numpy()
+        except RuntimeError as error:
+            height, width = image.shape[-2:]
+            said = str(error).strip().partition("\n")[0]
+            raise IncompatibleError(
+                f"the float32 network does not take an image of {height}x{width} (height x width): {said}"
+            ) from error
         return result
 
     return run
