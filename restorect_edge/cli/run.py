@@ -1,6 +1,7 @@
 """Command line: ``python -m restorect_edge.run [NETWORK] INPUT... -o OUT``."""
 
 import argparse
+import difflib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -26,7 +27,7 @@ from restorect_edge.media.formats import READABLE, VIDEO_SUFFIXES
 from restorect_edge.media.opening import MAX_PIXELS
 from restorect_edge.targets.loading import load
 from restorect_edge.targets.registry import RUNTIMES
-from restorect_edge.weights import licence, ready
+from restorect_edge.weights import licence, names, ready
 
 EXAMPLES = """  python -m restorect_edge.run dark.jpg
   python -m restorect_edge.run --product dark.jpg
@@ -190,10 +191,20 @@ def _run(args: argparse.Namespace) -> int:
     if args.camera or _is_video(args.inputs, args.output):
         return _run_video(args)
     if not args.inputs:
-        raise UsageError("give an INPUT to restore, or --camera DEVICE; see: restorect-edge run --help")
+        raise _nothing_to_restore(args)
     if args.prior_every != 1 or args.smooth:
         raise UsageError("--prior-every and --smooth are for videos and cameras; leave them out for images")
     return _run_photos(args, settings)
+
+
+def _nothing_to_restore(args: argparse.Namespace) -> UsageError:
+    """Return the error of a command without inputs; its one word may be an input that is not there."""
+    word = args.words[0] if args.words else None
+    if word is None or word in names() or Path(word).exists():
+        return UsageError("give an INPUT to restore, or --camera DEVICE; see: restorect-edge run --help")
+    near = difflib.get_close_matches(word, names(), n=1)
+    hint = f" (did you mean '{near[0]}'?)" if near else ""
+    return UsageError(f"'{word}' is no image or folder that is there, and no weights of the package{hint}")
 
 
 def _is_video(inputs: Sequence[Path], output: str | None) -> bool:
@@ -307,7 +318,7 @@ def _run_video(args: argparse.Namespace) -> int:
             _say(f"{frames} frames, {dropped} dropped, {runtime.provider}")
         else:
             done = video.restore_video(args.inputs[0], out, restore, options=options, say=_say)
-            _say(f"{done.frames} frames, {runtime.provider}")
+            _say(f"{done.frames} frame{'' if done.frames == 1 else 's'}, {runtime.provider}")
     print(out)
     return 0
 

@@ -65,9 +65,10 @@ class Report:
     def as_text(self) -> str:
         """Return one line of scores and one of conditions."""
         scores = ", ".join(f"{m.title} {m.shown(self.means[key])}" for key, m in self.metrics.items())
-        seconds = self.seconds
+        seconds, count = self.seconds, len(self.scores)
+        images = f"{count} image{'' if count == 1 else 's'}"
         return (
-            f"{scores} ({len(self.scores)} images, protocol {self.protocol.name}, {self.provider})\n"
+            f"{scores} ({images}, protocol {self.protocol.name}, {self.provider})\n"
             f"{seconds['restoring']:.3f} s per image restoring, {seconds['scoring']:.3f} s scoring"
         )
 

@@ -195,6 +195,19 @@ def test_wrong_usage_writes_nothing(run, folder, tmp_path, photo, capsys, monkey
     assert files(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("album", "'album' is no image or folder that is there, and no weights of the package"),
+        ("lowlight-nan", "no weights of the package (did you mean 'lowlight-nano'?)"),
+        ("lowlight-nano", "give an INPUT to restore"),
+    ],
+)
+def test_one_word_that_is_nothing_is_named(capsys, tmp_path, monkeypatch, word, message):
+    monkeypatch.chdir(tmp_path)
+    assert message in error(capsys, main([word]))
+
+
 def test_a_folder_that_cannot_be_made_is_refused_first(run, folder, capsys):
     # Root, who runs tests too, has every permission there.
     assert "cannot write '/proc/nope" in error(capsys, run(folder, "-o", "/proc/nope"))
