@@ -4,6 +4,7 @@ Frame i has the gray level 30 + 12·i, so that order, loss and repetition show i
 """
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -336,6 +337,16 @@ def test_every_kind_comes_out_whole_in_order_and_in_step(tmp_path, case):
         assert times == pytest.approx(expected, abs=0.006 + times[0])
     check_levels(shown, case)
     check_tags(source, destination, case)
+
+
+def test_damage_that_the_container_marks_is_said(tmp_path):
+    source, said = write(tmp_path / "marked.ts", codec="mpeg2video"), []
+    packets = bytearray(source.read_bytes())
+    video = [at for at in range(0, len(packets), 188) if packets[at + 1] & 0x5F == 0x41]  # a frame begins
+    packets[video[2] + 1] |= 0x80  # transport_error_indicator
+    source.write_bytes(packets)
+    restore_video(source, tmp_path / "o.mp4", lambda rgb: rgb, say=said.append)
+    assert any(re.search(r"the file is damaged at \d of its packets", line) for line in said), said
 
 
 def check_levels(shown, case):

@@ -142,6 +142,10 @@ def _notes(reader: Reader, sink: Sink) -> list[str]:
         notes.append("the clock jumps on the way; times go on without a gap")
     if reader.damaged:
         notes.append(f"{reader.damaged} damaged or missing frames were passed over")
+    if reader.suspect:
+        notes.append(
+            f"the file is damaged at {reader.suspect} of its packets: frames may be missing or show it"
+        )
     if reader.ended:
         notes.append(f"the file could not be read to its end: {reader.ended}")
     if sink.resized:

@@ -68,7 +68,7 @@ class Reader:
         deinterlace: bool,
         max_damaged: float,
     ) -> None:
-        self.frames = self.damaged = 0
+        self.frames = self.damaged = self.suspect = 0
         self.ended = ""
         """Why the file could not be read to its end; empty if it was."""
         self._name, self._container, self._video, self._others = name, container, video, others
@@ -90,6 +90,7 @@ class Reader:
             if packet.stream is not self._video:
                 yield packet, None
                 continue
+            self.suspect += bool(packet.is_corrupt)  # by the container; what decodes is shown all the same
             for frame in self._decoded(packet):
                 yield from self._timed(frame)
         for frame, time in self.fields.finish():
@@ -167,6 +168,8 @@ class Reader:
 
 class _FlushPacket:
     """What ends a stream where the demuxer could not."""
+
+    is_corrupt = False
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
