@@ -4,7 +4,8 @@ agreement, INT8 against float, milliseconds on this machine, and size.
     python benchmarks/zoo.py [--only NAMES] [--targets NAMES] [--minutes M] [-o FILE]
 
 Networks are small and their weights random; what is shown is that graphs are taken and computed as they are,
-and what is missing. Results are written after every row, and rows that are there are not made again.
+and what is missing. Results are written after every row; rows that are there are not made again, unless they
+say no: what failed may be taken by now.
 """
 
 import argparse
@@ -66,7 +67,7 @@ def main() -> int:
         for precision in PRECISIONS:
             for name in options.only:
                 targets = [t for t in options.targets if precision in TARGETS[t].precisions]
-                targets = [t for t in targets if f"{name} {t} {precision}" not in rows]
+                targets = [t for t in targets if not _is_made(rows.get(f"{name} {t} {precision}"))]
                 if targets and time.monotonic() < ends:
                     for row in _made(name, targets, precision, Path(scratch), data):
                         rows[f"{name} {row['target']} {precision}"] = row
@@ -162,6 +163,10 @@ def _returned(path: Path) -> int | None:
     """Return how many layers INT8 has returned to float."""
     recipe = path / "quantization-recipe.json"
     return len(json.loads(recipe.read_text())["returned"]) if recipe.is_file() else None
+
+
+def _is_made(row: dict[str, Any] | None) -> bool:
+    return row is not None and row["status"] == "yes"
 
 
 def _read(path: Path) -> dict[str, Any]:
