@@ -60,9 +60,11 @@ def test_verdicts_against_any_row(artifact_onnx, model, tmp_path, capsys, by):
     theirs = model((1, 3, 64, 96))
     named = theirs if by == "path" else "theirs"
     assert bench(artifact_onnx.path, "--onnx", theirs, "--against", named, "-o", tmp_path / "report") == 0
-    said = "96×64: lowlight-small FP32 · ONNX Runtime is slower than theirs FP32 · ONNX Runtime"
-    assert said in capsys.readouterr().out
-    assert said in (tmp_path / "report" / "report.md").read_text()
+    ours, other = "lowlight-small FP32 · ONNX Runtime", "theirs FP32 · ONNX Runtime"
+    # on a busy machine a few runs may not tell them apart; what is compared with what is said all the same
+    told = {f"96×64: {ours} is slower than {other}", f"96×64: no difference between {ours} and {other}"}
+    out, page = capsys.readouterr().out, (tmp_path / "report" / "report.md").read_text()
+    assert any(said in out and said in page for said in told), out
 
 
 def test_against_what_is_not_timed(artifact_onnx, capsys):
