@@ -130,7 +130,8 @@ TEST_CASE("the windows of an image are those of the vectors") {
   const auto same = [](const Span& span, const json& of) {
     return of == json{span.start, span.stop, span.keep_from, span.keep_to};
   };
-  for (const json& row : vectors("tiles").at("cases")) {
+  const json data = vectors("tiles");
+  for (const json& row : data.at("cases")) {
     const auto name = row.at("name").get<std::string>();
     CAPTURE(name);
     const Size padded = pair(row.at("padded")), window = pair(row.at("window"));
