@@ -35,7 +35,9 @@ def saved(tmp_path):
 def test_an_operation_that_the_interpreter_lacks_is_refused_with_the_way_out(tmp_path, capsys):
     assert export(saved(tmp_path)) == 4
     (line,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("error: "))
-    assert "coreml of 'lacking' was made but cannot be verified: 'model.mlpackage': operation band_part" in line
+    assert (
+        "coreml of 'lacking' was made but cannot be verified: 'model.mlpackage': operation band_part" in line
+    )
     assert line.endswith("not kept. To keep it without a verdict: --allow-unverified")
     assert ".partial" not in line
     assert not list((tmp_path / "out").iterdir())

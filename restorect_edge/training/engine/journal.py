@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -39,6 +40,8 @@ class Journal:
         with self._writing():
             self._forget(step)
             self._writer = _writer(folder / "tensorboard", step) if self.draws else None
+        self._usual = threading.excepthook
+        threading.excepthook = self._uncaught
 
     def _forget(self, step: int) -> None:
         """Drop the lines of later steps, and one that was cut short."""
@@ -79,7 +82,14 @@ class Journal:
                 self._writer.close()
         except OSError as error:
             return f"the last curves could not be written to TensorBoard: {error.strerror or error}"
+        finally:
+            threading.excepthook = self._usual
         return ""
+
+    def _uncaught(self, caught: threading.ExceptHookArgs) -> None:
+        """Print no traceback of TensorBoard's thread, which keeps its error for the next call to raise."""
+        if type(caught.thread).__module__ != "tensorboard.summary.writer.event_file_writer":
+            self._usual(caught)
 
     def _writing(self) -> AbstractContextManager[None]:
         return writing(f"the log in '{self.path.parent}'")

@@ -1,0 +1,25 @@
+"""The log of a run on disks that fail."""
+
+import errno
+import time
+
+import pytest
+
+from restorect_edge.errors import BackendError
+from restorect_edge.training.engine.journal import Journal
+
+
+def test_a_disk_that_is_full_for_tensorboard_is_said_in_a_sentence_alone(tmp_path, monkeypatch, capfd):
+    writing = pytest.importorskip("tensorboard.summary.writer.record_writer")
+
+    def full(self, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    journal = Journal(tmp_path)
+    monkeypatch.setattr(writing.RecordWriter, "write", full)
+    with pytest.raises(BackendError, match="cannot write the log in .*No space left on device"):
+        for step in range(1000):
+            journal.scalars(step, {"loss": 1.0}, "loss")
+            time.sleep(0.01)
+    assert journal.close() == "the last curves could not be written to TensorBoard: No space left on device"
+    assert capfd.readouterr().err == ""
