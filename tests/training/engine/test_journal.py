@@ -17,7 +17,7 @@ def test_a_disk_that_is_full_for_tensorboard_is_said_in_a_sentence_alone(tmp_pat
 
     journal = Journal(tmp_path)
     monkeypatch.setattr(writing.RecordWriter, "write", full)
-    with pytest.raises(BackendError, match="cannot write the log in .*No space left on device"):
+    with pytest.raises(BackendError, match=r"cannot write the log in .*No space left on device"):
         for step in range(1000):
             journal.scalars(step, {"loss": 1.0}, "loss")
             time.sleep(0.01)
