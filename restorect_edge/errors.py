@@ -22,6 +22,7 @@ __all__ = [
     "SaturationWarning",
     "UnverifiedWarning",
     "UsageError",
+    "did_you_mean",
     "unknown_name",
 ]
 
@@ -81,6 +82,18 @@ class UnverifiedWarning(UserWarning):
 def unknown_name(kind: str, got: str, known: Iterable[str]) -> UsageError:
     """Return the error for a misspelt name: lists what exists and suggests the nearest."""
     names = sorted(known)
-    near = difflib.get_close_matches(got, names, n=1, cutoff=0.5)
-    hint = f" (did you mean '{near[0]}'?)" if near else ""
-    return UsageError(f"unknown {kind} '{got}'; known: {', '.join(names)}{hint}")
+    return UsageError(
+        f"unknown {kind} '{got}'; known: {', '.join(names)}{did_you_mean(got, names, cutoff=0.5)}"
+    )
+
+
+def did_you_mean(got: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """Return the end of a message that suggests the nearest name; empty where none is near.
+
+    Args:
+        got: the misspelt name.
+        known: those that there are.
+        cutoff: least likeness, 0 to 1; see `difflib.get_close_matches`.
+    """
+    near = difflib.get_close_matches(got, list(known), n=1, cutoff=cutoff)
+    return f" (did you mean '{near[0]}'?)" if near else ""

@@ -1,7 +1,6 @@
 """Command line: ``python -m restorect_edge.run [NETWORK] INPUT... -o OUT``."""
 
 import argparse
-import difflib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -19,7 +18,7 @@ from restorect_edge.batch.pipeline import Settings, blended
 from restorect_edge.batch.session import Outcomes, Session
 from restorect_edge.cli.command import Parser, run
 from restorect_edge.cli.network import network_and_inputs
-from restorect_edge.errors import MissingDependencyError, RestorectError, UsageError
+from restorect_edge.errors import MissingDependencyError, RestorectError, UsageError, did_you_mean
 from restorect_edge.inference.base import Runtime
 from restorect_edge.inference.video.stream import FrameRestorer
 from restorect_edge.media import video
@@ -202,8 +201,7 @@ def _nothing_to_restore(args: argparse.Namespace) -> UsageError:
     word = args.words[0] if args.words else None
     if word is None or word in names() or Path(word).exists():
         return UsageError("give an INPUT to restore, or --camera DEVICE; see: restorect-edge run --help")
-    near = difflib.get_close_matches(word, names(), n=1)
-    hint = f" (did you mean '{near[0]}'?)" if near else ""
+    hint = did_you_mean(word, names())
     return UsageError(f"'{word}' is no image or folder that is there, and no weights of the package{hint}")
 
 

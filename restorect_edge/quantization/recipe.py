@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from restorect_edge.quantization.budget import BlockDrop, BlockShift, Decision, FlatDecision
 from restorect_edge.quantization.flat import MAX_SHIFT
@@ -75,25 +76,14 @@ class QuantRecipe:
             weights: their name.
             weights_sha256: of their file, if they came from one.
         """
-        photographs, validation = calibration.photographs, calibration.validation
         return cls(
-            weights=weights,
-            weights_sha256=weights_sha256,
-            calibration_sha256=photographs.sha256,
-            calibration_source=photographs.source,
-            seed=calibration.seed,
-            cpu=calibration.cpu,
+            **_asked(calibration, weights, weights_sha256),
             qat_minutes=calibration.qat,
             qat_steps=steps,
-            max_psnr_drop=calibration.max_psnr_drop,
-            validation_source=validation.source if validation else None,
-            validation_sha256=validation.sha256 if validation else None,
-            validation_images=validation.count if validation else 0,
             psnr_drop_before=decision.before if decision else None,
             ranking=decision.ranking if decision else (),
             returned=decision.returned if decision else (),
             psnr_drop=decision.drop if decision else None,
-            max_flat_shift=MAX_SHIFT,
             flat_shift_before=flat.before,
             returned_for_flat=flat.returned,
             flat_shift=flat.shift,
@@ -124,25 +114,14 @@ class QuantRecipe:
             returned: those in float.
             flat_shift: of the result, in levels of 255.
         """
-        photographs, validation = calibration.photographs, calibration.validation
         return cls(
-            weights=weights,
-            weights_sha256=weights_sha256,
-            calibration_sha256=photographs.sha256,
-            calibration_source=photographs.source,
-            seed=calibration.seed,
-            cpu=calibration.cpu,
+            **_asked(calibration, weights, weights_sha256),
             qat_minutes=None,
             qat_steps=0,
-            max_psnr_drop=calibration.max_psnr_drop,
-            validation_source=validation.source if validation else None,
-            validation_sha256=validation.sha256 if validation else None,
-            validation_images=validation.count if validation else 0,
             psnr_drop_before=before,
             ranking=ranking,
             returned=returned,
             psnr_drop=drop,
-            max_flat_shift=MAX_SHIFT,
             flat_shift_before=flat_shift,
             returned_for_flat=(),
             flat_shift=flat_shift,
@@ -173,3 +152,21 @@ class QuantRecipe:
             f"quality drop {self.psnr_drop:+.3f} dB of at most {self.max_psnr_drop:.3f}, "
             f"{self.validation_images} images, {self.validation_source}{kept}"
         )
+
+
+def _asked(calibration: Calibration, weights: str, weights_sha256: str | None) -> dict[str, Any]:
+    """Return the fields that say what was asked for."""
+    photographs, validation = calibration.photographs, calibration.validation
+    return {
+        "weights": weights,
+        "weights_sha256": weights_sha256,
+        "calibration_sha256": photographs.sha256,
+        "calibration_source": photographs.source,
+        "seed": calibration.seed,
+        "cpu": calibration.cpu,
+        "max_psnr_drop": calibration.max_psnr_drop,
+        "validation_source": validation.source if validation else None,
+        "validation_sha256": validation.sha256 if validation else None,
+        "validation_images": validation.count if validation else 0,
+        "max_flat_shift": MAX_SHIFT,
+    }
