@@ -7,6 +7,7 @@ Blocks are ranked by what is left of the cost when one alone is returned to floa
 buys, with the noise of all the others in place; quantizing one alone would miss what it hides or adds to.
 """
 
+import copy
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,8 +22,9 @@ from restorect_edge.errors import QualityError
 from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.models.student import Student
 from restorect_edge.quantization.blocks import block_names, returned
+from restorect_edge.quantization.data.generated import LEAST, GeneratedMeter
 from restorect_edge.quantization.data.validation import Validation
-from restorect_edge.quantization.flat import FlatMeter
+from restorect_edge.quantization.flat import FlatMeter, widen
 from restorect_edge.quantization.quantize import QuantizedStudent, one_thread, planes
 
 __all__ = [
@@ -31,7 +33,9 @@ __all__ = [
     "Decision",
     "FlatDecision",
     "Meter",
+    "RangeDecision",
     "bring_within",
+    "hold_generated",
     "keep_flat",
     "rank",
 ]
@@ -122,6 +126,19 @@ class FlatDecision:
     """In the order of their return."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeDecision:
+    """A network whose ranges hold generated pictures, where photographs left them too narrow for these."""
+
+    network: QuantizedStudent
+    before: float
+    """Least PSNR in dB of a generated picture to the float network, with the ranges of photographs."""
+    psnr: float
+    """That of the network."""
+    held: tuple[str, ...] = ()
+    """Pictures that ranges were widened by, in the order in which they were."""
+
+
 def rank(network: QuantizedStudent, student: Student, meter: Meter) -> list[BlockDrop]:
     """Measure each block alone in float; the one whose return leaves least comes first.
 
@@ -181,6 +198,48 @@ def bring_within(
         f"{done[-1].psnr_drop:.3f} dB with all {len(done)} in float. Try --qat MINUTES, a larger "
         "--max-psnr-drop, or photographs to calibrate on that are more like these"
     )
+
+
+def hold_generated(
+    network: QuantizedStudent,
+    student: Student,
+    meter: GeneratedMeter,
+    least: float = LEAST,
+    progress: Callable[[str], None] = lambda message: None,
+) -> RangeDecision:
+    """Widen ranges by generated pictures, the worst first, until INT8 shows all of them nearly as float does.
+
+    Only as far as it is needed: wider ranges round photographs more coarsely.
+
+    Args:
+        network: a quantized form.
+        student: what it was quantized from.
+        meter: what measures, against the student that INT8 stands for.
+        least: PSNR in dB that every picture must reach.
+        progress: is given a line when ranges must be widened.
+
+    Returns:
+        What reaches it, or else what comes nearest: a verdict decides on that.
+    """
+    with one_thread():
+        found = meter.each(network.body)
+        best = RangeDecision(network=network, before=min(found.values()), psnr=min(found.values()))
+        if best.psnr >= least:
+            return best
+        progress(f"INT8 is {best.psnr:.1f} dB from float on generated pictures: widening ranges by them")
+        held: list[str] = []
+        body = network.body
+        while best.psnr < least and len(held) < len(found):
+            held.append(min((name for name in found if name not in held), key=found.__getitem__))
+            body = copy.deepcopy(body)
+            widen(body, meter.inputs(held[-1:]))
+            found = meter.each(body)
+            if min(found.values()) > best.psnr:
+                wider = QuantizedStudent(student, body, network.excluded)
+                best = RangeDecision(
+                    network=wider, before=best.before, psnr=min(found.values()), held=tuple(held)
+                )
+    return best
 
 
 def keep_flat(

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from restorect_edge.models.student import Student
-from restorect_edge.quantization.budget import Meter, bring_within, keep_flat
+from restorect_edge.quantization.budget import Meter, bring_within, hold_generated, keep_flat
+from restorect_edge.quantization.data.generated import GeneratedMeter
 from restorect_edge.quantization.flat import MAX_SHIFT, FlatMeter
 from restorect_edge.quantization.options import Calibration
 from restorect_edge.quantization.plan import QuantPlan
@@ -62,9 +63,13 @@ def calibrate(
     meter = None if calibration.validation is None else Meter(student, network.prior, calibration.validation)
     decision = bring_within(network, tuned, meter, calibration.max_psnr_drop, progress) if meter else None
     network = decision.network if decision else network
+    ranges = hold_generated(network, tuned, GeneratedMeter(student, network.prior), progress=progress)
+    if meter and ranges.held and meter.drop(ranges.network.body) > calibration.max_psnr_drop:
+        ranges = replace(ranges, network=network, psnr=ranges.before, held=())
+    network = ranges.network
     flat = keep_flat(network, tuned, FlatMeter(student, network.prior), MAX_SHIFT, progress)
     network = flat.network
-    if meter and decision and flat.returned:
+    if meter and decision and (flat.returned or ranges.held):
         decision = replace(decision, drop=meter.drop(network.body))
     plan = QuantPlan.of(
         network,
@@ -76,7 +81,7 @@ def calibrate(
         seed=calibration.seed,
     )
     recipe = QuantRecipe.of(
-        calibration, decision, flat, steps, weights=weights, weights_sha256=weights_sha256
+        calibration, decision, flat, ranges, steps, weights=weights, weights_sha256=weights_sha256
     )
     return Calibrated(network, plan, recipe)
 

@@ -5,7 +5,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from restorect_edge.quantization.budget import BlockDrop, BlockShift, Decision, FlatDecision
+from restorect_edge.quantization.budget import (
+    BlockDrop,
+    BlockShift,
+    Decision,
+    FlatDecision,
+    RangeDecision,
+)
 from restorect_edge.quantization.flat import MAX_SHIFT
 from restorect_edge.quantization.options import Calibration
 
@@ -53,6 +59,13 @@ class QuantRecipe:
     """Blocks in float for it, in the order of their return."""
     flat_shift: float
     """Of the result."""
+    generated_psnr_before: float | None = None
+    """Least PSNR in dB to the float network on generated pictures, with the ranges of photographs; None of a
+    module of one's own, where it is not measured."""
+    held_pictures: tuple[str, ...] = ()
+    """Generated pictures that ranges were widened by."""
+    generated_psnr: float | None = None
+    """With those ranges."""
     schema_version: int = 2
 
     @classmethod
@@ -61,6 +74,7 @@ class QuantRecipe:
         calibration: Calibration,
         decision: Decision | None,
         flat: FlatDecision,
+        ranges: RangeDecision,
         steps: int,
         *,
         weights: str,
@@ -72,6 +86,7 @@ class QuantRecipe:
             calibration: what was asked for.
             decision: None where the drop could not be measured.
             flat: on the shift of flat frames.
+            ranges: on generated pictures.
             steps: of fine-tuning that were taken.
             weights: their name.
             weights_sha256: of their file, if they came from one.
@@ -87,6 +102,9 @@ class QuantRecipe:
             flat_shift_before=flat.before,
             returned_for_flat=flat.returned,
             flat_shift=flat.shift,
+            generated_psnr_before=ranges.before,
+            held_pictures=ranges.held,
+            generated_psnr=ranges.psnr,
         )
 
     @classmethod
@@ -140,8 +158,9 @@ class QuantRecipe:
     def summary(self) -> str:
         """Return the decision as one line."""
         names = ", ".join(row.block for row in self.returned_for_flat)
+        held = f"; ranges widened by {', '.join(self.held_pictures)}" if self.held_pictures else ""
         kept = f"; {names} returned to float, {self.flat_shift_before:.1f} before" if names else ""
-        return f"{self._drop()}; flat frames within {self.flat_shift:.1f} levels{kept}"
+        return f"{self._drop()}; flat frames within {self.flat_shift:.1f} levels{kept}{held}"
 
     def _drop(self) -> str:
         if self.psnr_drop is None:
