@@ -111,6 +111,11 @@ class Manifest:
         return cls(**data)
 
 
+def _around(path: Path) -> str:
+    """Say which artifact a path lies in, such as a package or graph; empty where it does not."""
+    return f"; it is part of the artifact '{path.parent}'" if _there((path.parent / MANIFEST).is_file) else ""
+
+
 def _graph_file(data: dict[str, Any]) -> GraphFile:
     shape = data.get("shape")
     return GraphFile(role=data["role"], file=data["file"], shape=(shape[0], shape[1]) if shape else None)
@@ -138,11 +143,13 @@ class Artifact:
         """
         path = Path(path)
         if not _there(path.is_dir):
-            raise UsageError(f"no artifact at '{path}': expected a directory made by restorect_edge.export")
+            found = f"'{path}' is a file" if _there(path.is_file) else f"no artifact at '{path}'"
+            raise UsageError(f"{found}: expected a directory made by restorect_edge.export{_around(path)}")
         source = path / MANIFEST
         if not _there(source.is_file):
             raise IncompatibleError(
                 f"'{path}' has no {MANIFEST}: it is not an artifact, or its export was interrupted"
+                f"{_around(path)}"
             )
         _check_inside(source, path)
         artifact = cls(path, Manifest.from_json(_content(source), source))

@@ -169,12 +169,15 @@ def test_a_folder_without_manifest_is_no_artifact(path, capsys):
     assert "manifest.json" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["none", "artifact/body.onnx"])
-def test_what_is_no_directory_is_wrong_usage(path, capsys, name):
-    with pytest.raises(UsageError, match=r"no artifact at .* expected a directory"):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("none", "no artifact at"), ("artifact/body.onnx", "is a file: .* it is part of the artifact")],
+)
+def test_what_is_no_directory_is_wrong_usage(path, capsys, name, said):
+    with pytest.raises(UsageError, match=said):
         Artifact.open(path.parent / name)
     assert inspect([str(path.parent / name)]) == 1
-    assert "no artifact at" in capsys.readouterr().err
+    assert "expected a directory" in capsys.readouterr().err
 
 
 def pipe(path):

@@ -16,6 +16,7 @@ from restorect_edge.artifact import Artifact, file_hash
 from restorect_edge.bench.measure.record import Subject
 from restorect_edge.errors import IncompatibleError, UsageError
 from restorect_edge.targets.models import as_artifact, is_model, opened
+from restorect_edge.weights.kinds import there, words
 
 __all__ = ["Prepared", "peer_subject"]
 
@@ -36,10 +37,12 @@ class Prepared:
     """
 
     def __init__(self, path: Path) -> None:
-        if not path.is_file():
+        if not there(path):
             raise UsageError(f"there is no file '{path}'")
         if not is_model(path):
-            raise IncompatibleError(f"'{path}' is no whole ONNX model")
+            raise IncompatibleError(
+                f"'{path}' is {words(path)}, not an ONNX model; artifacts and weights go without --onnx"
+            )
         folder = Path(tempfile.mkdtemp(prefix="restorect-peer-"))
         weakref.finalize(self, shutil.rmtree, folder, True)
         model = opened(path)

@@ -151,7 +151,8 @@ def _quality(candidate: Candidate, results: list[Any], shown: Pictures) -> dict[
     """Return PSNR against the clean photographs, if they are of the candidate's task, and what it says."""
     found = dict(candidate.quality)
     # a model of somebody else is of no task that is known: it is scored on what all are shown
-    if candidate.scored and candidate.task in (None, shown.task) and shown.clean:
+    same_size = [r.shape for r in results] == [c.shape for c in shown.clean]  # of one that enlarges, none
+    if same_size and candidate.task in (None, shown.task):
         scores = [min(psnr(r, c), HIGHEST_PSNR) for r, c in zip(results, shown.clean, strict=True)]
         found = {"psnr": round(float(np.mean(scores)), DIGITS), **found}
     return found

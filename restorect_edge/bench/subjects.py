@@ -21,6 +21,7 @@ from restorect_edge.errors import (
     unknown_name,
 )
 from restorect_edge.targets.loading import load
+from restorect_edge.targets.models import is_model
 from restorect_edge.targets.registry import RUNTIMES, WEIGHTS, backend_class, runtime_for
 from restorect_edge.weights import card, locate
 
@@ -68,9 +69,6 @@ class Candidate(ABC):
     task: str | None = None
     quality: Mapping[str, float] = field(default_factory=dict)
     """Of these files, as they say themselves; see `Row.quality`."""
-    scored: bool = False
-    """Whether its output can be compared with clean photographs."""
-
     place: str = ""
     """What is loaded, where that is not the source itself."""
 
@@ -210,7 +208,7 @@ def candidates(
     """Look at what is to be timed.
 
     Args:
-        sources: artifacts' folders, and weights by name or file.
+        sources: artifacts' folders, weights by name or file, and models.
         peers: other people's ``.onnx`` files.
         runtime: the backend of artifacts and models, if not their own.
         device: one of the runtime's devices; Core ML artifacts have one candidate per compute unit instead.
@@ -220,20 +218,37 @@ def candidates(
 
     Raises:
         UsageError: an unknown name, path or runtime, or nothing to time.
-        IncompatibleError: an artifact is damaged. A model that cannot be timed is a candidate that says why.
+
+    What is there and cannot be timed, such as a damaged artifact, is a candidate that says why.
     """
     if runtime is not None and runtime not in RUNTIMES:
         raise unknown_name("runtime", runtime, RUNTIMES)
     found: list[Candidate] = []
     for source in sources:
-        if Path(source).is_dir():
-            found += _of_artifact(source, runtime, device)
-        else:
-            found.append(_of_weights(source, device))
+        found += _of_source(source, runtime, device)
     found += [_of_peer(path, runtime, device) for path in peers]
     if not found:
         raise UsageError("nothing to time: give an ARTIFACT, weights by name, or --onnx FILE")
     return _told_apart(found)
+
+
+def _of_source(source: str, runtime: str | None, device: str) -> list[Candidate]:
+    """Look at an artifact, weights or a model; what is there and unfit has a row that says why."""
+    try:
+        if Path(source).is_dir():
+            return _of_artifact(source, runtime, device)
+        return [_of_peer(Path(source), runtime, device) if is_model(source) else _of_weights(source, device)]
+    except UsageError:
+        raise
+    except RestorectError as error:
+        subject = Subject(name=Path(source).name, target="unknown", precision="unknown", form="whole")
+        return [_unfit(source, subject, runtime, device, error)]
+
+
+def _unfit(
+    source: str, subject: Subject, runtime: str | None, device: str, fault: RestorectError
+) -> Candidate:
+    return UnfitCandidate(source=source, subject=subject, runtime=runtime or "", device=device, fault=fault)
 
 
 def _of_artifact(source: str, runtime: str | None, device: str) -> list[Candidate]:
@@ -248,7 +263,6 @@ def _of_artifact(source: str, runtime: str | None, device: str) -> list[Candidat
         "sizes": () if manifest.spec.tileable and manifest.form == "split" else tuple(made),
         "task": manifest.task,
         "quality": _own_quality(manifest),
-        "scored": manifest.spec.scale == 1,
         "manifest": manifest,
     }
     if chosen == apple.RUNTIME:
@@ -278,7 +292,6 @@ def _of_weights(source: str, device: str) -> Candidate:
         runtime=WEIGHTS.name,
         device=device,
         task=facts.get("task"),
-        scored=True,
     )
 
 
@@ -289,9 +302,7 @@ def _of_peer(path: Path, runtime: str | None, device: str) -> Candidate:
         manifest, folder = prepared.artifact.manifest, str(prepared.artifact.path)
         chosen = runtime_for(manifest.target, runtime, timed=True)
     except RestorectError as error:
-        return UnfitCandidate(
-            source=str(path), subject=subject, runtime=runtime or "", device=device, fault=error
-        )
+        return _unfit(str(path), subject, runtime, device, error)
     shape = manifest.graphs[0].shape
     return PeerCandidate(
         source=str(path),
@@ -300,7 +311,6 @@ def _of_peer(path: Path, runtime: str | None, device: str) -> Candidate:
         runtime=chosen,
         device=device,
         sizes=() if shape is None else (shape,),
-        scored=manifest.spec.scale == 1,
         manifest=manifest,
         prepared=prepared,
     )

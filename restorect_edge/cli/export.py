@@ -18,6 +18,7 @@ from restorect_edge.targets.base import Target
 from restorect_edge.targets.models import is_model, starting_at
 from restorect_edge.targets.registry import labels
 from restorect_edge.weights import licence
+from restorect_edge.weights.kinds import is_program
 
 EXAMPLES = """  python -m restorect_edge.export --target coreml
   python -m restorect_edge.export --target all --shapes 720x1280 -o out
@@ -215,7 +216,7 @@ def _spec(args: argparse.Namespace, weights: str) -> ImageSpec | None:
     fields = [name.replace("-", "_") for name, *_ in VALUES]
     values = {name: tuple(getattr(args, name)) for name in fields if getattr(args, name) is not None}
     described = args.scale != 1 or args.multiple_of != 1 or args.halo is not None
-    own = Path(weights).suffix == ".pt2"
+    own = is_program(weights)
     if values and not own:
         given = ", ".join(f"--{name}" for name, *_ in VALUES)
         raise UsageError(f"{given} describe a .pt2 network of your own, of whose graph they become part")

@@ -19,6 +19,7 @@ from restorect_edge.spec import ImageSpec
 from restorect_edge.targets.base import Target
 from restorect_edge.targets.models import is_model, starting_at
 from restorect_edge.targets.registry import TARGETS, resolve
+from restorect_edge.weights.kinds import is_program
 
 if TYPE_CHECKING:
     from torch import nn
@@ -200,7 +201,7 @@ def _is_foreign(source: str | Path) -> bool:
     """Whether a file holds a network that is not of this package, which has no form of its own."""
     from restorect_edge.models.community.checkpoint import is_checkpoint
 
-    return Path(source).suffix == ".pt2" or is_checkpoint(source) or is_model(source)
+    return is_program(source) or is_checkpoint(source) or is_model(source)
 
 
 def _check_start(source: "str | Path | nn.Module", rows: Sequence[Target]) -> None:
@@ -304,7 +305,7 @@ def _found(source: "str | Path | nn.Module", request: ExportRequest, form: str) 
 
     spec, name, steps = request.spec, request.name, request.steps
     if isinstance(source, (str, Path)):
-        if Path(source).suffix == ".pt2":
+        if is_program(source):
             return sources.from_program(Path(source), spec or ImageSpec(), name=name, form=form, steps=steps)
         if is_model(source):
             return sources.from_model(Path(source), spec, name=name, form=form, steps=steps)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from restorect_edge.models.graph import Graph, Shape, stems
 from restorect_edge.quantization.modules import Levels, frames, prepared
 from restorect_edge.spec import ImageSpec
-from restorect_edge.targets.models import opened, quantized, reference
+from restorect_edge.targets.models import opened, quantized, reference, runner_of
 
 __all__ = ["ModelNetwork", "QuantizedModel"]
 
@@ -37,6 +37,11 @@ class ModelNetwork(nn.Module):
         """The (height, width) that it is made for; None where a side is free."""
         shape: Shape | None = self._model.signature.shape
         return shape
+
+    @property
+    def called(self) -> str:
+        """What verdicts call it."""
+        return f"the model itself by {runner_of(self._path)}"
 
     def forward(self, image: Tensor) -> Tensor:
         """Restore an image (1, 3, H, W) in [0, 1]."""

@@ -11,13 +11,13 @@ from restorect_edge.targets.registry import TARGETS
 from restorect_edge.weights import names
 from restorect_edge.weights.kinds import kind_of, there
 
-__all__ = ["as_artifact", "is_model", "opened", "quantized", "reference", "starting_at"]
+__all__ = ["as_artifact", "is_model", "opened", "quantized", "reference", "runner_of", "starting_at"]
 
 
 def is_model(source: str | Path) -> bool:
     """Whether a file is a model that a target's room can open, told by its content."""
     path = Path(source)
-    if str(source) in names() or not there(path) or path.is_dir():
+    if str(source) in names() or not there(path) or not path.is_file():
         return False
     return kind_of(path) in _starts()
 
@@ -43,6 +43,11 @@ def reference(model: Any, path: Path) -> Any:
     """Return an adapted model of a file as a function (1, 3, H, W) → (1, 3, scale·H, scale·W) of arrays."""
     module = importlib.import_module(f"{type(TARGETS[str(kind_of(path))]).__module__}.foreign")
     return module.reference(model, path)
+
+
+def runner_of(path: Path) -> str:
+    """Return the label of what runs a model of a file as it is written."""
+    return TARGETS[str(kind_of(path))].backends[0].label
 
 
 def quantized(model: Any, path: Path, samples: Any, frames: Any, *, saturation_safe: bool) -> Any:

@@ -1,5 +1,6 @@
 """What is to be timed: its record, its sizes, and why it is not timed here."""
 
+import re
 import sys
 from types import SimpleNamespace
 
@@ -8,7 +9,7 @@ import pytest
 from restorect_edge.bench.measure.protocol import FREE_SHAPES
 from restorect_edge.bench.platforms import apple
 from restorect_edge.bench.subjects import candidates
-from restorect_edge.errors import IncompatibleError, UsageError
+from restorect_edge.errors import UsageError
 
 
 def test_an_artifact(artifact_openvino):
@@ -36,7 +37,7 @@ def test_weights_and_models(model):
     weights, peer = candidates(["lowlight-small"], [model((1, 3, 8, 12))])
     assert (weights.runtime, weights.subject.target, weights.subject.precision) == ("torch", "torch", "fp32")
     assert weights.work((64, 96)) is None
-    assert (peer.runtime, peer.scored) == ("onnxruntime", True)
+    assert (peer.runtime, peer.task) == ("onnxruntime", None)
     assert peer.work((8, 12)).macs == 0
     assert peer.shapes([]) == ((8, 12),)
     assert peer.refusal((8, 12)) == ""
@@ -104,8 +105,23 @@ def test_nothing_to_time():
         candidates([])
 
 
-def test_names_and_folders_that_are_none(tmp_path):
+def test_names_that_are_none():
     with pytest.raises(UsageError, match="did you mean 'lowlight-small'"):
         candidates(["lowlight-smal"])
-    with pytest.raises(IncompatibleError, match="is not an artifact"):
-        candidates([str(tmp_path)])
+
+
+def test_what_is_there_and_unfit_is_a_candidate_that_says_why(tmp_path, model):
+    (tmp_path / "net.pth").write_bytes(b"PK\3\4cut")
+    found = candidates([str(tmp_path), str(tmp_path / "net.pth"), str(model((4, 3, 8, 12)))])
+    reasons = [str(candidate.absent()) for candidate in found]
+    for reason, words in zip(
+        reasons, ("is not an artifact", "a zip archive without its end", "takes .*4x3x8x12"), strict=True
+    ):
+        assert re.search(words, reason)
+
+
+def test_a_model_needs_no_option(model):
+    path = model((1, 3, 8, 12))
+    (found,) = candidates([str(path)])
+    (asked,) = candidates([], [path])
+    assert (found.subject, found.sizes) == (asked.subject, asked.sizes)

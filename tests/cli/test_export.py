@@ -50,7 +50,7 @@ def test_dry_run_writes_nothing(tmp_path, capsys):
         (["--target", "corml"], 1, "did you mean 'coreml'"),
         ([], 1, "--target is missing"),
         (["--target", "onnx", "--weights", "lowlight-smal"], 1, "did you mean 'lowlight-small'"),
-        (["--target", "onnx", "--weights", "none.pt2"], 1, "no saved program at"),
+        (["--target", "onnx", "--weights", "none.pt2"], 1, "no weights at 'none.pt2'"),
         (["--target", "onnx", "--precision", "int4"], 1, "invalid choice"),
         (["--target", "onnx", "--shapes", "401x600"], 1, "the next that fits is 408x600"),
         (["--target", "onnx", "--shapes", "big"], 1, "not a shape"),

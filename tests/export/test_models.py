@@ -15,6 +15,8 @@ from restorect_edge.export.foreign import ModelNetwork
 from restorect_edge.export.verify.check import verify
 from restorect_edge.targets.models import is_model, starting_at
 
+MODEL = "the model itself by ONNX Runtime"
+
 
 def enlarging(path, height="h", width="w", *, grid=1, residual=False):
     """Write a model that makes a picture twice as large: a convolution and DepthToSpace, in [0, 1].
@@ -134,7 +136,7 @@ def test_int8_of_the_model_itself(residual, photographs, tmp_path, target):
     assert verdict["agreement"] >= 45 and verdict["psnr"] >= 30
     assert (artifact.path / "quantization.json").is_file()
     again = verify(artifact.path)
-    assert again.reference == "float32 PyTorch", "and not the golden images"
+    assert again.reference == MODEL, "and not the golden images"
     assert again.psnr == verdict["psnr"] < 100, "against the float network and not that in INT8"
 
 
@@ -159,7 +161,7 @@ def test_a_model_that_was_exported_here_is_exported_again(model, tmp_path):
     second = restorect_edge.export(
         first.path / "model.onnx", target="onnx", name="twice", output_dir=tmp_path
     )
-    assert verify(second.path).reference == "float32 PyTorch"
+    assert verify(second.path).reference == MODEL
     properties = onnx.load(second.path / "model.onnx").metadata_props
     assert {entry.value for entry in properties if entry.key == "restorect_edge.name"} == {"twice"}
 

@@ -18,7 +18,7 @@ from restorect_edge.errors import (
     UsageError,
 )
 from restorect_edge.export.verify import golden
-from restorect_edge.export.verify.compare import Reference, Row, compare, measured, run_reference
+from restorect_edge.export.verify.compare import Called, Reference, Row, compare, measured, run_reference
 from restorect_edge.export.verify.pictures import QUANTIZED, Picture, photographs, pictures
 from restorect_edge.export.verify.verdict import (
     EQUAL,
@@ -127,6 +127,8 @@ def check(
         by = "; ".join(filter(None, (runners[0].provider, remark, note, target.leaves_open)))
         fused = _fused(artifact, runners[1].provider, found[1]) if len(runners) > 1 else None
     compared_with = "its golden images" if reference is None else "float32 PyTorch"
+    if isinstance(reference, Called):
+        compared_with = reference.name
     return _verdict(artifact, target, found[0], fused, by=by, reference=compared_with)
 
 

@@ -15,11 +15,24 @@ from restorect_edge.export.verify.verdict import EQUAL, running
 from restorect_edge.inference.base import Runtime
 from restorect_edge.targets.registry import TARGETS
 
-__all__ = ["Reference", "Row", "compare", "measured", "run_reference"]
+__all__ = ["Called", "Reference", "Row", "compare", "measured", "run_reference"]
 
 Reference = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """(1, 3, H, W) in [0, 1] → the float32 network's output."""
 Values = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A reference that is no network in PyTorch."""
+
+    run: Reference
+    name: str
+    """What a verdict calls it."""
+
+    def __call__(self, image: Values) -> Values:
+        """Run it."""
+        return self.run(image)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

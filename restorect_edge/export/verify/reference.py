@@ -1,6 +1,5 @@
 """The float32 network that an artifact stands for, as a function of arrays."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,17 +7,16 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from restorect_edge.artifact import Artifact
+from restorect_edge.artifact import Artifact, file_hash
 from restorect_edge.errors import IncompatibleError, UsageError
 from restorect_edge.export.foreign import ModelNetwork
+from restorect_edge.export.verify.compare import Called, Reference
 from restorect_edge.models.weights import Weights, load_weights
 from restorect_edge.utils.foreign import foreign_errors
-from restorect_edge.weights import names
+from restorect_edge.weights import locate, names
+from restorect_edge.weights.kinds import there
 
 __all__ = ["file_name", "of_artifact", "of_network", "weights_of"]
-
-Reference = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-
 
 MODEL = ".model"
 """Ends the name of such a copy where it is a model of another format."""
@@ -48,7 +46,7 @@ def of_network(network: nn.Module) -> Reference:
             ) from error
         return result
 
-    return run
+    return Called(run, network.called) if isinstance(network, ModelNetwork) else run
 
 
 def of_artifact(artifact: Artifact, weights: str | Path | None = None) -> Reference:
@@ -59,12 +57,25 @@ def of_artifact(artifact: Artifact, weights: str | Path | None = None) -> Refere
         IncompatibleError: weights of that name are here but are others.
     """
     own = {g.shape: artifact.path / file_name(Path(g.file).stem) for g in artifact.manifest.graphs}
-    if all(path.is_file() for path in own.values()):
-        return _of_programs(own)
     models = {shape: path.with_suffix(MODEL) for shape, path in own.items()}
-    if all(path.is_file() for path in models.values()):
-        return _of_models(models, artifact)
+    for paths, run in ((own, _of_programs), (models, _of_models)):
+        if all(path.is_file() for path in paths.values()):
+            if weights is not None:
+                _check_same(artifact, weights)
+            return run(paths, artifact)
     return of_network(weights_of(artifact, weights).network)
+
+
+def _check_same(artifact: Artifact, weights: str | Path) -> None:
+    """Raise unless an artifact that carries its own network was made from the weights that are named."""
+    wanted = artifact.manifest.weights.get("sha256")
+    if wanted is None:
+        raise UsageError(f"'{artifact.path}' carries the network that it was made from: leave --weights out")
+    path = Path(weights)
+    if str(weights) in names() or not (there(path) and path.is_file()):
+        path = locate(weights)
+    if file_hash(path) != wanted:
+        raise IncompatibleError(f"'{artifact.path}' was made from other weights than '{weights}' here")
 
 
 def weights_of(artifact: Artifact, weights: str | Path | None = None) -> Weights:
@@ -92,11 +103,13 @@ def weights_of(artifact: Artifact, weights: str | Path | None = None) -> Weights
 def _of_models(paths: dict[tuple[int, int] | None, Path], artifact: Artifact) -> Reference:
     """Run the model of somebody else that the artifact was made of, at the image's size."""
     with foreign_errors("the artifact's own copy of its network cannot be loaded", IncompatibleError):
-        runs = {s: of_network(ModelNetwork(path, artifact.manifest.spec)) for s, path in paths.items()}
-    return lambda image: (runs.get(None) or runs[image.shape[2], image.shape[3]])(image)
+        networks = {s: ModelNetwork(path, artifact.manifest.spec) for s, path in paths.items()}
+    runs = {shape: of_network(network) for shape, network in networks.items()}
+    name = next(iter(networks.values())).called
+    return Called(lambda image: (runs.get(None) or runs[image.shape[2], image.shape[3]])(image), name)
 
 
-def _of_programs(paths: dict[tuple[int, int] | None, Path]) -> Reference:
+def _of_programs(paths: dict[tuple[int, int] | None, Path], artifact: Artifact) -> Reference:
     """Run the program that was traced for the image's size, or the one for any size."""
     with foreign_errors("the artifact's own copy of its network cannot be loaded", IncompatibleError):
         runs = {shape: of_network(torch.export.load(path).module()) for shape, path in paths.items()}

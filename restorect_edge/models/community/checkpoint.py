@@ -21,13 +21,15 @@ __all__ = ["from_checkpoint", "is_checkpoint", "open_network"]
 
 GRID = ("window_size", "padder_size")
 """What networks call the sides that they fill up to, where their description does not say it."""
+OBJECT = re.compile(r"GLOBAL ([\w.]+)")
+"""What torch calls a class that a checkpoint names and that is none of tensors."""
 CHANNELS = {1: "gray", 4: "RGB with alpha"}
 
 
 def is_checkpoint(source: str | Path) -> bool:
     """Whether a file holds the tensors of a network that is not of this package."""
     path = Path(source)
-    if str(source) in names() or not there(path) or path.is_dir():
+    if str(source) in names() or not there(path) or not path.is_file():
         return False
     kind = kind_of(path)
     return kind == CHECKPOINT or (kind is None and path.suffix == ".safetensors" and not _is_ours(path))
@@ -97,6 +99,12 @@ def _tensors(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # zip, pickle and torch errors share no base
+        if found := OBJECT.search(str(error)):
+            raise IncompatibleError(
+                f"'{path}' holds a Python object ({found[1]}), not tensors alone, and only running its code "
+                "would restore it, which is not done: save module.state_dict() of it with torch.save, or the "
+                "module with torch.export.save as .pt2"
+            ) from error
         raise IncompatibleError(
             f"'{path}' cannot be read without running code that it holds, or is damaged ({reason(error)}): "
             "ask its author for the state dict alone, or save it as .safetensors"

@@ -84,6 +84,9 @@ def test_safetensors_of_others_are_told_from_ours(community, tmp_path):
     assert open_network(path).name == "theirs-model"
 
 
+OBJECT = r"holds a Python object \(posix\.mkdir\), not tensors alone"
+
+
 class Bomb:
     def __reduce__(self):
         return os.mkdir, ("bomb",)
@@ -91,9 +94,16 @@ class Bomb:
 
 def test_nothing_in_a_checkpoint_is_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("bomb.pth").write_bytes(pickle.dumps({"weight": Bomb()}, protocol=2))
-    with pytest.raises(IncompatibleError, match="cannot be read without running code"):
-        open_network("bomb.pth")
+    Path("bare.pth").write_bytes(pickle.dumps({"weight": Bomb()}, protocol=2))
+    torch.save({"weight": Bomb()}, "bomb.pth")
+    torch.save({"weight": Bomb()}, "old.pth", _use_new_zipfile_serialization=False)
+    for name, told in (
+        ("bare.pth", "is a pickle of Python objects"),
+        ("bomb.pth", OBJECT),
+        ("old.pth", OBJECT),
+    ):
+        with pytest.raises(IncompatibleError, match=told):
+            open_network(name)
     assert not Path("bomb").exists()
 
 
