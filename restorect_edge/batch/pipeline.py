@@ -1,4 +1,4 @@
-"""Photographs restored one after the other, the next ones decoded and the last ones encoded meanwhile."""
+"""Photographs restored, the next ones decoded and the last ones encoded meanwhile."""
 
 import time
 from collections import deque
@@ -80,17 +80,20 @@ def restore_all(
     settings: Settings,
     *,
     workers: int = 2,
+    at_once: int = 1,
     before_rename: Callable[[Row], None] | None = None,
 ) -> Iterator[tuple[Row, RestorectError | None]]:
     """Restore files and yield the row of each, with the error of one that failed, in the order of `jobs`.
 
-    At most ``workers + 1`` photographs wait decoded and as many to be encoded, so memory is bounded.
+    At most ``workers + at_once`` photographs wait decoded, and as many are restored and encoded, so memory
+    is bounded.
 
     Args:
-        restore: called from this thread alone, one photograph after the other.
+        restore: called by as many threads as are to be restored at once.
         jobs: what to restore.
         settings: see `Settings`.
         workers: threads that decode and encode; 0 does everything in turn.
+        at_once: threads that restore; 1 is this thread.
         before_rename: called with the row of an output that is complete and gets its name next.
     """
     if workers == 0:
@@ -98,21 +101,31 @@ def restore_all(
             once = partial(restore_one, restore, job, settings, before_rename=before_rename)
             yield _outcome(job, once)
         return
-    with ThreadPoolExecutor(workers, "restorect-files") as pool:  # what is restored is written, come what may
-        yield from _overlapped(pool, restore, jobs, settings, workers + 1, before_rename)
+    # what is restored is written, come what may: the pool of files outlives the other
+    with ThreadPoolExecutor(workers, "restorect-files") as pool, ThreadPoolExecutor(at_once) as lanes:
+        stored = partial(_stored, pool, restore, settings=settings, before_rename=before_rename)
+        begin = partial(lanes.submit, stored) if at_once > 1 else partial(_in_this_thread, stored)
+        yield from _overlapped(pool, begin, jobs, settings, workers + at_once)
+
+
+def _in_this_thread(
+    stored: Callable[["Future[_Task]"], "Future[Row]"], loaded: "Future[_Task]"
+) -> "Future[Future[Row]]":
+    begun: Future[Future[Row]] = Future()
+    begun.set_result(stored(loaded))
+    return begun
 
 
 def _overlapped(
     pool: ThreadPoolExecutor,
-    restore: Restore,
+    begin: Callable[["Future[_Task]"], "Future[Future[Row]]"],
     jobs: Sequence[Job],
     settings: Settings,
     ahead: int,
-    before_rename: Callable[[Row], None] | None,
 ) -> Iterator[tuple[Row, RestorectError | None]]:
     waiting = iter(jobs)
     loading: deque[tuple[Job, Future[_Task]]] = deque()
-    storing: deque[tuple[Job, Future[Row]]] = deque()
+    storing: deque[tuple[Job, Future[Future[Row]]]] = deque()
     try:
         while True:
             while len(loading) < ahead and (job := next(waiting, None)) is not None:
@@ -120,21 +133,32 @@ def _overlapped(
             if not loading:
                 break
             job, loaded = loading.popleft()
-            storing.append((job, _stored(pool, restore, loaded, settings, before_rename)))
-            while len(storing) > ahead or (storing and storing[0][1].done()):
+            storing.append((job, begin(loaded)))
+            while len(storing) > ahead or (storing and _is_stored(storing[0][1])):
                 done, future = storing.popleft()
-                yield _outcome(done, future.result)
+                yield _outcome(done, _row_of(future))
+        for done, future in storing:
+            yield _outcome(done, _row_of(future))
     finally:
         for _, loaded in loading:
             loaded.cancel()
-    for done, future in storing:
-        yield _outcome(done, future.result)
+        for _, begun in storing:
+            begun.cancel()
+
+
+def _is_stored(future: "Future[Future[Row]]") -> bool:
+    return future.done() and future.result().done()
+
+
+def _row_of(future: "Future[Future[Row]]") -> Callable[[], Row]:
+    return lambda: future.result().result()
 
 
 def _stored(
     pool: ThreadPoolExecutor,
     restore: Restore,
     loaded: "Future[_Task]",
+    *,
     settings: Settings,
     before_rename: Callable[[Row], None] | None,
 ) -> "Future[Row]":

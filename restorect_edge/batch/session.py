@@ -78,7 +78,7 @@ class Session:
             words += f"; {len(self.done)} were restored before the interruption"
         return words + (f"; {self._existing} outputs exist and are left alone" if self._existing else "")
 
-    def run(self, restore: Restore, *, workers: int = 2) -> Outcomes:
+    def run(self, restore: Restore, *, workers: int = 2, at_once: int = 1) -> Outcomes:
         """Restore what is left and yield each row, with the error of one that failed; see `restore_all`."""
         journal = self._journal if len(self._plan.jobs) > 1 else None
         outcomes = restore_all(
@@ -86,6 +86,7 @@ class Session:
             self.jobs,
             self._settings,
             workers=workers if len(self.jobs) > 1 else 0,
+            at_once=at_once,
             before_rename=None if journal is None else journal.add,
         )
         return self._followed(outcomes)

@@ -8,13 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from restorect_edge.batch.jobs import Job, beside, check_outputs, plan
 from restorect_edge.batch.journal import Row
-from restorect_edge.batch.pipeline import Settings, blended
+from restorect_edge.batch.lanes import Blended, SideBySide
+from restorect_edge.batch.pipeline import Settings
 from restorect_edge.batch.session import Outcomes, Session
 from restorect_edge.cli.command import Parser, run
 from restorect_edge.cli.network import network_and_inputs
@@ -84,6 +84,13 @@ def parser() -> Parser:
     )
     p.add_argument("--threads", type=int, metavar="N", help="CPU threads; default: the back end decides")
     p.add_argument("-v", "--verbose", action="store_true", help="show the timing of each image")
+    p.add_argument(
+        "--at-once",
+        type=int,
+        metavar="N",
+        help="images or frames restored side by side, sharing the threads; default: as many as there are "
+        "threads, up to 4, where the back end gains by it; 1 for a camera, and for the least delay",
+    )
     _add_photo_options(p)
     _add_video_options(p)
     return p
@@ -181,6 +188,8 @@ def _run(args: argparse.Namespace) -> int:
         strength=args.strength,
         max_pixels=round(args.max_megapixels * 1e6),
     )
+    if args.at_once is not None and args.at_once < 1:
+        raise UsageError(f"--at-once is 1 image or more, got {args.at_once}")
     if args.cluster and args.workers == 0:
         raise UsageError("--cluster needs at least one process, got --workers 0")
     if args.workers is not None and args.workers < 0:
@@ -250,7 +259,8 @@ def _run_photos(args: argparse.Namespace, settings: Settings) -> int:
                 outcomes = session.run_on_cluster(_network(args), workers=args.workers)
             else:
                 workers = WORKERS if args.workers is None else args.workers
-                outcomes = session.run(restore, workers=workers)
+                at_once = restore.best_at_once if args.at_once is None else args.at_once
+                outcomes = session.run(SideBySide(restore, at_once), workers=workers, at_once=at_once)
             errors = _restore_all(session, outcomes, args, single=len(found.jobs) == 1)
     except KeyboardInterrupt:
         _say(session.interrupted_words())
@@ -349,21 +359,17 @@ def _video_output(args: argparse.Namespace) -> Path:
 
 
 def _frames(runtime: Runtime, args: argparse.Namespace) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """Return what restores frames, one call each."""
+    """Return what restores frames: one call each, or a file's by its `stream`."""
+    at_once = runtime.best_at_once if args.at_once is None else args.at_once
     restore = FrameRestorer(
         runtime,
         prior_every=args.prior_every,
         smooth=args.smooth,
         tile=args.tile,
         fixed_copy=not args.no_fixed_copy,
+        at_once=1 if args.camera and args.at_once is None else at_once,
     )
-    if args.strength == 1:
-        return restore
-
-    def mixed(frame: NDArray[np.uint8]) -> NDArray[Any]:
-        return blended(frame, restore(frame), args.strength)
-
-    return mixed
+    return restore if args.strength == 1 else Blended(restore, args.strength)
 
 
 def _say(line: str) -> None:

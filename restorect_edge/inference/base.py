@@ -1,5 +1,6 @@
 """The runtime contract: any artifact, one call."""
 
+import copy
 import threading
 import warnings
 from abc import ABC, abstractmethod
@@ -29,6 +30,8 @@ __all__ = ["Runtime"]
 
 EXACT = ("portable", "avx2")
 """What a manifest says of INT8 with half-range weights; the latter is its older name."""
+MOST_AT_ONCE = 4
+"""Images restored side by side unless told otherwise: each has memory of its own, and comes later."""
 R = TypeVar("R", bound="Runtime")
 Feeds = dict[str, NDArray[np.float32]]
 Look = Callable[[NDArray[Any], Size], Light]
@@ -54,11 +57,13 @@ class Runtime(ABC):
     name: ClassVar[str]
     fuses: ClassVar[bool] = False
     """Whether it makes 8-bit arithmetic for the CPU of a quantized graph, which saturates without VNNI."""
+    side_by_side: ClassVar[bool] = False
+    """Whether images of several threads get through a CPU faster side by side, with fewer threads each."""
 
     def __init__(
         self, manifest: Manifest, root: Path, *, device: str = "auto", threads: int | None = None
     ) -> None:
-        self.info = manifest
+        self.info, self._root = manifest, root
         self.device = self._chosen(device)
         self.threads = threads
         if self.saturates:
@@ -68,14 +73,20 @@ class Runtime(ABC):
                 SaturationWarning,
                 stacklevel=4,  # whoever called `load`
             )
+        self._begin(manifest.graphs)
+
+    def _begin(self, graphs: Sequence[GraphFile]) -> None:
+        """Open graphs, with all that belongs to their calls."""
         self._last = threading.local()
         self._turns = threading.Semaphore(self._at_once)
         self._buffers = Pool(Planes)
+        self._lanes: dict[int, Runtime] = {}
+        self._opening = threading.Lock()
         self._sessions: dict[GraphFile, Any] = {}
-        self._lifetime = Lifetime(f"the {self.name} runtime of '{manifest.name}'", self._sessions)
+        self._lifetime = Lifetime(f"the {self.name} runtime of '{self.info.name}'", self._sessions)
         try:
-            for graph in manifest.graphs:
-                session = self._sessions[graph] = self._open(root / graph.file)
+            for graph in graphs:
+                session = self._sessions[graph] = self._open(self._root / graph.file)
                 check_sides(graph, self._input_shape(session))
         except BaseException:
             self.close()
@@ -183,8 +194,9 @@ class Runtime(ABC):
         live: bool = False,
         tile: int | None = None,
         fixed_copy: bool = True,
+        at_once: int | None = None,
     ) -> Stream:
-        """Restore the frames of a video or camera, one after the other.
+        """Restore the frames of a video or camera, in their order.
 
         Args:
             frames: what `__call__` takes, all of one scene after the other.
@@ -196,18 +208,57 @@ class Runtime(ABC):
             tile: as in `__call__`.
             fixed_copy: let OpenVINO compile dynamic graphs for the frames' size in the background,
                 and go on twice as fast with that; values may then differ in their last bit.
+            at_once: frames restored side by side, each with its share of the threads, and as many read ahead:
+                more frames a second, each of which comes later. By default 1 where `live`, or where the
+                backend gains nothing by more, and otherwise as many as there are CPU threads, up to 4.
 
         Returns:
-            An iterator of restored frames in kind and in order, which says how many were `dropped`. One
-            thread at a time may ask it for a frame; other streams of the runtime may run beside it.
+            An iterator of restored frames in kind and in order, which says how many were `dropped`: the same
+            ones, whatever `at_once` is. One thread at a time may ask it for a frame; other streams of the
+            runtime may run beside it. Arrays among `frames` may be written to again once the next is asked
+            for, other images must stay as they are.
 
         Raises:
             UsageError: a number out of range, or one that needs an artifact made with ``--form split``.
         """
         restore = FrameRestorer(
-            self, prior_every=prior_every, smooth=smooth, tile=tile, fixed_copy=fixed_copy
+            self,
+            prior_every=prior_every,
+            smooth=smooth,
+            tile=tile,
+            fixed_copy=fixed_copy,
+            at_once=1 if live and at_once is None else self.best_at_once if at_once is None else at_once,
         )
-        return Stream(frames, restore, live=live)
+        return restore.stream(frames, live=live)
+
+    @property
+    def best_at_once(self) -> int:
+        """How many images get through fastest side by side; 1 where the backend gains nothing by more."""
+        if not self.side_by_side or self.device != "cpu":
+            return 1
+        return min(MOST_AT_ONCE, self.threads or cores())
+
+    def _lane(self, at_once: int) -> "Runtime":
+        """Return what restores images of so many threads side by side; it ends with this runtime.
+
+        Its images have the latents of this one, since a prior's last bit may depend on its threads.
+        """
+        threads = max(1, (self.threads or cores()) // at_once)
+        if at_once == 1 or not self.side_by_side or self.device != "cpu" or threads == self.threads:
+            return self
+        if not self._root.is_dir():  # a model file of somebody else, whose artifact was temporary
+            return self
+        with self._opening:
+            self._lifetime.check()
+            if threads not in self._lanes:
+                lane = copy.copy(self)
+                lane.threads = threads
+                lane._begin([graph for graph in self.info.graphs if graph.role != "prior"])
+                self._lanes[threads] = lane
+            return self._lanes[threads]
+
+    def _took(self, timings: dict[str, float]) -> None:
+        self._last.timings = timings
 
     def _call(
         self, image: ImageLike, tile: int | None, look: Look, steady: bool = False, *, clip: bool = True
@@ -323,6 +374,8 @@ class Runtime(ABC):
 
         In a process that was forked after loading it does nothing.
         """
+        for lane in list(self._lanes.values()):
+            lane.close()
         self._lifetime.close(self._release)
 
     def _release(self) -> None:

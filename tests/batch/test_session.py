@@ -6,17 +6,23 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from restorect_edge import load
+from restorect_edge.batch import lanes
 from restorect_edge.batch.jobs import Job, Plan, plan
+from restorect_edge.batch.lanes import Blended, SideBySide
 from restorect_edge.batch.pipeline import Settings, blended, restore_all
 from restorect_edge.batch.session import Session
 from restorect_edge.errors import MissingDependencyError, UsageError
+from restorect_edge.inference.video.stream import FrameRestorer
 from restorect_edge.media.decoding import read
 
 SAVED = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".bmp": "BMP"}
@@ -49,16 +55,48 @@ def session(album, **options):
     return Session(found, Settings(), command={"artifact": "a"}, **options)
 
 
-@pytest.mark.parametrize("workers", [0, 1, 3])
-def test_rows_come_in_order_whatever_the_workers(album, workers):
+@pytest.mark.parametrize(("workers", "at_once"), [(0, 1), (1, 1), (3, 1), (1, 3), (2, 2)])
+def test_rows_come_in_order_whatever_the_workers(album, workers, at_once):
     run = session(album)
-    rows = [row for row, _ in run.run(brighter, workers=workers)]
+    rows = [row for row, _ in run.run(brighter, workers=workers, at_once=at_once)]
     assert [Path(row.source).name for row in rows] == [job.source.name for job in run.jobs]
     assert [row.status for row in rows] == ["restored"] * 20 + ["failed"]
     first = rows[0]
     assert first.brightness_after == pytest.approx(2 * first.brightness_before, abs=0.02)
     assert (first.width, first.height) == (12, 8)
     assert not [p for p in album.with_name("out").iterdir() if p.name.startswith(".")]
+
+
+def test_a_network_that_breaks_off_in_another_thread_ends_the_run(album):
+    def broken(image, tile=None):
+        raise MemoryError("full")
+
+    run = session(album)
+    with pytest.raises(MemoryError, match="full"):
+        list(run.run(broken, workers=2, at_once=2))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("restorect")]
+
+
+def test_pictures_side_by_side_are_those_one_after_the_other(artifact_split, photo, monkeypatch):
+    large = np.tile(photo, (2, 2, 1))
+    monkeypatch.setattr(lanes, "LARGE", large.shape[0] * large.shape[1])
+    with load(artifact_split.path, device="cpu", threads=2) as runtime, ThreadPoolExecutor(3) as pool:
+        restore = SideBySide(runtime, 2)
+        pictures = [photo, large, photo[::-1], large[::-1]] * 2
+        found = list(pool.map(lambda picture: (restore(picture), restore.timings["total"]), pictures))
+        assert all(np.array_equal(result, runtime(p)) for (result, _), p in zip(found, pictures, strict=True))
+        assert all(took > 0 for _, took in found)
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_the_frames_of_a_video_are_blended_with_what_they_were(artifact_split, photo, at_once):
+    frames = [photo, photo[::-1], photo]
+    with load(artifact_split.path, device="cpu", threads=2) as runtime:
+        blend = Blended(FrameRestorer(runtime, at_once=at_once), 0.5)
+        with blend.stream(frames) as stream:
+            found = list(stream)
+        expected = [blended(frame, runtime(frame), 0.5) for frame in frames]
+        assert all(map(np.array_equal, [*found, blend(photo)], [*expected, expected[0]]))
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ from restorect_edge.artifact import Manifest
 from restorect_edge.errors import UsageError
 from restorect_edge.inference.tiling import Size
 from restorect_edge.inference.video.brightness import BrightnessTrack
+from restorect_edge.inference.video.overlap import Ahead, Gate, Place
 from restorect_edge.media.images import ImageLike
 from restorect_edge.media.live import Latest
 
@@ -46,6 +48,13 @@ class Restorer(Protocol):
     def _thumbnail(self, pixels: NDArray[Any], padded: Size, /) -> Array: ...
 
     def _z(self, seen: Array, /) -> Array: ...
+
+    @property
+    def timings(self) -> dict[str, float]: ...
+
+    def _lane(self, at_once: int, /) -> "Restorer": ...
+
+    def _took(self, timings: dict[str, float], /) -> None: ...
 
 
 def changed(before: Array, after: Array) -> float:
@@ -87,8 +96,8 @@ class LatentTrack:
         """How often the prior ran."""
         self.cuts = 0
         """How many cuts were seen."""
-        self.brightness = BrightnessTrack(smooth)
-        """Of the restored frames; a cut begins it anew."""
+        self.anew = True
+        """Whether a scene began since this was last set to False."""
         self._since = 0
         self._seen: Array | None = None
         self._target: Array | None = None
@@ -112,21 +121,21 @@ class LatentTrack:
     def reset(self) -> None:
         """Forget the scene, so that the next frame's own latent counts."""
         self._seen = self._target = self._z = None
-        self.brightness.reset()
+        self.anew = True
 
     def _update(self, seen: Array, prior: Callable[[Array], Array]) -> Array:
         target = prior(seen)  # first, so that where it fails the next frame finds everything as it was
         if self._seen is not None and changed(self._seen, seen) >= CUT:
             self.cuts += 1
             self._z = None
-            self.brightness.reset()
+            self.anew = True
         self._seen, self._target, self._since = seen, target, 0
         self.priors += 1
         return target
 
 
 class FrameRestorer:
-    """Restore the frames of one video, one call each, in order.
+    """Restore the frames of one video, one call each, in order, or all of them by `stream`.
 
     What it remembers of the frames before makes it one thread's at a time; several videos need one each,
     and may share the runtime.
@@ -137,6 +146,7 @@ class FrameRestorer:
         smooth: see `LatentTrack`.
         tile: as in `Runtime.__call__`.
         fixed_copy: as in `Runtime.stream`.
+        at_once: frames that `stream` restores side by side, at least 1.
 
     Raises:
         UsageError: values out of range, or above their defaults for an artifact without a prior.
@@ -150,16 +160,24 @@ class FrameRestorer:
         smooth: float = 0.0,
         tile: int | None = None,
         fixed_copy: bool = True,
+        at_once: int = 1,
     ) -> None:
         self.track = LatentTrack(prior_every, smooth)
+        self.brightness = BrightnessTrack(smooth)
+        """Of the restored frames; a cut begins it anew."""
         if runtime.info.prior is None and (prior_every > 1 or smooth > 0):
             raise UsageError(
                 f"prior_every={prior_every} and smooth={smooth:g} need a prior of its own, and "
                 f"'{runtime.info.name}' is one graph here; export it with --form split"
             )
+        if at_once < 1:
+            raise UsageError(f"at_once is at least 1 frame, got {at_once}")
         self._runtime, self._tile, self._steady = runtime, tile, fixed_copy
+        self.at_once = at_once
         self._padded: Size | None = None
         self._lock = threading.Lock()
+        self._seen, self._kept = Gate(), Gate()
+        self._begun = 0
 
     def __call__(self, image: ImageLike) -> Any:
         """Restore the next frame; takes, gives and raises what `Runtime.__call__` does.
@@ -168,15 +186,63 @@ class FrameRestorer:
             UsageError: another thread's frame is being restored.
         """
         with _alone(self._lock):
-            return self._runtime._call(image, self._tile, self._look, self._steady)
+            return self._restored(image, self._place(), self._runtime)
 
-    def _look(self, pixels: NDArray[Any], padded: Size) -> Light:
-        runtime = self._runtime
-        if padded != self._padded:
-            self.track.reset()
-            self._padded = padded
-        z = self.track.step(lambda: runtime._thumbnail(pixels, padded), runtime._z)
-        return Light({"z": z}, self.track.brightness.step)
+    def stream(self, frames: Iterable[ImageLike], *, live: bool = False) -> "Stream":
+        """Return the restored frames, the next ones; see `Runtime.stream`."""
+        return Stream(frames, self, live=live)
+
+    def ahead(self, frames: Iterator[ImageLike]) -> Ahead[Any]:
+        """Restore frames side by side, and give each with the milliseconds of its stages."""
+        lane = self._runtime._lane(self.at_once)
+
+        def begin(image: ImageLike) -> Callable[[], Any]:
+            return partial(self._timed, image, self._place(), lane)
+
+        return Ahead(frames, begin, self.at_once)
+
+    def _timed(self, image: ImageLike, place: Place, lane: Restorer) -> Any:
+        return self._restored(image, place, lane), lane.timings
+
+    def _place(self) -> Place:
+        # the brightness of one frame depends on that of the last, where there is any to hold
+        gates = (self._seen, self._kept) if self.track.smooth else (self._seen,)
+        place, self._begun = Place(self._begun, *gates), self._begun + 1
+        return place
+
+    def _restored(self, image: ImageLike, place: Place, lane: Restorer) -> Any:
+        try:
+            return lane._call(image, self._tile, partial(self._look, place), self._steady)
+        finally:
+            with place.inside(self._kept) if self.track.smooth else nullcontext():
+                self._begin_anew(place)  # of a frame without a gain: it failed, or was restored by tiles
+            place.end()
+
+    def _look(self, place: Place, pixels: NDArray[Any], padded: Size) -> Light:
+        runtime, track = self._runtime, self.track
+        with place.inside(self._seen):
+            if padded != self._padded:
+                track.reset()
+                self._padded = padded
+            z = track.step(lambda: runtime._thumbnail(pixels, padded), runtime._z)
+            place.anew, track.anew = track.anew, False
+        return Light({"z": z}, partial(self._gain, place))
+
+    def _gain(self, place: Place, planes: Array) -> float:
+        if not self.track.smooth:
+            return self.brightness.step(planes)
+        with place.inside(self._kept):
+            self._begin_anew(place)
+            return self.brightness.step(planes)
+
+    def _begin_anew(self, place: Place) -> None:
+        if place.anew:
+            self.brightness.reset()
+            place.anew = False
+
+    def took(self, timings: dict[str, float]) -> None:
+        """Let the runtime's `timings` be those of a frame that another thread restored."""
+        self._runtime._took(timings)
 
 
 @contextmanager
@@ -205,6 +271,7 @@ class Stream(Iterator[Any]):
         self._restore = restore
         self._latest = Latest(frames) if live else None
         self._frames: Iterator[ImageLike] = self._latest or iter(frames)
+        self._ahead = restore.ahead(self._frames) if restore.at_once > 1 else None
         self._lock = threading.Lock()
 
     @property
@@ -214,22 +281,31 @@ class Stream(Iterator[Any]):
 
     @property
     def cuts(self) -> int:
-        """How many cuts between scenes were seen so far."""
+        """How many cuts between scenes were seen so far, those of frames read ahead included."""
         return self._restore.track.cuts
 
     def __next__(self) -> Any:
         with _alone(self._lock):
             try:
-                return self._restore(next(self._frames))
+                return self._next()
             except BaseException:
                 self.close()
                 raise
+
+    def _next(self) -> Any:
+        if self._ahead is None:
+            return self._restore(next(self._frames))
+        restored, timings = next(self._ahead)
+        self._restore.took(timings)
+        return restored
 
     def close(self) -> None:
         """End the stream; of a live one, once its source gives its next frame."""
         self._frames = iter(())
         if self._latest:
             self._latest.close()
+        if self._ahead:
+            self._ahead.close()
 
     def __enter__(self) -> "Stream":
         return self

@@ -1,7 +1,8 @@
 """Videos restored frame by frame, with everything else that their files hold."""
 
 import sys
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,8 @@ def restore_video(
     Args:
         source: anything that FFmpeg reads.
         destination: ends in one of `SUFFIXES`.
-        restore: called with each frame.
+        restore: called with each frame; one that has a method ``stream``, as a `FrameRestorer` has, is given
+            all of them instead, so that it may restore several side by side.
         options: see `VideoOptions`.
         say: given a line before any work for whatever the container cannot hold.
 
@@ -101,16 +103,40 @@ def restore_video(
 def _restore_frames(
     reader: Reader, sink: Sink, restore: Restore, source: Path, options: VideoOptions
 ) -> None:
-    total = reader._video.frames or None
-    with tqdm(total=total, unit="frame", file=sys.stderr, disable=None) as bar:
+    passed: deque[tuple[Any, dict[str, Any]]] = deque()
+    """What waits for the frames before it: packets of other tracks, and how a frame is written."""
+
+    def frames() -> Iterator[Pixels]:
         for item, time in reader:
             if time is None:
-                sink.track(item)
+                passed.append((item, {}))
                 continue
             rgb, color = _viewed(item, source, options)
-            turned = rgb.shape[0] != item.height
-            sink.write(restore(rgb), color, time, turned=turned)
+            passed.append((None, {"color": color, "time": time, "turned": rgb.shape[0] != item.height}))
+            yield rgb
+
+    total = reader._video.frames or None
+    with tqdm(total=total, unit="frame", file=sys.stderr, disable=None) as bar:
+        for restored in _restored(restore, frames()):
+            _write_tracks(sink, passed)
+            sink.write(restored, **passed.popleft()[1])
             bar.update()
+    _write_tracks(sink, passed)
+
+
+def _write_tracks(sink: Sink, passed: deque[tuple[Any, dict[str, Any]]]) -> None:
+    """Write the packets of other tracks that come before the next frame."""
+    while passed and not passed[0][1]:
+        sink.track(passed.popleft()[0])
+
+
+def _restored(restore: Restore, frames: Iterable[Pixels]) -> Iterator[Pixels]:
+    stream = getattr(restore, "stream", None)
+    if stream is None:
+        yield from map(restore, frames)
+        return
+    with stream(frames) as restored:
+        yield from restored
 
 
 def _viewed(frame: Any, source: Path, options: VideoOptions) -> tuple[Pixels, Color]:

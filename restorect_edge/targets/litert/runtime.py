@@ -29,6 +29,7 @@ class LiteRTRuntime(Runtime):
     """Runs ``.tflite`` files on the CPU, float32 arithmetic; weights in float16 are unpacked when loading."""
 
     name: ClassVar[str] = "litert"
+    side_by_side: ClassVar[bool] = True
 
     @classmethod
     def devices(cls) -> tuple[str, ...]:

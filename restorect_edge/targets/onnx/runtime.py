@@ -28,6 +28,7 @@ class ONNXRuntime(Runtime):
     """Runs ``.onnx`` files; ``auto`` is CUDA where ONNX Runtime has it, else the CPU."""
 
     name: ClassVar[str] = "onnxruntime"
+    side_by_side: ClassVar[bool] = True
     fuses: ClassVar[bool] = True
     _optimise: ClassVar[bool] = True
     _arithmetic: ClassVar[str] = ""

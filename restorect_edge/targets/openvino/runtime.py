@@ -35,6 +35,7 @@ class OpenVINORuntime(Runtime):
     """
 
     name: ClassVar[str] = "openvino"
+    side_by_side: ClassVar[bool] = True
     fuses: ClassVar[bool] = True
 
     @classmethod
@@ -60,10 +61,11 @@ class OpenVINORuntime(Runtime):
             config["INFERENCE_PRECISION_HINT"] = "f32"
         if self.device == "cpu":
             config["CPU_RUNTIME_CACHE_CAPACITY"] = CACHED_KERNELS
+            # each graph would be pinned to the first CPUs, and so would each thread that calls it: of two
+            # that run side by side one would wait while another CPU is idle
+            config["ENABLE_CPU_PINNING"] = False
         if self.threads is not None and self.device == "cpu":
             config["INFERENCE_NUM_THREADS"] = self.threads
-            # each graph would be pinned to the first CPUs, and two of them would share those
-            config["ENABLE_CPU_PINNING"] = self._at_once == 1
         return config
 
     def _open(self, path: Path) -> Requests:

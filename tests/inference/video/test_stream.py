@@ -131,7 +131,7 @@ def test_tiles_have_no_brightness_of_their_own(scenes):
     with load("lowlight-nano", device="cpu", threads=1) as loaded:
         restore = FrameRestorer(loaded, smooth=0.5, tile=32)
         restore(np.tile(scenes[0], (2, 2, 1)))
-        assert restore.track.brightness._expected is None
+        assert restore.brightness._expected is None
 
 
 def test_another_size_is_another_scene(runtime, scenes):
@@ -226,7 +226,7 @@ def test_two_threads_that_share_a_frame_restorer_are_told(runtime, scenes):
         assert refused.wait(PATIENCE)
         return 1.0
 
-    restore.track.brightness.step = slow
+    restore.brightness.step = slow
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(restore, scenes[0])
         assert inside.wait(PATIENCE)
