@@ -7,6 +7,7 @@ import pytest
 
 from restorect_edge.bench import rows as _rows
 from restorect_edge.bench.cold import cold_start
+from restorect_edge.bench.images import pictures
 from restorect_edge.bench.measure.protocol import QUICK
 from restorect_edge.bench.measure.record import Report
 from restorect_edge.bench.session import Session, Setup
@@ -140,3 +141,11 @@ def test_a_fresh_process_says_why_it_fails(artifact_onnx, tmp_path):
     gone = replace(found, place=str(tmp_path / "gone" / "x"))
     with pytest.raises(BackendError, match=r"^in a process of its own: no weights at .*gone"):
         cold_start(gone, (64, 96), 1, "lowlight")
+
+
+def test_what_enlarges_is_not_scored_against_smaller_pictures(model):
+    (found,) = candidates([str(model((1, 3, 8, 12)))])
+    shown = pictures("lowlight", (8, 12))
+    assert _rows._quality(found, list(shown.degraded), shown)["psnr"] > 0
+    larger = [picture.repeat(2, 0).repeat(2, 1) for picture in shown.degraded]
+    assert _rows._quality(found, larger, shown) == {}
