@@ -5,6 +5,7 @@ Frame i has the gray level 30 + 12·i, so that order, loss and repetition show i
 
 import io
 import re
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -37,6 +38,7 @@ def write(
 ):
     """Write COUNT frames, and tracks of sound by codec and language, all from the same time on."""
     setup, metadata = options.pop("setup", None), options.pop("metadata", {})
+    count = options.pop("count", COUNT)
     with av.open(str(path), "w", format=fmt) as container:
         container.metadata.update(metadata)
         stream = container.add_stream(codec, rate=RATE, options={"bf": "0", **options})
@@ -46,8 +48,8 @@ def write(
         if setup is not None:
             setup(stream.codec_context)
         tracks = [add_sound(container, *sound) for sound in sounds]
-        for index in range(COUNT):
-            frame = av.VideoFrame.from_ndarray(picture(index, size), "rgb24").reformat(format=pix)
+        for index in range(count):
+            frame = av.VideoFrame.from_ndarray(picture(index % COUNT, size), "rgb24").reformat(format=pix)
             frame.pts = index if times is None else times[index]
             frame.time_base = Fraction(1, RATE) if times is None else MILLISECONDS
             container.mux(stream.encode(frame))
@@ -190,6 +192,13 @@ def damaged(path):
     return path
 
 
+def cut_off(path):
+    """A recording whose second half was never written, one second and more."""
+    write(path, codec="mpeg4", count=60)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 4])
+    return path
+
+
 def colored(matrix, transfer, primaries):
     def setup(context):
         context.colorspace, context.color_trc, context.color_primaries = matrix, transfer, primaries
@@ -233,6 +242,7 @@ CASES = [
         "mjpeg.avi", options={"codec": "mjpeg", "pix": "yuvj420p", "sounds": [("pcm_s16le",)]}, into="o.mov"
     ),
     Case("b-frames.avi", options={**B_FRAMES, "fmt": "avi"}),
+    Case("b-frames.mkv", options={**B_FRAMES, "sounds": [("aac",)]}, into="o.mkv", sounds=("aac",)),
     Case("mpeg4.avi", options={"codec": "mpeg4", **B_FRAMES}),
     Case("a.mpg", options={"codec": "mpeg2video", "sounds": [("mp2",)]}, sounds=("mp3",)),
     Case("a.ts", options={**B_FRAMES, "sounds": [("aac",)]}, sounds=("aac",)),
@@ -280,6 +290,8 @@ CASES = [
     Case("odd.mkv", options={"codec": "ffv1", "pix": "yuv444p", "size": (63, 97)}, says="padded to 98×64"),
     Case("resized.h264", resized, says="3 frames of another size were fitted"),
     Case("cover.mp4", with_cover, says="left out: the cover picture"),
+    Case("cut.mp4", cut_off, fails="an MP4 or MOV without its index, as of a recording that was cut off"),
+    Case("empty.mov", lambda path: path.touch() or path, fails=r"as a video: the file is empty"),
     Case("damaged.avi", damaged, count=19, says="1 damaged or missing frames were passed over"),
     Case(
         "damaged2.avi",
@@ -323,6 +335,7 @@ def test_every_kind_comes_out_whole_in_order_and_in_step(tmp_path, case):
     options = VideoOptions(**case.how)
     done = restore_video(source, destination, lambda rgb: rgb, options=options, say=said.append)
     assert case.says in "\n".join(said)
+    assert case.says == "the clock jumps on the way" or not any("clock" in line for line in said)
     with av.open(str(destination)) as container:
         assert container.streams[0].type == "video"
         assert [s.codec_context.codec.canonical_name for s in container.streams.audio][
@@ -347,6 +360,13 @@ def test_damage_that_the_container_marks_is_said(tmp_path):
     source.write_bytes(packets)
     restore_video(source, tmp_path / "o.mp4", lambda rgb: rgb, say=said.append)
     assert any(re.search(r"the file is damaged at \d of its packets", line) for line in said), said
+
+
+def test_a_recording_that_ends_before_its_length_is_said(tmp_path):
+    said = []
+    done = restore_video(cut_off(tmp_path / "in.mkv"), tmp_path / "o.mkv", lambda rgb: rgb, say=said.append)
+    assert 0 < done.frames < 40
+    assert any("of the 2.4 s that it states: is it cut off?" in line for line in said)
 
 
 def check_levels(shown, case):
@@ -378,6 +398,38 @@ def check_tags(source, destination, case):
             )
         if case.name == "a.mkv":
             assert [track.language for track in after.streams.audio] == ["ger"]
+
+
+ONE = 1 << 16
+MIRRORED_AND_TURNED = {
+    "mirrored": ([-ONE, 0, 0, 0, ONE], lambda image: image[:, ::-1]),
+    "upside down": ([ONE, 0, 0, 0, -ONE], lambda image: image[::-1]),
+    "half a turn": ([-ONE, 0, 0, 0, -ONE], lambda image: image[::-1, ::-1]),
+    "to the right": ([0, ONE, 0, -ONE, 0], lambda image: np.rot90(image, -1)),
+    "to the left": ([0, -ONE, 0, ONE, 0], np.rot90),
+    "transposed": ([0, ONE, 0, ONE, 0], lambda image: image.swapaxes(0, 1)),
+}
+
+
+@pytest.mark.parametrize("kind", MIRRORED_AND_TURNED)
+def test_pictures_are_turned_and_mirrored_as_players_show_them(tmp_path, kind):
+    """What phones write of a camera held upright, and of the one that looks at its user."""
+    matrix, shown = MIRRORED_AND_TURNED[kind]
+    stored = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+    stored[:16, :16] = 200
+    with av.open(str(tmp_path / "in.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(stored, "rgb24")))
+        container.mux(stream.encode(None))
+    file = bytearray((tmp_path / "in.mp4").read_bytes())
+    start = file.index(b"tkhd") + 44
+    file[start : start + 20] = struct.pack(">5i", *matrix)
+    (tmp_path / "in.mp4").write_bytes(file)
+    seen = []
+    restore_video(tmp_path / "in.mp4", tmp_path / "out.mp4", lambda rgb: seen.append(rgb) or rgb)
+    assert seen[0].shape == shown(stored).shape
+    assert np.abs(seen[0].astype(int) - shown(stored)).mean() < 3
 
 
 def test_sound_stays_in_step_where_the_clock_starts_late(tmp_path):

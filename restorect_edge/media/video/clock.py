@@ -58,8 +58,10 @@ class Clock:
         self._next[stream] = time + self._offsets[part] + duration
         return self._offsets[part]
 
-    def untimed(self, stream: int, duration: Fraction) -> None:
-        """Take note of a packet without a time, as MPEG program streams have between those with one.
+    def untimed(self, stream: int, duration: Fraction) -> Fraction:
+        """Return what to add to the times of a packet that does not say when it is to be decoded.
+
+        MPEG program streams have such packets between those with a time, Matroska before the first one.
 
         Args:
             stream: index.
@@ -67,6 +69,7 @@ class Clock:
         """
         if stream in self._next:
             self._next[stream] += duration
+        return self._offsets[self._part.get(stream, self.joints)]
 
 
 class Timeline:

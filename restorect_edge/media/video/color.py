@@ -1,5 +1,6 @@
 """Decoded frames to RGB and back, in the matrix, range and depth that a stream names."""
 
+import struct
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -127,8 +128,18 @@ def rgb_of(frame: Any, color: Color) -> Pixels:
         rgb = frame.to_ndarray(format="rgb48le") / np.float32(65535)
     else:
         rgb = frame.to_ndarray(format="rgb24")
-    turns = round(getattr(frame, "rotation", 0) / 90) % 4
-    return np.ascontiguousarray(np.rot90(rgb, turns))
+    return np.ascontiguousarray(_turned(rgb, frame))
+
+
+def _turned(rgb: Pixels, frame: Any) -> Pixels:
+    """Turn and mirror pixels as the frame's display matrix says, to the nearest quarter."""
+    found = frame.side_data.get("DISPLAYMATRIX")
+    if found is None:
+        return rgb
+    a, b, _, c, d = struct.unpack_from("=5i", bytes(found))
+    across, down = (a, d) if abs(a) >= abs(b) else (c, b)  # of x and y as shown
+    view = rgb if abs(a) >= abs(b) else rgb.swapaxes(0, 1)
+    return view[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
 
 
 def _from_yuv(frame: Any, color: Color) -> Pixels:

@@ -174,6 +174,9 @@ def _notes(reader: Reader, sink: Sink) -> list[str]:
         )
     if reader.ended:
         notes.append(f"the file could not be read to its end: {reader.ended}")
+    if reader.cut_off:
+        there, stated = reader.cut_off
+        notes.append(f"the file ends at {there:.1f} of the {stated:.1f} s that it states: is it cut off?")
     if sink.resized:
         notes.append(f"{sink.resized} frames of another size were fitted into the first one's")
     return notes

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from restorect_edge.errors import UsageError
@@ -19,6 +20,8 @@ FASTEST = 1000
 EARLY = 25
 """Damaged frames after which a file that has too many is given up."""
 MICROSECONDS = 1_000_000
+MISSING = Fraction(1, 2)
+"""Seconds that a file may end before the length that it states."""
 
 
 @contextmanager
@@ -32,10 +35,24 @@ def opened(name: str) -> Iterator[Any]:
     try:
         container = av.open(name, metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"cannot read '{name}' as a video: {reason}") from error
+        raise UsageError(f"cannot read '{name}' as a video: {_reason(error, name)}") from error
     with container:
         yield container
+
+
+def _reason(error: Exception, name: str) -> str:
+    """Return why a file cannot be opened, beyond FFmpeg's "invalid data" for all that a recorder left."""
+    path = Path(name)
+    if path.is_file() and not path.stat().st_size:
+        return "the file is empty"
+    words = str(getattr(error, "strerror", None) or error)
+    if not path.is_file():
+        return words
+    with path.open("rb") as file:
+        is_mp4 = file.read(8)[4:] == b"ftyp"
+    return (
+        f"{words}; an MP4 or MOV without its index, as of a recording that was cut off" if is_mp4 else words
+    )
 
 
 def rate_of(video: Any) -> Fraction:
@@ -71,6 +88,9 @@ class Reader:
         self.frames = self.damaged = self.suspect = 0
         self.ended = ""
         """Why the file could not be read to its end; empty if it was."""
+        self.cut_off: tuple[float, float] | None = None
+        """Seconds that were there, and that the file says it lasts, if it ends well before."""
+        self._until = Fraction(0)
         self._name, self._container, self._video, self._others = name, container, video, others
         flags = container.format.flags
         start = Fraction(container.start_time or 0, MICROSECONDS)
@@ -95,7 +115,15 @@ class Reader:
                 yield from self._timed(frame)
         for frame, time in self.fields.finish():
             yield frame, time
+        self.cut_off = self._cut_off()
         self._check_damage(at_end=True)
+
+    def _cut_off(self) -> tuple[float, float] | None:
+        stated = Fraction(self._container.duration or 0, MICROSECONDS)
+        start = Fraction(max(0, self._container.start_time or 0), MICROSECONDS)  # Matroska counts it in
+        whole = set(self._container.streams.audio) <= set(self._others)
+        short = stated - start - self._until > max(MISSING, stated / 50)
+        return (float(self._until), float(stated)) if short and whole and not self.clock.joints else None
 
     def _packets(self) -> Iterator[Any]:
         packets = iter(self._container.demux([self._video, *self._others]))
@@ -115,13 +143,18 @@ class Reader:
 
     def _shift(self, packet: Any) -> None:
         """Bring a packet's times to the common clock."""
-        time = packet.pts if packet.dts is None else packet.dts
-        base = packet.time_base
+        index, base = packet.stream.index, packet.time_base
         duration = Fraction(packet.duration or 0) * base
-        if time is None:
-            self.clock.untimed(packet.stream.index, duration)
-            return
-        ticks = round(self.clock.offset(packet.stream.index, time * base, duration) / base)
+        time = packet.dts
+        if time is None and not getattr(packet.stream.codec_context, "has_b_frames", False):
+            time = packet.pts
+        if time is None:  # of reordered pictures pts go back and forth, which is no jump of the clock
+            ticks = round(self.clock.untimed(index, duration) / base)
+        else:
+            ticks = round(self.clock.offset(index, time * base, duration) / base)
+        if packet.pts is not None or time is not None:
+            shown = packet.pts if packet.pts is not None else time
+            self._until = max(self._until, (shown + ticks) * base + duration)
         packet.pts = None if packet.pts is None else packet.pts + ticks
         packet.dts = None if packet.dts is None else packet.dts + ticks
         if packet.stream is self._video:

@@ -50,7 +50,12 @@ def main_video(container: Any) -> Any:
     videos = [stream for stream in container.streams.video if not _is_cover(stream)]
     return max(
         videos,
-        key=lambda stream: (_flag(stream, "default"), stream.width * stream.height, -stream.index),
+        key=lambda stream: (
+            stream.frames != 1,  # the still of an animated AVIF lies beside its frames
+            _flag(stream, "default"),
+            stream.width * stream.height,
+            -stream.index,
+        ),
         default=None,
     )
 
@@ -73,7 +78,7 @@ def plan_tracks(source: Path, container: Any, video: Any, destination: Path, opt
     kind = SUFFIXES[destination.suffix.lower()]
     copied, encoded, notes = [], [], []
     for stream in container.streams:
-        if stream is video:
+        if stream is video or _are_chapters(stream, container):
             continue
         if stream.type in ("audio", "subtitle") and _holds(kind, stream):
             copied.append(stream)
@@ -88,6 +93,11 @@ def plan_tracks(source: Path, container: Any, video: Any, destination: Path, opt
                 f"--audio encode converts it, --audio drop leaves it out{_elsewhere(kind, stream)}"
             )
     return Tracks(tuple(copied), tuple(encoded), tuple(notes))
+
+
+def _are_chapters(stream: Any, container: Any) -> bool:
+    """Whether a track is QuickTime's text of the chapters, which are kept as such."""
+    return stream.type == "data" and stream.name == "bin_data" and bool(container.chapters())
 
 
 def _elsewhere(kind: str, stream: Any) -> str:
