@@ -18,6 +18,7 @@ from restorect_edge.batch.journal import FAILED, Journal, Row, append
 from restorect_edge.batch.pipeline import Settings, restore_one
 from restorect_edge.errors import BackendError, MissingDependencyError, RestorectError
 from restorect_edge.targets.loading import load
+from restorect_edge.utils.extras import imported
 from restorect_edge.utils.foreign import reason
 
 __all__ = ["Worker", "restore_on_cluster"]
@@ -108,11 +109,8 @@ def restore_on_cluster(
 
 def _started() -> Any:
     """Join the cluster of ``RAY_ADDRESS``, or begin one on this machine."""
-    try:
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise MissingDependencyError("--cluster", "ray", detail=str(error)) from error
+    ray = imported("ray", "--cluster", "ray")
+    imported("ray.data", "--cluster", "ray")
     try:
         # ours: a test or a user's program may have begun one
         ray.init(ignore_reinit_error=True, log_to_driver=False, configure_logging=False)

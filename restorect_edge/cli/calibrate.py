@@ -12,8 +12,7 @@ from restorect_edge.cli.network import licences
 from restorect_edge.errors import UsageError
 from restorect_edge.quantization.data.dataset import CalibrationSet, calibration_images
 from restorect_edge.quantization.data.validation import validation_pairs
-from restorect_edge.quantization.missing import require_nncf
-from restorect_edge.quantization.options import ALIASES, CPUS, MAX_PSNR_DROP, Calibration
+from restorect_edge.quantization.options import ALIASES, CPUS, MAX_PSNR_DROP, Calibration, require_nncf
 from restorect_edge.utils.destination import require_writable
 from restorect_edge.utils.files import replacing
 

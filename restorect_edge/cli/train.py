@@ -1,7 +1,6 @@
 """Command line: ``python -m restorect_edge.train {teacher,student} --data DIR -o DIR``."""
 
 import argparse
-import importlib.util
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restorect_edge.cli.command import Parser, run
-from restorect_edge.errors import MissingDependencyError, UsageError
+from restorect_edge.errors import UsageError
 from restorect_edge.training.config import (
     PriorTraining,
     StudentTraining,
@@ -20,6 +19,7 @@ from restorect_edge.training.config import (
     to_toml,
 )
 from restorect_edge.utils.destination import require_writable
+from restorect_edge.utils.extras import require
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -107,9 +107,7 @@ def _train(args: argparse.Namespace) -> int:
     if not args.data or args.output_dir is None:
         raise UsageError("--data and --output-dir are needed: what to train on, and where the run is kept")
     require_writable(args.output_dir, folder=True)
-    for library in ("torch", "safetensors"):
-        if importlib.util.find_spec(library) is None:
-            raise MissingDependencyError("training", "train", detail=f"no module '{library}'")
+    require("training", "train", "torch", "safetensors")
     from restorect_edge.training.data.heldout import held_out
     from restorect_edge.training.engine.loop import fit
 

@@ -256,7 +256,7 @@ def _calibration(jobs: "Sequence[Job]", request: ExportRequest, cpu: str) -> Cal
         return None
     from restorect_edge.quantization.data.dataset import calibration_images
     from restorect_edge.quantization.data.validation import validation_pairs
-    from restorect_edge.quantization.quantize import require_nncf
+    from restorect_edge.quantization.options import require_nncf
 
     require_nncf()
     source = jobs[0].source

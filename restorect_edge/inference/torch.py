@@ -1,5 +1,6 @@
 """PyTorch: runs weights directly, and is what every artifact is compared with."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -7,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restorect_edge.artifact import GraphFile, Manifest, PriorSpec
-from restorect_edge.errors import BackendError, MissingDependencyError
+from restorect_edge.errors import BackendError
 from restorect_edge.inference.base import Runtime
 from restorect_edge.inference.torch_threads import TorchThreads
+from restorect_edge.utils.extras import imported
 from restorect_edge.utils.foreign import reason
 
 __all__ = ["TorchRuntime"]
+
+_library = partial(imported, "torch", "running weights with PyTorch", "export")
 
 
 class TorchRuntime(Runtime):
@@ -91,11 +95,3 @@ def _manifest(weights: Any) -> Manifest:
             "licence": weights.card.get("licence", "not stated"),
         },
     )
-
-
-def _library() -> Any:
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingDependencyError("running weights with PyTorch", "export") from error
-    return torch

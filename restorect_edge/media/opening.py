@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from restorect_edge.errors import MissingDependencyError, RestorectError, UsageError
+from restorect_edge.errors import RestorectError, UsageError
 
 __all__ = ["MAX_PIXELS", "check_pixels", "naming", "opened"]
 
@@ -82,8 +82,3 @@ def check_pixels(path: Path, size: tuple[int, int], max_pixels: int) -> None:
             f"{max_pixels / 1e6:.0f}, since it takes about {megapixels * 9 / 1e3:.1f} GB of memory: "
             f"--max-megapixels {int(megapixels) + 1} (max_pixels in Python) allows it"
         )
-
-
-def needs_photo(what: str) -> MissingDependencyError:
-    """Return the error for a format whose library is not installed."""
-    return MissingDependencyError(what, "photo")

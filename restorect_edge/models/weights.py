@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 from restorect_edge.artifact import file_hash
-from restorect_edge.errors import IncompatibleError, MissingDependencyError, UsageError
+from restorect_edge.errors import IncompatibleError, UsageError
 from restorect_edge.models.flow import STEPS_ALLOWED
 from restorect_edge.models.reach import halo
 from restorect_edge.models.student import MULTIPLE, Student, build
 from restorect_edge.spec import ImageSpec, SizeRequirements
+from restorect_edge.utils.extras import imported
 from restorect_edge.utils.foreign import reason
 from restorect_edge.weights import card, locate
 
@@ -93,14 +94,11 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         IncompatibleError: it is damaged, or something else.
         MissingDependencyError: the extra ``export`` is not installed.
     """
+    safetensors = imported("safetensors", "loading weights", "export")
     try:
-        from safetensors import SafetensorError, safe_open
-    except ImportError as error:
-        raise MissingDependencyError("loading weights", "export") from error
-    try:
-        with safe_open(path, framework="pt") as file:
+        with safetensors.safe_open(path, framework="pt") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+    except (safetensors.SafetensorError, OSError) as error:
         raise IncompatibleError(
             f"'{path}' is not a whole safetensors file ({error}); copy or train it again"
         ) from error

@@ -19,7 +19,7 @@ from restorect_edge.errors import BackendError, UsageError
 from restorect_edge.media.photos import generated
 from restorect_edge.models.graph import Shape, trace_whole
 from restorect_edge.quantization.flat import widen
-from restorect_edge.quantization.missing import require_nncf
+from restorect_edge.quantization.options import require_nncf
 from restorect_edge.quantization.qdq import Q, make_signed, merge_equal, representable, take_plain_arguments
 from restorect_edge.quantization.quantize import one_thread, quantized_graph
 from restorect_edge.spec import ImageSpec

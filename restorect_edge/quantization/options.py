@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from restorect_edge.errors import UsageError
 from restorect_edge.quantization.data.dataset import CalibrationSet
 from restorect_edge.quantization.data.validation import Validation
+from restorect_edge.utils.extras import require
 
-__all__ = ["ALIASES", "CPUS", "MAX_PSNR_DROP", "Calibration"]
+__all__ = ["ALIASES", "CPUS", "MAX_PSNR_DROP", "Calibration", "require_nncf"]
 
 MAX_PSNR_DROP = 0.10
 """Loss of PSNR in dB that INT8 may cost unless told otherwise."""
@@ -46,3 +47,8 @@ class Calibration:
             )
         if self.qat is not None and not (math.isfinite(self.qat) and self.qat > 0):
             raise UsageError(f"--qat is a time in minutes, more than 0; got {self.qat}")
+
+
+def require_nncf() -> None:
+    """Raise `MissingDependencyError` unless what the extra ``calibrate`` installs is there."""
+    require("INT8 calibration", "calibrate", "torch", "safetensors", "nncf", "torchao")

@@ -8,8 +8,6 @@ the body, and why.
 """
 
 import copy
-import logging
-import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -20,14 +18,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, fx
 
-from restorect_edge.errors import BackendError, UsageError
+from restorect_edge.errors import UsageError
 from restorect_edge.models.student import MULTIPLE, SplitNetwork, Student
 from restorect_edge.quantization.blocks import returned
 from restorect_edge.quantization.flat import cover
-from restorect_edge.quantization.missing import require_nncf
+from restorect_edge.quantization.options import require_nncf
 from restorect_edge.quantization.qdq import clean, store_weights
 from restorect_edge.quantization.scope import left_out
-from restorect_edge.utils.foreign import reason
+from restorect_edge.utils.foreign import foreign_errors, hushed, without_bar
 
 __all__ = [
     "QuantizedStudent",
@@ -35,7 +33,6 @@ __all__ = [
     "planes",
     "quantize_student",
     "quantized_graph",
-    "require_nncf",
     "trace_body",
 ]
 
@@ -171,13 +168,15 @@ def quantized_graph(
     Raises:
         BackendError: NNCF cannot quantize it.
     """
-    with _quiet():
+    with hushed():
         import nncf
+        from nncf.common.logging.track_progress import track
         from nncf.quantization import advanced_parameters as advanced
 
         fix = advanced.OverflowFix
-        try:
-            module = nncf.quantize(
+        # its exceptions share no base, and torch's come through
+        with without_bar(track, "__init__"), foreign_errors("NNCF cannot quantize this network"):
+            return nncf.quantize(
                 graph,
                 nncf.Dataset(samples, given),
                 preset=nncf.QuantizationPreset.PERFORMANCE,
@@ -189,11 +188,6 @@ def quantized_graph(
                     backend_params={"compress_weights": fold_weights},
                 ),
             )
-        except UsageError:
-            raise
-        except Exception as error:  # NNCF's exceptions share no base, and torch's come through
-            raise BackendError(f"NNCF cannot quantize this network: {reason(error)}") from error
-    return module
 
 
 @contextmanager
@@ -205,35 +199,3 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hold back what NNCF and torchao say and draw while they are imported and run."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            for category in (FutureWarning, DeprecationWarning, UserWarning):
-                warnings.simplefilter("ignore", category)
-            with _without_bars():
-                yield
-    finally:
-        logging.disable(before)
-
-
-@contextmanager
-def _without_bars() -> Iterator[None]:
-    """Let NNCF iterate without drawing: it has no switch for that."""
-    from nncf.common.logging.track_progress import track
-
-    original = track.__init__
-
-    def silent(self: Any, *args: Any, **kwargs: Any) -> None:
-        original(self, *args, **{**kwargs, "disable": True})
-
-    track.__init__ = silent
-    try:
-        yield
-    finally:
-        track.__init__ = original

@@ -11,20 +11,22 @@ import importlib
 import importlib.util
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from restorect_edge.errors import MissingDependencyError
 from restorect_edge.targets.options import ExportOptions
+from restorect_edge.utils.extras import require
 
 if TYPE_CHECKING:
     from restorect_edge.models.graph import Graph
 
-__all__ = ["CAMERA", "Backend", "Need", "Target"]
+__all__ = ["CAMERA", "TILES", "Backend", "Need", "PhoneTarget", "Target"]
 
 CAMERA = ((720, 1280), (1280, 720))
 """(height, width) of camera frames, and of the same device held upright."""
+TILES = ((512, 512),)
+"""(height, width) of the tiles that restore pictures of any size where sides are fixed."""
 
 
 class Need(NamedTuple):
@@ -40,15 +42,19 @@ class Need(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """A backend that runs artifacts, described without importing it."""
+    """A backend that runs artifacts, described without importing it.
 
-    name: str
-    label: str
-    """Its name in prose."""
-    module: str
+    What a backend of a room leaves out is its target's: the name, the label, the extra and the format.
+    """
+
     class_name: str
     """The `Runtime` subclass in `module`."""
-    extra: str
+    name: str = ""
+    label: str = ""
+    """Its name in prose."""
+    module: str = ""
+    """Where the class is; by default the room's module ``runtime``."""
+    extra: str = ""
     """The extra that installs its library."""
     reads: tuple[str, ...] = ()
     """File formats that it runs, `Target.format`; none for one that runs weights."""
@@ -64,6 +70,17 @@ class Backend:
     """Why its time says nothing of the target's devices; empty where it does."""
     advice: Callable[[str], str] = lambda install: install
     """Returns what it needs on this machine, given the command that installs its extra."""
+
+    def within(self, target: "type[Target]") -> "Backend":
+        """Return it with what it leaves out taken from the target whose room it is in."""
+        return replace(
+            self,
+            name=self.name or target.name,
+            label=self.label or target.label,
+            module=self.module or f"{target.__module__}.runtime",
+            extra=self.extra or target.name,
+            reads=self.reads or (target.format,),
+        )
 
     def import_names(self) -> tuple[str, ...]:
         """Return the import names of its library, the preferred one first."""
@@ -85,8 +102,8 @@ class Target:
     """What exporting needs besides PyTorch."""
     backends: ClassVar[tuple[Backend, ...]]
     """Backends of this room, the preferred one first."""
-    verified_by: ClassVar[str]
-    """The backend that runs an artifact for its verdict."""
+    verified_by: ClassVar[str] = ""
+    """The backend that runs an artifact for its verdict; by default the preferred one."""
     leaves_open: ClassVar[str] = ""
     """What that verification cannot show; part of every verdict."""
     precision: ClassVar[str] = "fp32"
@@ -113,6 +130,11 @@ class Target:
     agreement: ClassVar[float] = 45.0
     """Least PSNR in dB of an INT8 artifact against the quantized network, as verification runs it."""
 
+    def __init_subclass__(cls) -> None:
+        if "backends" in vars(cls):
+            cls.backends = tuple(backend.within(cls) for backend in cls.backends)
+            cls.verified_by = cls.verified_by or cls.backends[0].name
+
     def convert(self, graph: "Graph", directory: Path, options: ExportOptions) -> Path:
         """Write a graph as a native file.
 
@@ -131,12 +153,16 @@ class Target:
         return path
 
     def finish(self, directory: Path, files: Sequence[Path], options: ExportOptions) -> dict[str, Any]:
-        """Complete an artifact after all graphs are written: lint, further files.
+        """Complete an artifact after all graphs are written, by ``finish`` of the converter.
 
         Returns:
-            Notes for report.json; ``verified`` among them goes to the verdict instead.
+            Notes for report.json; ``verified`` among them goes to the verdict instead. Of a converter without
+            ``finish``, what the stored weights are.
         """
-        notes: dict[str, Any] = self._converter().finish(directory, files, options)
+        finish = getattr(self._converter(), "finish", None)
+        if finish is None:
+            return {"weights": options.precision, "placement": "not measured"}
+        notes: dict[str, Any] = finish(directory, files, options)
         return notes
 
     def check(self, options: ExportOptions) -> None:
@@ -162,9 +188,18 @@ class Target:
     def require(self) -> None:
         """Raise `MissingDependencyError` naming the extra of the first library that is missing."""
         for need in self.missing():
-            raise MissingDependencyError(
-                f"--target {self.name}", need.extra, detail=f"no module '{need.module}'"
-            )
+            require(f"--target {self.name}", need.extra, need.module)
 
     def _converter(self) -> Any:
         return importlib.import_module(f"{type(self).__module__}.converter")
+
+
+class PhoneTarget(Target):
+    """A target whose files become assets of a phone's app."""
+
+    leaves_open = "not run on device"
+
+    def next_commands(self, path: Path) -> Iterator[str]:
+        """Yield how to look at its result here, and where the files go."""
+        yield from super().next_commands(path)
+        yield f"copy '{path}' to the assets of your app; runtimes/android says how to call it"

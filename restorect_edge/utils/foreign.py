@@ -15,11 +15,12 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Any
 
 from restorect_edge.errors import BackendError, RestorectError
 from restorect_edge.utils.locks import ForkLock
 
-__all__ = ["foreign_errors", "hushed", "hushed_descriptor", "reason"]
+__all__ = ["foreign_errors", "hushed", "hushed_descriptor", "reason", "without_bar"]
 
 LONGEST = 240
 """Letters of a reason."""
@@ -122,6 +123,22 @@ def hushed() -> Iterator[None]:
             yield
     finally:
         logging.disable(level)
+
+
+@contextmanager
+def without_bar(owner: Any, name: str) -> Iterator[None]:
+    """Let an iterator of a library, which has no switch for it, iterate without drawing a progress bar.
+
+    Args:
+        owner: the module or class that has it.
+        name: of what takes `disable`, as tqdm's and rich's bars do.
+    """
+    original = getattr(owner, name)
+    setattr(owner, name, lambda *args, **kwargs: original(*args, **{**kwargs, "disable": True}))
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)
 
 
 @contextmanager

@@ -1,15 +1,19 @@
 """HEIC and HEIF files through pillow-heif, in the depth they have."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from restorect_edge.media.codecs import exif as _exif
-from restorect_edge.media.opening import check_pixels, needs_photo
+from restorect_edge.media.opening import check_pixels
 from restorect_edge.media.photo import Levels, Photo
+from restorect_edge.utils.extras import imported
 
 __all__ = ["read_heif", "write_heif"]
+
+_library = partial(imported, "pillow_heif", "reading HEIC", "photo")
 
 
 def read_heif(path: Path, max_pixels: int) -> Photo:
@@ -59,11 +63,3 @@ def write_heif(stream: BinaryIO, pixels: Levels, like: Photo, exif: bytes, quali
     if like.icc_profile:
         file[0].info.update(icc_profile=like.icc_profile, icc_profile_type="prof")
     file.save(stream, quality=quality, chroma=444, **{key: value for key, value in kept.items() if value})
-
-
-def _library() -> Any:
-    try:
-        import pillow_heif
-    except ImportError as error:
-        raise needs_photo("reading HEIC") from error
-    return pillow_heif

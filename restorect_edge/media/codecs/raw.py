@@ -1,16 +1,19 @@
 """Raw files of cameras through LibRaw (rawpy): developed in 16 bits, with the camera's white balance."""
 
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from restorect_edge.media.codecs import exif as _exif
-from restorect_edge.media.opening import check_pixels, needs_photo
+from restorect_edge.media.opening import check_pixels
 from restorect_edge.media.photo import Photo
+from restorect_edge.utils.extras import imported
 
 __all__ = ["read_raw"]
+
+_library = partial(imported, "rawpy", "developing raw files", "photo")
 
 
 def read_raw(path: Path, max_pixels: int) -> Photo:
@@ -51,11 +54,3 @@ def _tags(path: Path) -> bytes:
             return _exif.described(exif)
     except (OSError, ValueError, SyntaxError, KeyError, TypeError):
         return b""
-
-
-def _library() -> Any:
-    try:
-        import rawpy
-    except ImportError as error:
-        raise needs_photo("developing raw files") from error
-    return rawpy

@@ -1,6 +1,7 @@
 """TIFF files that Pillow does not take (floating point, planes of 16 bits, rare compressions), through
 tifffile."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,13 @@ from PIL import Image
 
 from restorect_edge.errors import UsageError
 from restorect_edge.media.codecs import exif as _exif
-from restorect_edge.media.opening import check_pixels, needs_photo
+from restorect_edge.media.opening import check_pixels
 from restorect_edge.media.photo import Levels, Photo
+from restorect_edge.utils.extras import imported
 
 __all__ = ["is_tiff", "read_variant"]
+
+_library = partial(imported, "tifffile", "reading this kind of TIFF file", "photo")
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 KINDS = ("RGB", "MINISBLACK", "MINISWHITE")
@@ -80,11 +84,3 @@ def _photo(values: Levels, path: Path) -> Photo:
         exif=block,
         lossless=True,
     )
-
-
-def _library() -> Any:
-    try:
-        import tifffile
-    except ImportError as error:
-        raise needs_photo("reading this kind of TIFF file") from error
-    return tifffile

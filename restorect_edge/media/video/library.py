@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from restorect_edge.errors import MissingDependencyError
+from restorect_edge.utils.extras import imported
 
 __all__ = ["pyav"]
 
@@ -13,8 +13,4 @@ def pyav() -> Any:
     Raises:
         MissingDependencyError: it is not installed.
     """
-    try:
-        import av
-    except ImportError as error:
-        raise MissingDependencyError("video", "video", detail=str(error)) from error
-    return av
+    return imported("av", "video", "video")

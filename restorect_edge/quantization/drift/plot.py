@@ -1,12 +1,11 @@
 """The drift report as a picture: a row per module, the flows in a panel of their own."""
 
-import importlib.util
 import io
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from restorect_edge.errors import MissingDependencyError
+from restorect_edge.utils.extras import require
 
 if TYPE_CHECKING:
     from restorect_edge.quantization.drift.measure import ModuleDrift
@@ -31,8 +30,7 @@ ROW, WIDTH, DPI = 0.18, 8.5, 120
 
 def require_matplotlib() -> None:
     """Raise `MissingDependencyError` unless matplotlib is installed."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise MissingDependencyError("the drift plot", "report", detail="no module 'matplotlib'")
+    require("the drift plot", "report", "matplotlib")
 
 
 def plot(rows: "Sequence[ModuleDrift]", *, title: str) -> bytes:

@@ -22,12 +22,7 @@ class CoreMLTarget(Target):
     needs = (Need("coremltools", "coreml"),)
     backends = (
         Backend(
-            name="coreml",
-            label="Core ML",
-            module=f"{__name__}.runtime",
             class_name="CoreMLRuntime",
-            extra="coreml",
-            reads=("mlpackage",),
             libraries=("coremltools",),
             profile_hint=". For Core ML, Xcode's performance report shows where the time goes",
             advice=lambda install: f"macOS, and {install}",
@@ -37,8 +32,6 @@ class CoreMLTarget(Target):
             label="MIL interpreter",
             module=f"{__name__}.interpreted",
             class_name="MilRuntime",
-            extra="coreml",
-            reads=("mlpackage",),
             libraries=("coremltools",),
             profile_hint=". For Core ML, Xcode's performance report shows where the time goes",
             untimed="Core ML runs on macOS only, and an interpreter's time says nothing of it",

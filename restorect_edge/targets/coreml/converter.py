@@ -27,7 +27,7 @@ from restorect_edge.mil.library import library, quiet
 from restorect_edge.models.graph import Graph
 from restorect_edge.targets.coreml.ane import eligibility
 from restorect_edge.targets.options import PRECISIONS, ExportOptions
-from restorect_edge.utils.foreign import reason
+from restorect_edge.utils.foreign import reason, without_bar
 
 __all__ = ["LARGEST_SIDE", "OLDEST_TARGET", "convert", "deployment_targets", "finish"]
 
@@ -217,17 +217,5 @@ def _silence() -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(quiet())
         for module, name in PROGRESS_BARS:
-            stack.enter_context(_without_bar(module, name))
+            stack.enter_context(without_bar(importlib.import_module(module), name))
         yield
-
-
-@contextmanager
-def _without_bar(module: str, name: str) -> Iterator[None]:
-    """Let `name` of a coremltools module iterate without drawing, then restore it."""
-    owner = importlib.import_module(module)
-    original = getattr(owner, name)
-    setattr(owner, name, lambda *args, **kwargs: original(*args, **{**kwargs, "disable": True}))
-    try:
-        yield
-    finally:
-        setattr(owner, name, original)

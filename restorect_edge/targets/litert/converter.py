@@ -8,25 +8,26 @@ the output of each layer too, where the graph has scales for what goes into conv
 it from the quantizer that comes next, so the last bits differ; verification says by how much.
 """
 
-import io
-import logging
 import os
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from restorect_edge.errors import BackendError, MissingDependencyError
+from restorect_edge.errors import BackendError
 from restorect_edge.models.graph import Graph
 from restorect_edge.quantization.qdq import Q
 from restorect_edge.targets.options import ExportOptions
-from restorect_edge.utils.foreign import reason
+from restorect_edge.utils.extras import imported
+from restorect_edge.utils.foreign import hushed, reason
 
 __all__ = ["convert", "finish"]
+
+_library = partial(imported, "litert_torch", "LiteRT export", "litert")
 
 SWITCHES = {"LITERT_TORCH_SHOW_PROGRESS": "n", "TF_CPP_MIN_LOG_LEVEL": "2"}
 """Environment that keeps progress bars and what C++ code says of oneDNN off standard error."""
@@ -158,27 +159,14 @@ def _operators(file: Path) -> list[str]:
     return sorted({names[code.builtinCode] for code in model.operatorCodes})
 
 
-def _library() -> Any:
-    try:
-        import litert_torch
-    except ImportError as error:
-        raise MissingDependencyError("LiteRT export", "litert", detail=str(error)) from error
-    return litert_torch
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Hold back what litert-torch and the libraries it brings say and draw."""
-    before = logging.root.manager.disable
     found = {name: os.environ.get(name) for name in SWITCHES}
     os.environ.update(SWITCHES)
-    logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            for category in (FutureWarning, DeprecationWarning, UserWarning):
-                warnings.simplefilter("ignore", category)
+        with hushed():
             yield
     finally:
-        logging.disable(before)
         for name, value in found.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,12 +10,15 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from restorect_edge.errors import BackendError, MissingDependencyError
+from restorect_edge.errors import BackendError
 from restorect_edge.inference.base import Runtime
+from restorect_edge.utils.extras import imported
 from restorect_edge.utils.foreign import foreign_errors
 from restorect_edge.utils.pool import Pool, cores
 
 __all__ = ["LiteRTRuntime"]
+
+_library = partial(imported, "ai_edge_litert.interpreter", "the LiteRT backend", "litert")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,3 @@ class LiteRTRuntime(Runtime):
 
     def _provider(self, session: _Session) -> str:
         return f"LiteRT {metadata.version('ai-edge-litert')} CPU (XNNPACK)"
-
-
-def _library() -> Any:
-    try:
-        from ai_edge_litert import interpreter
-    except ImportError as error:
-        raise MissingDependencyError("the LiteRT back end", "litert") from error
-    return interpreter

@@ -2,17 +2,15 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from restorect_edge.errors import BackendError
 from restorect_edge.models.graph import Graph
 from restorect_edge.targets.onnx import converter as onnx_target
 from restorect_edge.targets.options import ExportOptions
 
-__all__ = ["convert", "finish"]
+__all__ = ["convert"]
 
 # MNN's own wrapper, MNN.tools.mnnconvert, installs a package that reports each conversion to its maker: the
 # compiled converter below it does not. In a process of its own, as it prints to the terminal and may crash.
@@ -37,8 +35,3 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
         why = lines[-1] if lines else f"exit code {done.returncode}"
         raise BackendError(f"MNN cannot convert graph '{graph.stem}': {why}")
     return path
-
-
-def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> dict[str, Any]:
-    """Return what the stored weights are, for the report."""
-    return {"weights": options.precision, "placement": "not measured"}

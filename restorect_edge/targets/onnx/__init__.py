@@ -22,14 +22,11 @@ class ONNXTarget(Target):
         Backend(
             name="onnxruntime",
             label="ONNX Runtime",
-            module=f"{__name__}.runtime",
             class_name="ONNXRuntime",
             extra="onnxruntime",
-            reads=("onnx",),
             profiler=f"{__name__}.profiler:ProfiledONNXRuntime",
         ),
     )
-    verified_by = "onnxruntime"
     starts_from = ("onnx",)
     x86 = True
     triton = "onnxruntime"

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from restorect_edge.errors import MissingDependencyError
 from restorect_edge.inference.profiling.base import Profiler, Timed, timed
 from restorect_edge.inference.profiling.graph import Operation
 from restorect_edge.inference.profiling.source import planned_names, source_of
 from restorect_edge.targets.onnx.runtime import ONNXRuntime
+from restorect_edge.utils.extras import imported
 
 __all__ = ["ProfiledONNXRuntime", "onnx_operations"]
 
@@ -71,10 +71,7 @@ def onnx_operations(path: Path) -> list[Operation]:
     Raises:
         MissingDependencyError: the library `onnx` is not installed.
     """
-    try:
-        import onnx
-    except ImportError as error:
-        raise MissingDependencyError("naming the operations of an ONNX graph", "export") from error
+    onnx = imported("onnx", "naming the operations of an ONNX graph", "export")
     graph = onnx.load(path, load_external_data=False).graph
     constants = {tensor.name for tensor in graph.initializer}
     constants |= {node.output[0] for node in graph.node if node.op_type == "Constant"}

@@ -1,18 +1,21 @@
 """ONNX Runtime: CPU, CUDA and TensorRT execution providers."""
 
 from collections.abc import Sequence
-from importlib.util import find_spec
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from restorect_edge.errors import BackendError, MissingDependencyError
+from restorect_edge.errors import BackendError
 from restorect_edge.inference.base import Runtime
+from restorect_edge.utils.extras import imported, require
 from restorect_edge.utils.foreign import reason
 
 __all__ = ["LiteralONNXRuntime", "ONNXRuntime", "RoundedONNXRuntime", "session_options"]
+
+_library = partial(imported, "onnxruntime", "the ONNX Runtime backend", "onnxruntime")
 
 PROVIDERS = {
     "tensorrt": "TensorrtExecutionProvider",
@@ -111,8 +114,7 @@ class RoundedONNXRuntime(LiteralONNXRuntime):
         Raises:
             MissingDependencyError: ONNX Runtime, or the package that reads the graph, is not installed.
         """
-        if find_spec("onnx") is None:
-            raise MissingDependencyError("float16 arithmetic", "export", detail="no module 'onnx'")
+        require("float16 arithmetic", "export", "onnx")
         return super().devices()
 
     def _model(self, path: Path) -> bytes:
@@ -132,11 +134,3 @@ def session_options(threads: int | None) -> Any:
     if threads is not None:
         options.intra_op_num_threads = threads
     return options
-
-
-def _library() -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingDependencyError("the ONNX Runtime back end", "onnxruntime") from error
-    return onnxruntime

@@ -15,16 +15,11 @@ class OpenVINOTarget(Target):
     needs = (Need("onnx", "export"), Need("onnxscript", "export"), Need("openvino", "openvino"))
     backends = (
         Backend(
-            name="openvino",
-            label="OpenVINO",
-            module=f"{__name__}.runtime",
             class_name="OpenVINORuntime",
-            extra="openvino",
             reads=("ir", "onnx"),
             profiler=f"{__name__}.profiler:ProfiledOpenVINORuntime",
         ),
     )
-    verified_by = "openvino"
     starts_from = ("onnx",)
     x86 = True
     triton = "openvino"

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restorect_edge.artifact import GraphFile
-from restorect_edge.errors import MissingDependencyError
 from restorect_edge.inference.base import Runtime
 from restorect_edge.inference.tiling import Size
 from restorect_edge.targets.openvino.copies import FixedCopies
 from restorect_edge.targets.openvino.requests import Requests
+from restorect_edge.utils.extras import imported
 from restorect_edge.utils.foreign import foreign_errors
 
 __all__ = ["OpenVINORuntime"]
@@ -136,10 +136,7 @@ class _LiteralOpenVINORuntime(OpenVINORuntime):
 
 
 def _library() -> Any:
-    try:
-        import openvino
-    except ImportError as error:
-        raise MissingDependencyError("the OpenVINO back end", "openvino") from error
+    openvino = imported("openvino", "the OpenVINO backend", "openvino")
     with _FIRST_TENSOR:
         # The first tensor builds OpenVINO's tables of types. A thread that needs them meanwhile waits with
         # the interpreter's lock, for which the thread that builds them waits: no call may be the first.

@@ -35,12 +35,7 @@ class TensorRTTarget(Target):
     )
     backends = (
         Backend(
-            name="tensorrt",
-            label="TensorRT",
-            module=f"{__name__}.runtime",
             class_name="TensorRTRuntime",
-            extra="tensorrt",
-            reads=("onnx",),
             libraries=("tensorrt", "tensorrt_rtx_bindings"),
             profiler=f"{__name__}.profiler:ProfiledTensorRTRuntime",
             advice=advice,
