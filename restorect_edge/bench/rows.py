@@ -21,14 +21,12 @@ from restorect_edge.bench.profile import profile
 from restorect_edge.bench.report.looks import Look, look
 from restorect_edge.bench.subjects import Candidate, Opened, Shape
 from restorect_edge.errors import RestorectError
-from restorect_edge.evaluation.metrics import psnr
+from restorect_edge.evaluation.metrics import finite_psnr
 from restorect_edge.targets.registry import RUNTIMES
 
 __all__ = ["Setup", "absent_row", "rows_at"]
 
 PROFILED_RUNS = 10
-HIGHEST_PSNR = 200.0
-"""What stands for the infinite PSNR of equal images."""
 CLOCK_FELL = "the clock fell in the sustained run"
 
 
@@ -153,7 +151,7 @@ def _quality(candidate: Candidate, results: list[Any], shown: Pictures) -> dict[
     # a model of somebody else is of no task that is known: it is scored on what all are shown
     same_size = [r.shape for r in results] == [c.shape for c in shown.clean]  # of one that enlarges, none
     if same_size and candidate.task in (None, shown.task):
-        scores = [min(psnr(r, c), HIGHEST_PSNR) for r, c in zip(results, shown.clean, strict=True)]
+        scores = [finite_psnr(r, c) for r, c in zip(results, shown.clean, strict=True)]
         found = {"psnr": round(float(np.mean(scores)), DIGITS), **found}
     return found
 

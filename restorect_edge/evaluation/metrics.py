@@ -8,12 +8,14 @@ as its own column.
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["blur", "gaussian", "gt_mean", "psnr", "ssim"]
+__all__ = ["EQUAL", "blur", "finite_psnr", "gaussian", "gt_mean", "psnr", "ssim"]
 
 Image = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
 
 GREY = np.array([0.299, 0.587, 0.114])
 """Luma weights of ITU-R BT.601."""
+EQUAL = 200.0
+"""What stands for the infinite PSNR of equal images, so that means and JSON have a number."""
 STRIP = 16
 """Rows of the SSIM map that are computed at once."""
 
@@ -40,6 +42,11 @@ def psnr(output: Image, target: Image, *, peak: float = 255.0) -> float:
     error = np.subtract(output, target, dtype=np.float64)
     mse = float(np.mean(np.square(error, out=error)))
     return float("inf") if mse == 0.0 else 10.0 * float(np.log10(peak**2 / mse))
+
+
+def finite_psnr(output: Image, target: Image, *, peak: float = 255.0) -> float:
+    """Return `psnr`, at most `EQUAL`."""
+    return min(psnr(output, target, peak=peak), EQUAL)
 
 
 def ssim(output: Image, target: Image, *, peak: float = 255.0) -> float:

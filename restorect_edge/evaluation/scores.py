@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from restorect_edge.errors import UsageError, unknown_name
 from restorect_edge.evaluation import learned
-from restorect_edge.evaluation.metrics import gt_mean, psnr, ssim
+from restorect_edge.evaluation.metrics import finite_psnr, gt_mean, ssim
 from restorect_edge.evaluation.naturalness import BLOCK, brisque, niqe
 from restorect_edge.evaluation.protocols import Protocol
 from restorect_edge.evaluation.underwater import SMALLEST, uciqe, uiqm
@@ -20,8 +20,6 @@ __all__ = ["METRICS", "Evaluator", "Metric", "Sample", "Score", "choose"]
 
 Levels = NDArray[np.uint8]
 
-EQUAL = 200.0
-"""What stands for the infinite PSNR of equal images, so that means stay numbers."""
 DEFAULTS = ("psnr", "ssim", "psnr_gt_mean")
 UNPAIRED_DEFAULTS = ("niqe", "brisque")
 
@@ -96,11 +94,11 @@ def _clip() -> Scorer:
 
 
 def _psnr(sample: Sample) -> float:
-    return min(psnr(*sample.views), EQUAL)
+    return finite_psnr(*sample.views)
 
 
 def _psnr_gt_mean(output: Levels, target: Levels) -> float:
-    return min(psnr(gt_mean(output, target), target), EQUAL)
+    return finite_psnr(gt_mean(output, target), target)
 
 
 def _biqi() -> Scorer:

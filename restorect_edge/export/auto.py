@@ -20,16 +20,16 @@ from numpy.typing import NDArray
 from restorect_edge.artifact import Artifact, hash_files
 from restorect_edge.bench.measure.timing import Timing, interleaved
 from restorect_edge.errors import BackendError, QualityError, RestorectError
-from restorect_edge.evaluation.metrics import psnr
+from restorect_edge.evaluation.metrics import finite_psnr
 from restorect_edge.export.choice import Candidate, choose, table
-from restorect_edge.export.int8 import Calibrated, CalibratedModule, calibrate
+from restorect_edge.export.int8 import Calibrated, calibrate
 from restorect_edge.export.jobs import Job, Layout
 from restorect_edge.export.options import Calibration
 from restorect_edge.export.pipeline import Traced, make_one, trace
 from restorect_edge.export.source import Source
 from restorect_edge.export.staging import check_free, staged
 from restorect_edge.export.verify import reference
-from restorect_edge.export.verify.check import EQUAL, photographs, run_reference
+from restorect_edge.export.verify.check import photographs, run_reference
 from restorect_edge.inference.base import Runtime
 from restorect_edge.quantization.data.validation import Validation
 from restorect_edge.targets.base import Target
@@ -87,9 +87,7 @@ def make_auto(
     return made
 
 
-def _calibrated(
-    job: Job, calibration: Calibration, progress: Progress
-) -> tuple[Calibrated | CalibratedModule | None, str]:
+def _calibrated(job: Job, calibration: Calibration, progress: Progress) -> tuple[Calibrated | None, str]:
     """Return the network in INT8, or None and why there is none."""
     try:
         return calibrate(job.source, calibration, progress, shape=job.layout.only_shape), ""
@@ -112,7 +110,7 @@ def untimed(target: Target) -> str:
 
 def _networks(
     job: Job,
-    int8: Calibrated | CalibratedModule | None,
+    int8: Calibrated | None,
     failure: str,
     calibration: Calibration,
     progress: Progress,
@@ -213,9 +211,9 @@ def _drops(
     for degraded, clean in zip(pairs.degraded, pairs.clean, strict=True):
         image, target = _fitting(degraded, artifact), _fitting(clean, artifact)
         expected = run_reference(float32, image.astype(np.float32) / np.float32(255), artifact)
-        best = psnr(np.rint(expected * 255).astype(np.uint8), target)
+        best = finite_psnr(np.rint(expected * 255).astype(np.uint8), target)
         for name, run in runtimes.items():
-            losses[name].append(min(best, EQUAL) - min(psnr(run(image), target), EQUAL))
+            losses[name].append(best - finite_psnr(run(image), target))
     return {name: round(float(np.mean(values)), 4) for name, values in losses.items()}
 
 

@@ -8,16 +8,16 @@ from restorect_edge.models.graph import Shape
 from restorect_edge.models.student import Student
 from restorect_edge.quantization import calibrated
 from restorect_edge.quantization.calibrated import Calibrated
-from restorect_edge.quantization.fitting import CalibratedModule, calibrate_module
+from restorect_edge.quantization.fitting import calibrate_module
 from restorect_edge.quantization.modules import quantize_module
 from restorect_edge.quantization.options import Calibration
 
-__all__ = ["Calibrated", "CalibratedModule", "calibrate"]
+__all__ = ["Calibrated", "calibrate"]
 
 
 def calibrate(
     source: Source, calibration: Calibration, progress: Callable[[str], None], *, shape: Shape | None = None
-) -> Calibrated | CalibratedModule:
+) -> Calibrated:
     """Quantize the network of `source` on photographs, within its budget.
 
     Args:
@@ -50,7 +50,7 @@ def calibrate(
 
 def _of_module(
     source: Source, calibration: Calibration, shape: Shape | None, progress: Callable[[str], None]
-) -> CalibratedModule:
+) -> Calibrated:
     photographs = calibration.photographs
     progress(f"calibrating INT8 on {photographs.count} photographs ({photographs.source})")
     network, spec, safe = source.network, source.spec, calibration.cpu == "portable"

@@ -17,7 +17,7 @@ from torch import nn
 import restorect_edge
 from restorect_edge.artifact import Artifact, GraphFile, Manifest, hash_files
 from restorect_edge.errors import QualityError
-from restorect_edge.export.int8 import Calibrated, CalibratedModule, calibrate
+from restorect_edge.export.int8 import Calibrated, calibrate
 from restorect_edge.export.jobs import Job, Layout
 from restorect_edge.export.options import Calibration, ExportOptions
 from restorect_edge.export.own import check_output
@@ -67,7 +67,7 @@ def make(
     return made
 
 
-def _calibrated(job: Job, calibration: Calibration, progress: Progress) -> Calibrated | CalibratedModule:
+def _calibrated(job: Job, calibration: Calibration, progress: Progress) -> Calibrated:
     return calibrate(job.source, calibration, progress, shape=job.layout.only_shape)
 
 
@@ -80,12 +80,12 @@ class Traced:
     graphs: tuple[Graph, ...]
     stored: nn.Module | None = None
     """The network with weights in int8 that was traced, where that was it."""
-    int8: Calibrated | CalibratedModule | None = None
+    int8: Calibrated | None = None
     floats: tuple[Graph, ...] = ()
     """The graphs of the float32 network, which an artifact of one's own network carries."""
 
 
-def trace(job: Job, int8: Calibrated | CalibratedModule | None, progress: Progress) -> Traced:
+def trace(job: Job, int8: Calibrated | None, progress: Progress) -> Traced:
     """Trace a job's network in its layout; where it was calibrated, the quantized one.
 
     Raises:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from torch import Tensor, fx, nn
 
 from restorect_edge.errors import unknown_name
-from restorect_edge.quantization.qdq import Q, module_path
+from restorect_edge.quantization.qdq import Q, add_constant, module_path
 from restorect_edge.quantization.scope import is_convolution
 
 __all__ = ["block_names", "convolutions", "returned"]
@@ -86,11 +86,9 @@ def _read_float(node: fx.Node) -> None:
 def _take_float_constants(body: fx.GraphModule, convolution: fx.Node, source: nn.Module) -> None:
     path = module_path(convolution)
     for index, name in ((1, "weight"), (2, "bias")):
-        constant = f"{path}.{name}".replace(".", "_")
         if len(convolution.args) > index and convolution.args[index] is not None:
-            body.register_buffer(constant, _value(source, f"{path}.{name}"))
-            with body.graph.inserting_before(convolution):
-                convolution.update_arg(index, body.graph.get_attr(constant))
+            value = _value(source, f"{path}.{name}")
+            convolution.update_arg(index, add_constant(body, f"{path}.{name}", value, convolution))
 
 
 def _value(source: nn.Module, name: str) -> Tensor:

@@ -11,6 +11,7 @@ import copy
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from restorect_edge.errors import QualityError
-from restorect_edge.evaluation.metrics import psnr
+from restorect_edge.evaluation.metrics import finite_psnr
 from restorect_edge.models.student import Student
 from restorect_edge.quantization.blocks import block_names, returned
 from restorect_edge.quantization.data.generated import LEAST, GeneratedMeter
@@ -42,8 +43,6 @@ __all__ = [
 
 DIGITS = 4
 """Of decibels: finer differences are noise, and must not decide an order."""
-EQUAL = 200.0
-"""What stands for the infinite PSNR of equal images, so that means stay numbers."""
 
 Levels = NDArray[np.uint8]
 
@@ -94,10 +93,10 @@ class BlockDrop:
 class Decision:
     """A network within its budget, and how it came to be."""
 
-    network: QuantizedStudent
-    before: float
-    """Loss of PSNR in dB with every block in int8."""
-    drop: float
+    network: Any
+    before: float | None
+    """Loss of PSNR in dB with every block in int8; None where it could not be measured."""
+    drop: float | None
     """That of the network."""
     ranking: tuple[BlockDrop, ...] = ()
     """Every block, the one that costs most first; empty where nothing had to be returned."""
@@ -117,7 +116,7 @@ class BlockShift:
 class FlatDecision:
     """A network that keeps flat frames where they are, and how it came to be."""
 
-    network: QuantizedStudent
+    network: Any
     before: float
     """Greatest shift of a channel's mean in levels of 255, with what the budget left in int8."""
     shift: float
@@ -299,4 +298,4 @@ def _sample(student: Student, prior: nn.Module, degraded: Levels, clean: Levels)
 def _psnr(output: Tensor, clean: Levels) -> float:
     """Compare the 8-bit levels of (1, 3, H, W) with (H, W, 3)."""
     levels = np.rint(output[0].numpy().transpose(1, 2, 0) * 255).astype(np.uint8)
-    return min(psnr(levels, clean), EQUAL)
+    return finite_psnr(levels, clean)

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+from torch import nn
 
 from restorect_edge.models.student import Student
 from restorect_edge.quantization.budget import Meter, bring_within, hold_generated, keep_flat
@@ -11,7 +14,7 @@ from restorect_edge.quantization.flat import MAX_SHIFT, FlatMeter
 from restorect_edge.quantization.options import Calibration
 from restorect_edge.quantization.plan import QuantPlan
 from restorect_edge.quantization.qat.finetune import finetune
-from restorect_edge.quantization.quantize import QuantizedStudent, quantize_student
+from restorect_edge.quantization.quantize import quantize_student
 from restorect_edge.quantization.recipe import QuantRecipe
 
 __all__ = ["Calibrated", "calibrate"]
@@ -21,9 +24,9 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """A quantized student and how it came about."""
+    """A quantized network and how it came about."""
 
-    network: QuantizedStudent
+    network: nn.Module
     plan: QuantPlan
     recipe: QuantRecipe
 
@@ -57,9 +60,9 @@ def calibrate(
         QualityError: over the budget unless nothing is in int8; the message has the numbers.
         MissingDependencyError, UsageError, BackendError: see `quantize_student`.
     """
-    photographs, safe = calibration.photographs, calibration.cpu == "portable"
+    safe = calibration.cpu == "portable"
     tuned, steps = _tuned(student, calibration, safe, progress)
-    network = quantize_student(tuned, photographs.images, saturation_safe=safe)
+    network = quantize_student(tuned, calibration.photographs.images, saturation_safe=safe)
     meter = None if calibration.validation is None else Meter(student, network.prior, calibration.validation)
     decision = bring_within(network, tuned, meter, calibration.max_psnr_drop, progress) if meter else None
     network = decision.network if decision else network
@@ -71,18 +74,9 @@ def calibrate(
     network = flat.network
     if meter and decision and (flat.returned or ranges.held):
         decision = replace(decision, drop=meter.drop(network.body))
-    plan = QuantPlan.of(
-        network,
-        weights=weights,
-        weights_sha256=weights_sha256,
-        images=photographs.count,
-        sha256=photographs.sha256,
-        source=photographs.source,
-        seed=calibration.seed,
-    )
-    recipe = QuantRecipe.of(
-        calibration, decision, flat, ranges, steps, weights=weights, weights_sha256=weights_sha256
-    )
+    named: dict[str, Any] = {"weights": weights, "weights_sha256": weights_sha256}
+    plan = QuantPlan.of(network, **named, **calibration.facts)
+    recipe = QuantRecipe.of(calibration, decision, flat, ranges, steps, **named)
     return Calibrated(network, plan, recipe)
 
 

@@ -1,7 +1,6 @@
 """INT8 of a module of one's own within its budget: layers are returned to float until it is kept."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from restorect_edge.errors import QualityError
-from restorect_edge.evaluation.metrics import psnr
+from restorect_edge.evaluation.metrics import finite_psnr
 from restorect_edge.models.graph import Shape
-from restorect_edge.quantization.budget import BlockDrop
+from restorect_edge.quantization.budget import BlockDrop, Decision, FlatDecision
+from restorect_edge.quantization.calibrated import Calibrated
 from restorect_edge.quantization.flat import MAX_SHIFT
 from restorect_edge.quantization.modules import (
     FLAT_LEVELS,
@@ -23,13 +23,12 @@ from restorect_edge.quantization.plan import QuantPlan
 from restorect_edge.quantization.recipe import QuantRecipe
 from restorect_edge.spec import ImageSpec
 
-__all__ = ["CalibratedModule", "Quantized", "calibrate_module"]
+__all__ = ["Quantized", "calibrate_module"]
 
 AGREEMENT = 36.0
 """Least PSNR in dB against the float network where no clean images say what INT8 costs; a verdict asks 30."""
 MEASURED = 4
 """Photographs that this is measured on."""
-BEST = 200.0
 
 Progress = Callable[[str], None]
 
@@ -45,20 +44,6 @@ class Quantized(Protocol):
         """Return a copy in which some of them compute in float."""
 
     def __call__(self, image: Tensor, /) -> Tensor: ...
-
-
-@dataclass(frozen=True, slots=True)
-class CalibratedModule:
-    """A quantized module and how it came about."""
-
-    network: nn.Module
-    plan: QuantPlan
-    recipe: QuantRecipe
-
-    def write(self, directory: Any) -> None:
-        """Write the plan and the recipe below `directory`."""
-        self.plan.write(directory)
-        self.recipe.write(directory)
 
 
 class _Meter:
@@ -111,7 +96,7 @@ def calibrate_module(
     name: str,
     sha256: str | None,
     progress: Progress = lambda message: None,
-) -> CalibratedModule:
+) -> Calibrated:
     """Keep a module that was quantized on photographs within its budget.
 
     Args:
@@ -127,35 +112,25 @@ def calibrate_module(
     Raises:
         QualityError: over the budget unless nothing is in int8; the message has the numbers.
     """
-    photographs = calibration.photographs
     network: Quantized = quantized
     if not network.floats:
         raise QualityError(f"'{name}' has no convolution or linear layer that could be in int8: use fp16")
     meter = _Meter(module, spec, calibration, shape)
     before = meter.cost(network)
     network, ranking, returned = _within(network, meter, before, progress)
-    plan = QuantPlan.of_module(
-        network,
-        weights=name,
-        weights_sha256=sha256,
-        images=photographs.count,
-        sha256=photographs.sha256,
-        source=photographs.source,
-        seed=calibration.seed,
-    )
-    measured = calibration.validation is not None
-    recipe = QuantRecipe.of_module(
-        calibration,
-        weights=name,
-        weights_sha256=sha256,
+    named: dict[str, Any] = {"weights": name, "weights_sha256": sha256}
+    measured, shift = calibration.validation is not None, round(meter.shift(network), 4)
+    decision = Decision(
+        network=network,
         before=before if measured else None,
         drop=meter.cost(network) if measured else None,
         ranking=ranking,
         returned=returned,
-        flat_shift=round(meter.shift(network), 4),
     )
+    flat = FlatDecision(network=network, before=shift, shift=shift)
     assert isinstance(network, nn.Module)
-    return CalibratedModule(network, plan, recipe)
+    plan = QuantPlan.of(network, **named, **calibration.facts)
+    return Calibrated(network, plan, QuantRecipe.of(calibration, decision, flat, **named))
 
 
 def _within(
@@ -204,4 +179,4 @@ def _run(network: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:
 
 
 def _psnr(output: Tensor, target: Tensor) -> float:
-    return min(psnr(output.clamp(0, 1).numpy(), target.clamp(0, 1).numpy(), peak=1.0), BEST)
+    return finite_psnr(output.clamp(0, 1).numpy(), target.clamp(0, 1).numpy(), peak=1.0)

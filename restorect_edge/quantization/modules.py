@@ -20,7 +20,15 @@ from restorect_edge.media.photos import generated
 from restorect_edge.models.graph import Shape, trace_whole
 from restorect_edge.quantization.flat import widen
 from restorect_edge.quantization.options import require_nncf
-from restorect_edge.quantization.qdq import Q, make_signed, merge_equal, representable, take_plain_arguments
+from restorect_edge.quantization.qdq import (
+    Q,
+    add_constant,
+    make_signed,
+    merge_equal,
+    read_constant,
+    representable,
+    take_plain_arguments,
+)
 from restorect_edge.quantization.quantize import one_thread, quantized_graph
 from restorect_edge.spec import ImageSpec
 from restorect_edge.utils.foreign import foreign_errors
@@ -127,7 +135,9 @@ def _parameters(graph: fx.GraphModule) -> dict[str, Floats]:
     found: dict[str, Floats] = {}
     for node in graph.graph.nodes:
         given = node.args[1:3] if node.target in LAYERS else ()
-        stored = [_constant(graph, n).clone() for n in given if isinstance(n, fx.Node) and n.op == "get_attr"]
+        stored = [
+            read_constant(graph, n).clone() for n in given if isinstance(n, fx.Node) and n.op == "get_attr"
+        ]
         if stored and len(stored) == len([n for n in given if n is not None]):
             found[node.name] = (stored[0], stored[1] if len(stored) > 1 else None)
     return found
@@ -172,7 +182,7 @@ def _fold(module: fx.GraphModule, quantize: fx.Node, floats: dict[str, Tensor]) 
     """Store a weight as int8 instead of quantizing it at every call."""
     arguments: Any = quantize.args
     weight, scale, zero_point, axis, low, high, dtype = arguments
-    value, scales, zeros = (_constant(module, node) for node in (weight, scale, zero_point))
+    value, scales, zeros = (read_constant(module, node) for node in (weight, scale, zero_point))
     if zeros.any() or dtype is not torch.int8:
         raise BackendError(f"NNCF did not quantize '{weight}' symmetrically per output channel")
     scales, zeros = representable(scales.reshape(-1).float()), zeros.reshape(-1).long()
@@ -180,34 +190,20 @@ def _fold(module: fx.GraphModule, quantize: fx.Node, floats: dict[str, Tensor]) 
     for dequantize in list(quantize.users):
         for layer in dequantize.users:
             floats[layer.name] = value
-        stored = [
-            _stored(module, f"{weight.name}_{suffix}", tensor, dequantize)
+        kept = [
+            add_constant(module, f"{weight.name}_{suffix}", tensor, dequantize)
             for suffix, tensor in (("levels", levels), ("scale", scales), ("zero_point", zeros))
         ]
-        dequantize.args = (*stored, axis, low, high, dtype)
+        dequantize.args = (*kept, axis, low, high, dtype)
     module.graph.erase_node(quantize)
 
 
 def _return(body: fx.GraphModule, layer: fx.Node, weight: Tensor, bias: Tensor | None) -> None:
     """Let a layer compute in float: what it reads before it is quantized, its float weight and own bias."""
-    given, stored = layer.args[0], layer.args[1]
-    assert isinstance(given, fx.Node) and isinstance(stored, fx.Node)
+    given, weights = layer.args[0], layer.args[1]
+    assert isinstance(given, fx.Node) and isinstance(weights, fx.Node)
     if given.target is Q.dequantize_per_tensor.default:
         layer.update_arg(0, given.all_input_nodes[0].all_input_nodes[0])
-    layer.update_arg(1, _stored(body, f"{layer.name}_float", weight, layer))
+    layer.update_arg(1, add_constant(body, f"{layer.name}_float", weight, layer))
     if bias is not None:
-        layer.update_arg(2, _stored(body, f"{layer.name}_bias_float", bias, layer))
-
-
-def _stored(module: fx.GraphModule, name: str, value: Tensor, before: fx.Node) -> fx.Node:
-    module.register_buffer(name, value.contiguous())
-    with module.graph.inserting_before(before):
-        return module.graph.get_attr(name)
-
-
-def _constant(module: fx.GraphModule, node: fx.Node) -> Tensor:
-    value: Any = module
-    for part in str(node.target).split("."):
-        value = getattr(value, part)
-    tensor: Tensor = value.detach()
-    return tensor
+        layer.update_arg(2, add_constant(body, f"{layer.name}_bias_float", bias, layer))

@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -81,43 +81,6 @@ class QuantPlan:
     @classmethod
     def of(
         cls,
-        network: QuantizedStudent,
-        *,
-        weights: str,
-        weights_sha256: str | None,
-        images: int,
-        sha256: str,
-        source: str,
-        seed: int,
-    ) -> "QuantPlan":
-        """Read the plan off a quantized student.
-
-        Args:
-            network: what `quantize_student` returned.
-            weights: name of the weights it was made from.
-            weights_sha256: of their file, if they came from one.
-            images: how many photographs it was calibrated on.
-            sha256: of the calibration set.
-            source: what the photographs are, in words.
-            seed: of their choice.
-        """
-        return cls(
-            tensors=tensors_of(network),
-            excluded=({"name": "prior", "operation": "all", "why": PRIOR}, *_excluded(network)),
-            biases=dict(_biases(network)),
-            weights=weights,
-            weights_sha256=weights_sha256,
-            steps=network.prior.steps,
-            images=images,
-            calibration_sha256=sha256,
-            calibration_source=source,
-            seed=seed,
-            nncf=importlib.metadata.version("nncf"),
-        )
-
-    @classmethod
-    def of_module(
-        cls,
         network: Any,
         *,
         weights: str,
@@ -127,20 +90,26 @@ class QuantPlan:
         source: str,
         seed: int,
     ) -> "QuantPlan":
-        """Read the plan off a quantized module or model; the other arguments are those of `of`.
+        """Read the plan off a quantized network.
 
         Args:
-            network: has `rows`, or is a `QuantizedModule`.
+            network: what `quantize_student` or `quantize_module` returned, or what has `rows` of its own.
+            weights: name of the weights it was made from.
+            weights_sha256: of their file, if they came from one.
+            images: how many photographs it was calibrated on.
+            sha256: of the calibration set.
+            source: what the photographs are, in words.
+            seed: of their choice.
         """
-        module = isinstance(network, QuantizedModule)
-        tensors, excluded = (_body(network), _excluded(network)) if module else network.rows()
+        student = isinstance(network, QuantizedStudent)
+        tensors, excluded = _rows(network)
         return cls(
             tensors=tuple(tensors),
             excluded=tuple(excluded),
-            biases={},
+            biases=dict(_biases(network)) if student else {},
             weights=weights,
             weights_sha256=weights_sha256,
-            steps=0,
+            steps=network.prior.steps if student else 0,
             images=images,
             calibration_sha256=sha256,
             calibration_source=source,
@@ -188,6 +157,17 @@ class QuantPlan:
         path = directory / PLAN_FILE
         path.write_text(self.to_json(), encoding="utf-8")
         return path
+
+
+def _rows(network: Any) -> tuple[Iterable[QuantizedTensor], Iterable[dict[str, str]]]:
+    """Return a network's tensors in int8, and what stays in float."""
+    if isinstance(network, QuantizedStudent):
+        prior = {"name": "prior", "operation": "all", "why": PRIOR}
+        return tensors_of(network), (prior, *_excluded(network))
+    if isinstance(network, QuantizedModule):
+        return _body(network), _excluded(network)
+    tensors, excluded = network.rows()
+    return tensors, excluded
 
 
 def tensors_of(network: QuantizedStudent) -> tuple[QuantizedTensor, ...]:

@@ -16,10 +16,12 @@ __all__ = [
     "WEIGHT_MAX",
     "Q",
     "StoredConv2d",
+    "add_constant",
     "clean",
     "make_signed",
     "merge_equal",
     "module_path",
+    "read_constant",
     "representable",
     "store_weights",
     "take_plain_arguments",
@@ -139,7 +141,7 @@ def _fold_weight(module: fx.GraphModule, quantise: fx.Node, source: nn.Module) -
     """Store a weight as int8 instead of quantizing it at every call."""
     arguments: Any = quantise.args
     weight, scale, zero_point, axis, low, high, dtype = arguments
-    scales, zeros = (_constant(module, node) for node in (scale, zero_point))
+    scales, zeros = (read_constant(module, node) for node in (scale, zero_point))
     if zeros.any() or dtype is not torch.int8 or axis != 0:
         raise BackendError(f"NNCF did not quantize '{weight}' symmetrically per output channel")
     scales, zeros = scales.reshape(-1).float(), zeros.reshape(-1).long()
@@ -149,22 +151,24 @@ def _fold_weight(module: fx.GraphModule, quantise: fx.Node, source: nn.Module) -
     name = f"{module_path(consumer)}.weight"
     value = source.get_parameter(name).detach()
     levels = Q.quantize_per_channel(value, scales, zeros, axis, low, high, dtype)
-    stored = [
-        _stored(module, name + suffix, value, dequantise)
+    kept = [
+        add_constant(module, name + suffix, value, dequantise)
         for suffix, value in (("", levels), ("_scale", scales), ("_zero_point", zeros))
     ]
-    dequantise.args = (*stored, axis, low, high, dtype)
+    dequantise.args = (*kept, axis, low, high, dtype)
     module.graph.erase_node(quantise)
 
 
-def _stored(module: fx.GraphModule, name: str, value: Tensor, before: fx.Node) -> fx.Node:
+def add_constant(module: fx.GraphModule, name: str, value: Tensor, before: fx.Node) -> fx.Node:
+    """Keep a tensor in a graph, and return the node before another that reads it."""
     flat = name.replace(".", "_")
     module.register_buffer(flat, value.contiguous())
     with module.graph.inserting_before(before):
         return module.graph.get_attr(flat)
 
 
-def _constant(module: fx.GraphModule, node: Any) -> Tensor:
+def read_constant(module: fx.GraphModule, node: Any) -> Tensor:
+    """Return the tensor that a node reads from its graph."""
     value: Any = module
     for part in node.target.split("."):
         value = getattr(value, part)
@@ -191,6 +195,6 @@ def _name_constants(module: fx.GraphModule, node: fx.Node) -> None:
     for index, name in ((1, "weight"), (2, "bias")):
         source = node.args[index] if len(node.args) > index else None
         if isinstance(source, fx.Node) and source.op == "get_attr":
-            value = _constant(module, source)
+            value = read_constant(module, source)
             value = value.half().float() if name == "weight" else value
-            node.update_arg(index, _stored(module, f"{module_path(node)}.{name}", value, node))
+            node.update_arg(index, add_constant(module, f"{module_path(node)}.{name}", value, node))

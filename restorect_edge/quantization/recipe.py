@@ -74,8 +74,8 @@ class QuantRecipe:
         calibration: Calibration,
         decision: Decision | None,
         flat: FlatDecision,
-        ranges: RangeDecision,
-        steps: int,
+        ranges: RangeDecision | None = None,
+        steps: int = 0,
         *,
         weights: str,
         weights_sha256: str | None,
@@ -86,7 +86,7 @@ class QuantRecipe:
             calibration: what was asked for.
             decision: None where the drop could not be measured.
             flat: on the shift of flat frames.
-            ranges: on generated pictures.
+            ranges: on generated pictures; None of a module of one's own, where they are not measured.
             steps: of fine-tuning that were taken.
             weights: their name.
             weights_sha256: of their file, if they came from one.
@@ -102,47 +102,9 @@ class QuantRecipe:
             flat_shift_before=flat.before,
             returned_for_flat=flat.returned,
             flat_shift=flat.shift,
-            generated_psnr_before=ranges.before,
-            held_pictures=ranges.held,
-            generated_psnr=ranges.psnr,
-        )
-
-    @classmethod
-    def of_module(
-        cls,
-        calibration: Calibration,
-        *,
-        weights: str,
-        weights_sha256: str | None,
-        before: float | None,
-        drop: float | None,
-        ranking: tuple[BlockDrop, ...],
-        returned: tuple[BlockDrop, ...],
-        flat_shift: float,
-    ) -> "QuantRecipe":
-        """Write down what was asked for and decided on a module of one's own.
-
-        Args:
-            calibration: what was asked for.
-            weights: the network's name.
-            weights_sha256: of the file that it came from.
-            before: the drop with every layer in int8, in dB; None where it could not be measured.
-            drop: of the result.
-            ranking: what each layer's return gains, the most first.
-            returned: those in float.
-            flat_shift: of the result, in levels of 255.
-        """
-        return cls(
-            **_asked(calibration, weights, weights_sha256),
-            qat_minutes=None,
-            qat_steps=0,
-            psnr_drop_before=before,
-            ranking=ranking,
-            returned=returned,
-            psnr_drop=drop,
-            flat_shift_before=flat_shift,
-            returned_for_flat=(),
-            flat_shift=flat_shift,
+            generated_psnr_before=ranges.before if ranges else None,
+            held_pictures=ranges.held if ranges else (),
+            generated_psnr=ranges.psnr if ranges else None,
         )
 
     def to_json(self) -> str:

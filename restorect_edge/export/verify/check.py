@@ -21,7 +21,6 @@ from restorect_edge.export.verify import golden
 from restorect_edge.export.verify.compare import Called, Reference, Row, compare, measured, run_reference
 from restorect_edge.export.verify.pictures import QUANTIZED, Picture, photographs, pictures
 from restorect_edge.export.verify.verdict import (
-    EQUAL,
     EXTRA_DROP,
     FLAT_GATES,
     FLAT_LEVELS,
@@ -38,7 +37,6 @@ from restorect_edge.targets.base import Target
 from restorect_edge.targets.registry import TARGETS, backend_class
 
 __all__ = [
-    "EQUAL",
     "GATES",
     "Verification",
     "check",

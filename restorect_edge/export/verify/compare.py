@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restorect_edge.artifact import Artifact
-from restorect_edge.evaluation.metrics import psnr
+from restorect_edge.evaluation.metrics import EQUAL, finite_psnr, psnr
 from restorect_edge.export.verify.pictures import Picture
 from restorect_edge.export.verify.ranges import OutputRange
-from restorect_edge.export.verify.verdict import EQUAL, running
+from restorect_edge.export.verify.verdict import running
 from restorect_edge.inference.base import Runtime
 from restorect_edge.targets.registry import TARGETS
 
@@ -148,7 +148,7 @@ def compare(picture: Picture, output: Values, wanted: Values) -> Row:
         return Row(**facts, psnr=-EQUAL, max_abs=far, mean_shift=far, channel_shift=far)
     return Row(
         **facts,
-        psnr=min(psnr(output, wanted, peak=1.0), EQUAL),
+        psnr=finite_psnr(output, wanted, peak=1.0),
         max_abs=float(np.abs(difference).max()),
         mean_shift=abs(float(difference.mean())),
         channel_shift=float(np.abs(difference.mean(axis=(0, 1))).max()),

@@ -10,7 +10,6 @@ from restorect_edge.artifact import UNVERIFIED
 from restorect_edge.errors import BackendError, IncompatibleError, MissingDependencyError, RestorectError
 
 __all__ = [
-    "EQUAL",
     "EXTRA_DROP",
     "FLAT_GATES",
     "FLAT_LEVELS",
@@ -41,8 +40,6 @@ FLAT_LEVELS = 2.0
 30 dB, which hide in the texture of a photograph, are 8 levels of fog on a black frame."""
 EXTRA_DROP = 0.10
 """Most dB against clean photographs that fused INT8 may lose beyond what the graph as written loses."""
-EQUAL = 200.0
-"""What stands for the infinite PSNR of equal images, so that it stays a number in JSON."""
 
 
 def large_gate(gate: float, pixels: int, max_abs: float) -> float:

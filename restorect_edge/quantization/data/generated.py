@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from restorect_edge.evaluation.metrics import psnr
+from restorect_edge.evaluation.metrics import finite_psnr
 from restorect_edge.media.photos import generated
 from restorect_edge.models.student import Student
 
@@ -14,7 +14,6 @@ __all__ = ["LEAST", "GeneratedMeter"]
 LEAST = 22.0
 """Least PSNR in dB against the float network; a verdict, whose pictures are others, asks 20."""
 SIZE = (128, 192)
-EQUAL = 200.0
 
 Made = tuple[Tensor, Tensor, Tensor]
 """An image (1, 3, H, W), z of the quantized prior, and the float network's output."""
@@ -54,7 +53,7 @@ class GeneratedMeter:
         """Return the PSNR in dB of each picture to the float network's output, by name."""
         with torch.inference_mode():
             return {
-                name: round(min(psnr(_levels(body(image, z)), _levels(wanted), peak=1.0), EQUAL), 4)
+                name: round(finite_psnr(_levels(body(image, z)), _levels(wanted), peak=1.0), 4)
                 for name, (image, z, wanted) in self._made.items()
             }
 
