@@ -1,4 +1,4 @@
-"""What a network takes and gives, as data (no back end, no `torch`)."""
+"""The inputs and outputs of a network, as data (no backend, no `torch`)."""
 
 import math
 from dataclasses import dataclass, field

@@ -144,7 +144,7 @@ def _judged(
         result = check(
             artifact,
             reference.of_network(traced.source.network),
-            quantised=reference.of_network(traced.stored) if traced.stored else None,
+            quantized=reference.of_network(traced.stored) if traced.stored else None,
             note=note,
             elsewhere=True,
         )

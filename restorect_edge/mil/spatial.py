@@ -161,7 +161,7 @@ def resize_nearest_neighbor(x: Tensor, target_size_height: int, target_size_widt
 
 def _repeated(x: Tensor, axis: int, factor: float) -> Tensor:
     if factor != int(factor) or factor < 1:
-        raise UnhandledError(f"nearest-neighbour scale {factor} that is not a whole number")
+        raise UnhandledError(f"nearest-neighbor scale {factor} that is not a whole number")
     return x.repeat_interleave(int(factor), axis)
 
 

@@ -26,7 +26,7 @@ def why_untraceable(error: Exception, *, dynamic: bool) -> str:
     text = f"{type(error).__name__}: {error}"
     if found := _CHANNELS.search(text):
         count = f"{found[1]} channel" + ("" if found[1] == "1" else "s")
-        return f"it takes images of {count}, and {CONTRACT} that takes and gives 3 channels"
+        return f"it takes images of {count}, and {CONTRACT} with 3 channels as input and output"
     if found := _ARGUMENT.search(text):
         return f"it takes another input '{found[1]}', and {CONTRACT} whose forward takes the image alone"
     if any(sign in text for sign in DATA_DEPENDENT):

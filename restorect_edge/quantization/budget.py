@@ -193,7 +193,7 @@ def bring_within(
             )
     raise QualityError(
         f"INT8 loses {before:.3f} dB of PSNR on {meter.validation.source} ({meter.validation.count} images), "
-        f"and {max_psnr_drop:.3f} dB are allowed. Returning blocks to float does not mend it: "
+        f"and {max_psnr_drop:.3f} dB are allowed. Keeping more blocks in float does not help: "
         f"{done[-1].psnr_drop:.3f} dB with all {len(done)} in float. Try --qat MINUTES, a larger "
         "--max-psnr-drop, or photographs to calibrate on that are more like these"
     )
@@ -276,8 +276,8 @@ def keep_flat(
                 )
     least = min((row.shift for row in done), default=before)
     raise QualityError(
-        f"INT8 shifts flat frames by {before:.1f} levels of 255, and {max_shift:.1f} are allowed. Returning "
-        f"blocks to float does not mend it: {least:.1f} levels at best. Export fp16 or fp32 instead"
+        f"INT8 shifts flat frames by {before:.1f} levels of 255, and {max_shift:.1f} are allowed. Keeping "
+        f"more blocks in float does not help: {least:.1f} levels at best. Export fp16 or fp32 instead"
     )
 
 

@@ -47,7 +47,7 @@ def load(
             the backend's first choice.
         require: a device that must be what really runs, or loading fails.
         threads: CPU threads of one call; by default the backend decides.
-        runtime: the back end, if not the artifact's own (``mil`` stands in for Core ML off macOS).
+        runtime: the backend, if not the artifact's own (``mil`` stands in for Core ML off macOS).
         spec: what an ``.onnx`` file takes: sides, scale, halo; by default found by running it, without halo.
         precision: ``fp32`` (default) or ``int8``, of weights by name; an artifact has its own.
 

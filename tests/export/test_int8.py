@@ -70,7 +70,7 @@ def test_verification_records_float_and_quantised_agreement(artifacts, target):
     assert record["flat_offset"] <= 2.0
     assert record["color_offset"] > 0.0
     if target in ("onnx", "tensorrt"):
-        assert "graph optimisations off" in record["by"]
+        assert "graph optimizations off" in record["by"]
         # 52.5 measured: one activation that rounds the other way counts in so small a picture
         assert record["agreement"] > 50.0
 
@@ -211,7 +211,7 @@ def test_an_artifact_of_another_network_fails(artifacts):
     artifact = Artifact.open(artifacts["onnx"].path)
     reference = find_reference(artifact, None)
     other = lambda image: np.clip(reference(image) + 0.02, 0, 1)  # noqa: E731
-    result = check(artifact, reference, quantised=other)
+    result = check(artifact, reference, quantized=other)
     assert result.agreement < resolve("onnx").agreement
     assert result.status == "fail"
 

@@ -258,7 +258,7 @@ REFUSED = {
     "max_pool '.*': ceil_mode with padding": lambda x: mb.max_pool(
         x=x, **DOWN, pad_type="custom", pad=[1, 1, 0, 0], ceil_mode=True
     ),
-    "upsample_nearest_neighbor '.*': nearest-neighbour scale 1.5": lambda x: mb.upsample_nearest_neighbor(
+    "upsample_nearest_neighbor '.*': nearest-neighbor scale 1.5": lambda x: mb.upsample_nearest_neighbor(
         x=x, scale_factor_height=1.5, scale_factor_width=1.0
     ),
     "upsample_bilinear '.*': half_pixel_centers False": lambda x: mb.upsample_bilinear(

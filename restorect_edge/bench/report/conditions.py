@@ -45,7 +45,7 @@ def _facts(report: Report) -> dict[str, str]:
         "versions": ", ".join(
             f"{k} {v}" for k, v in {"Python": device.python or UNKNOWN, **device.libraries}.items()
         ),
-        "threads": "as the back end likes" if protocol.threads is None else str(protocol.threads),
+        "threads": "backend default" if protocol.threads is None else str(protocol.threads),
         "protocol": f"at least {protocol.least_runs} runs and {protocol.duration_s:g} s, "
         f"after {protocol.least_warm_up_s:g} s and until stable within {100 * protocol.stable_within:g} %; "
         f"{1e3 * protocol.pause_s:g} ms of rest before each run",

@@ -91,7 +91,7 @@ def stages(rows: Sequence[Shown]) -> Table | None:
             (r.series, shape(r.row), *(ms(r.row.stages_ms.get(name)) for name in names)) for r in found
         ),
         note="Medians. prepare: 8-bit to planes; prior: thumbnail and z of a split artifact; "
-        "model: the back end; finish: planes to 8-bit.",
+        "model: the backend; finish: planes to 8-bit.",
     )
 
 

@@ -247,7 +247,7 @@ def _profiles(rows: Sequence[Shown]) -> list[str]:
     parts = [
         _page.heading("Profile"),
         _page.paragraph(
-            "Time by module of the source, by the back end's profiler, which makes the whole slower. "
+            "Time by module of the source, by the backend's profiler, which makes the whole slower. "
             "What stands in brackets is no module.",
             kind="note",
         ),

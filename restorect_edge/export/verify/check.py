@@ -87,7 +87,7 @@ def check(
     artifact: Artifact,
     reference: Reference | None,
     *,
-    quantised: Reference | None = None,
+    quantized: Reference | None = None,
     images: Path | None = None,
     note: str = "",
     elsewhere: bool = False,
@@ -100,7 +100,7 @@ def check(
     Args:
         artifact: what to run.
         reference: the float32 network; None compares with the golden images only.
-        quantised: the INT8 network in PyTorch, which an artifact made from it must agree with.
+        quantized: the INT8 network in PyTorch, which an artifact made from it must agree with.
         images: folder of photographs; None for the shipped ones and generated pictures.
         note: said after what ran it, such as what else accepted it.
         elsewhere: the artifact may be for other CPUs: do not hold against it what its fused INT8 gives on
@@ -121,7 +121,7 @@ def check(
         if reference is None:
             found = [_golden_rows(artifact, runner) for runner in runners]
         else:
-            found = measured(artifact, pictures(artifact, images), runners, reference, quantised)
+            found = measured(artifact, pictures(artifact, images), runners, reference, quantized)
         by = "; ".join(filter(None, (runners[0].provider, remark, note, target.leaves_open)))
         fused = _fused(artifact, runners[1].provider, found[1]) if len(runners) > 1 else None
     compared_with = "its golden images" if reference is None else "float32 PyTorch"

@@ -51,8 +51,8 @@ class OutputRange:
         if share > TOLERATED:
             raise IncompatibleError(
                 f"the network '{self._name}' gives {self._lowest:.3g} to {self._highest:.3g} for pictures: "
-                f"{share:.0%} of the values are far outside [0, 1], where pictures lie. Say which range it "
-                "takes and gives, such as --input-range 0 255 --output-range 0 255 (or -1 1, or --mean and "
-                "--std); in Python, spec=ImageSpec(input_range=(0, 255), output_range=(0, 255)); or end it "
-                "with clamp(0, 1)"
+                f"{share:.0%} of the values are far outside [0, 1], where pictures lie. Say which ranges its "
+                "input and output have, such as --input-range 0 255 --output-range 0 255 (or -1 1, or --mean "
+                "and --std); in Python, spec=ImageSpec(input_range=(0, 255), output_range=(0, 255)); or end "
+                "it with clamp(0, 1)"
             )

@@ -214,7 +214,7 @@ def _decoded(files: dict[str, Path], words: str) -> tuple[list[Levels], int]:
         more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
         raise UsageError(
             f"{len(problems)} of {len(files)} photographs from {words} cannot be used for calibration: "
-            f"{'; '.join(problems[:SHOWN])}{more}. Mend or remove them"
+            f"{'; '.join(problems[:SHOWN])}{more}. Fix or remove them"
         )
     if all(map(_is_flat, images)):
         raise UsageError(

@@ -43,11 +43,11 @@ class CoreMLRuntime(Runtime):
                 f"Core ML predicts on macOS only, this is {sys.platform}; here the runtime 'mil' evaluates "
                 "the package operation by operation"
             )
-        library("the Core ML back end")
+        library("the Core ML backend")
         return tuple(COMPUTE_UNITS)
 
     def _open(self, path: Path) -> _Session:
-        ct = library("the Core ML back end")
+        ct = library("the Core ML backend")
         units = ct.ComputeUnit[COMPUTE_UNITS[self.device]]
         try:
             with quiet():
@@ -68,7 +68,7 @@ class CoreMLRuntime(Runtime):
         return _from_image(result) if isinstance(result, Image.Image) else np.asarray(result, np.float32)
 
     def _provider(self, session: _Session) -> str:
-        return f"Core ML (coremltools {library('the Core ML back end').__version__}) on {self.device}"
+        return f"Core ML (coremltools {library('the Core ML backend').__version__}) on {self.device}"
 
 
 def _to_image(planes: NDArray[np.float32]) -> Image.Image:

@@ -95,7 +95,7 @@ class LiteralONNXRuntime(ONNXRuntime):
 
     fuses: ClassVar[bool] = False
     _optimise: ClassVar[bool] = False
-    _arithmetic: ClassVar[str] = ", graph optimisations off"
+    _arithmetic: ClassVar[str] = ", graph optimizations off"
 
     @classmethod
     def devices(cls) -> tuple[str, ...]:

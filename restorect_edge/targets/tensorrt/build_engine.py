@@ -577,7 +577,7 @@ def _arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     add("--onnx", nargs="+", metavar="FILE", help="ONNX files (default: all beside this script)")
     add("--output", metavar="FILE", help="engine to write (default: beside the ONNX file)")
     add("--rebuild", action="store_true", help="build even if the engine is current")
-    shapes = "sizes for graphs with free sides: one; smallest and largest; or smallest, usual, largest"
+    shapes = "sizes for graphs of dynamic shape: one; smallest and largest; or smallest, usual, largest"
     add("--shapes", metavar="HxW[,HxW[,HxW]]", help=shapes)
     add("--workspace-mib", type=int, metavar="N", help="limit TensorRT's scratch memory")
     add("--timing-cache", metavar="FILE", help="keep kernel timings between builds")

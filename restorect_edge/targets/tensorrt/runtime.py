@@ -80,7 +80,7 @@ class TensorRTRuntime(Runtime):
             MissingDependencyError: no TensorRT module is installed.
             BackendError: there is no NVIDIA GPU.
         """
-        with engine_errors("the TensorRT back end"):
+        with engine_errors("the TensorRT backend"):
             load_tensorrt()
         try:
             read_gpu()
@@ -91,7 +91,7 @@ class TensorRTRuntime(Runtime):
         return ("cuda",)
 
     def _open(self, path: Path) -> _Session:
-        with engine_errors("the TensorRT back end"), _building:  # once for all threads that load this file
+        with engine_errors("the TensorRT backend"), _building:  # once for all threads that load this file
             trt = load_tensorrt()
             plan = engine_for(trt, path).read_bytes()
             gpu = read_gpu()

@@ -135,7 +135,7 @@ def without_faults(
         return list(range(len(items))), ()
     words = f"{len(faults)} of {len(items)} {what} cannot be used: {_shown(list(faults.values()), '; ')}"
     if len(faults) == len(items) or not skip_bad:
-        raise UsageError(f"{words}. Mend or remove them" + ("" if skip_bad else ", or skip bad ones"))
+        raise UsageError(f"{words}. Fix or remove them" + ("" if skip_bad else ", or skip bad ones"))
     return [index for index in range(len(items)) if index not in faults], (f"skipped: {words}",)
 
 

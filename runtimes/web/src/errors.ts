@@ -4,7 +4,7 @@ export type ErrorCode =
   | "missing"
   /** A file is not what its manifest says, or the manifest is damaged. */
   | "corrupt"
-  /** The artifact is for another schema, target or back end. */
+  /** The artifact is for another schema, target or backend. */
   | "schema"
   /** The picture does not fit an artifact of fixed sides. */
   | "size"

@@ -5,7 +5,7 @@ export const LARGEST = 1 << 20;
 /** Levels of objects and lists. */
 const DEEPEST = 32;
 
-/** What is wrong with a document; whoever reads it says where and how to mend it. */
+/** What is wrong with a document; whoever reads it says where and how to fix it. */
 export class Damage extends Error {}
 
 /**

@@ -15,7 +15,7 @@ export interface Provider {
   readonly threads: number;
   /** What really runs, with its version. */
   readonly name: string;
-  /** What was asked for or expected and is not so here, and how to mend it. */
+  /** What was asked for or expected and is not so here, and how to fix it. */
   readonly notes: readonly string[];
 }
 

@@ -162,7 +162,7 @@ def test_unreadable_images_are_named(folder):
 def test_many_unusable_images_are_counted(folder):
     for number in range(7):
         (folder / f"{number:02d}.png").write_bytes(b"")
-    with pytest.raises(UsageError, match=r"7 of 20 photographs .*; and 4 more\. Mend or remove them"):
+    with pytest.raises(UsageError, match=r"7 of 20 photographs .*; and 4 more\. Fix or remove them"):
         calibration_images(folder)
 
 

@@ -81,7 +81,7 @@ Options parse(int& argc, char**& argv) {
        "share of the latent kept from frame to frame, 0 to below 1; default 0", "A"},
       {"tile", 0, 0, whole, &options.tile, "side of what each tile contributes, in pixels", "N"},
       {"device", 0, 0, text, &texts.device, "such as cpu, gpu, cuda; default auto", "D"},
-      {"threads", 0, 0, whole, &options.threads, "CPU threads; default: the back end decides", "N"},
+      {"threads", 0, 0, whole, &options.threads, "CPU threads; default: the backend decides", "N"},
       {"overwrite", 0, 0, G_OPTION_ARG_NONE, &overwrite, "replace a file that exists", nullptr},
       {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &texts.artifacts, nullptr, nullptr},
       {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr},
