@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,12 @@ from restorect_edge.bench.images import Pictures, pictures
 from restorect_edge.bench.measure.anchor import anchor
 from restorect_edge.bench.measure.protocol import DIGITS, PROTOCOL, Call, Samples, measure, sustain, throttled
 from restorect_edge.bench.measure.record import Moment, Protocol, Row
+from restorect_edge.bench.measure.subject import restoring
 from restorect_edge.bench.platforms import apple
 from restorect_edge.bench.platforms.device import Machine
 from restorect_edge.bench.profile import profile
 from restorect_edge.bench.report.looks import Look, look
-from restorect_edge.bench.subjects import Candidate, Opened, Shape
+from restorect_edge.bench.subjects import Candidate, Shape
 from restorect_edge.errors import RestorectError
 from restorect_edge.evaluation.metrics import finite_psnr
 from restorect_edge.targets.registry import RUNTIMES
@@ -132,17 +132,7 @@ def _loaded(
             row = replace(row, cold=start.cold, memory_peak_bytes=start.memory_peak_bytes)
     except RestorectError as error:
         return absent_row(candidate, shape, str(error), failed=True)
-    return _Ready(candidate, row, _call(opened, shown))
-
-
-def _call(opened: Opened, shown: Pictures) -> Call:
-    images = cycle(shown.degraded)
-
-    def call() -> Mapping[str, float]:
-        opened(next(images))
-        return opened.timings
-
-    return call
+    return _Ready(candidate, row, restoring(opened, shown.degraded))
 
 
 def _quality(candidate: Candidate, results: list[Any], shown: Pictures) -> dict[str, float]:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from restorect_edge.artifact import Artifact, Manifest, file_hash
 from restorect_edge.bench.measure.protocol import FREE_SHAPES
 from restorect_edge.bench.measure.record import Subject, Work
+from restorect_edge.bench.measure.subject import subject_of
 from restorect_edge.bench.measure.work import count_graph, total
 from restorect_edge.bench.peer import Prepared, peer_subject
 from restorect_edge.bench.platforms import apple
@@ -258,7 +259,7 @@ def _of_artifact(source: str, runtime: str | None, device: str) -> list[Candidat
     made = [g.shape for g in manifest.graphs if g.shape is not None]
     facts: dict[str, Any] = {
         "source": source,
-        "subject": _subject(artifact),
+        "subject": subject_of(artifact),
         "runtime": chosen,
         "sizes": () if manifest.spec.tileable and manifest.form == "split" else tuple(made),
         "task": manifest.task,
@@ -313,22 +314,6 @@ def _of_peer(path: Path, runtime: str | None, device: str) -> Candidate:
         sizes=() if shape is None else (shape,),
         manifest=manifest,
         prepared=prepared,
-    )
-
-
-def _subject(artifact: Artifact) -> Subject:
-    manifest = artifact.manifest
-    names = {graph.file for graph in manifest.graphs}
-    names |= {str(Path(name).with_suffix(".bin")) for name in names if name.endswith(".xml")}
-    files = {f: h for f, h in manifest.files.items() if f in names or f.split("/")[0] in names}
-    return Subject(
-        name=manifest.name,
-        target=manifest.target,
-        precision=manifest.precision,
-        form=manifest.form,
-        files=files,
-        weights_sha256=manifest.weights.get("sha256"),
-        bytes=artifact.bytes,
     )
 
 

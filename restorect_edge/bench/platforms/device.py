@@ -1,7 +1,4 @@
-"""What a machine says of itself before a measurement and while it runs; what it does not say is None.
-
-Linux tells it in files, which are read below a root so that recorded ones can stand in for them.
-"""
+"""What a machine says of itself before a measurement and while it runs; what it does not say is None."""
 
 import os
 import platform
@@ -16,6 +13,7 @@ from pathlib import Path
 
 from restorect_edge.bench.measure.protocol import Reading
 from restorect_edge.bench.measure.record import Device
+from restorect_edge.bench.measure.system import SystemFiles
 from restorect_edge.errors import BackendError
 from restorect_edge.targets.registry import TARGETS
 from restorect_edge.utils.cpu import cpu_name
@@ -26,18 +24,12 @@ LIBRARIES = ("numpy", "torch", "onnxruntime-gpu", "tensorrt")
 """Distributions whose versions a report has besides those that targets need."""
 CPU_ZONES = ("x86_pkg_temp", "cpu", "soc", "k10temp", "coretemp", "acpitz")
 """Sensors that stand for the processor, the best first; names begin with these."""
-SYSTEM_FILES = Path("/")
 
 
 @dataclass(slots=True)
-class Machine:
-    """This machine, as far as it tells.
+class Machine(SystemFiles):
+    """This machine, as far as it tells."""
 
-    Args:
-        root: where its ``proc``, ``sys`` and ``etc`` lie.
-    """
-
-    root: Path = SYSTEM_FILES
     _energy: tuple[float, int] | None = field(default=None, init=False)
 
     def describe(self, *, power_mode: str | None = None) -> Device:
@@ -48,27 +40,27 @@ class Machine:
         """
         cpu = cpu_name(self.root)
         governors = {
-            self._text(file) for file in self._files("sys/devices/system/cpu/cpufreq/*/scaling_governor")
+            self.text(file) for file in self.files("sys/devices/system/cpu/cpufreq/*/scaling_governor")
         }
         return Device(
             kind="apple" if sys.platform == "darwin" else "host",
-            name=self._text(self.root / "sys/class/dmi/id/product_name") or cpu,
-            soc=self._text(self.root / "sys/devices/soc0/machine"),
+            name=self.text("sys/class/dmi/id/product_name") or cpu,
+            soc=self.text("sys/devices/soc0/machine"),
             cpu=cpu,
             cores=os.cpu_count(),
-            memory_bytes=self._memory("MemTotal"),
-            os=self._os(),
+            memory_bytes=self.memory("MemTotal"),
+            os=f"{self.distribution() or platform.system()}, {platform.machine()}",
             kernel=platform.release(),
             python=platform.python_version(),
             libraries=_versions(),
-            power_mode=power_mode or self._text(self.root / "sys/firmware/acpi/platform_profile"),
+            power_mode=power_mode or self.text("sys/firmware/acpi/platform_profile"),
             power_source=self._power_source(),
             governor=", ".join(sorted(g for g in governors if g)) or None,
             clocks_mhz=self.clocks(),
             clocks_locked=self._locked(),
             temperatures_c=self.temperatures(),
             load=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-            memory_free_bytes=self._memory("MemAvailable"),
+            memory_free_bytes=self.memory("MemAvailable"),
         )
 
     def read(self) -> Reading:
@@ -83,21 +75,21 @@ class Machine:
 
     def clocks(self) -> dict[str, float]:
         """Return the clock of each group of cores in MHz; of each core where there are no groups."""
-        policies = self._files("sys/devices/system/cpu/cpufreq/policy*/scaling_cur_freq")
-        found = {p.parent.name: self._number(p) for p in policies}
+        policies = self.files("sys/devices/system/cpu/cpufreq/policy*/scaling_cur_freq")
+        found = {p.parent.name: self.number(p) for p in policies}
         if found:
             return {name: value / 1e3 for name, value in found.items() if value is not None}
-        lines = (self._text(self.root / "proc/cpuinfo") or "").splitlines()
+        lines = (self.text("proc/cpuinfo") or "").splitlines()
         values = [float(line.partition(":")[2]) for line in lines if line.startswith("cpu MHz")]
         return {f"cpu{number}": value for number, value in enumerate(values)}
 
     def temperatures(self) -> dict[str, float]:
         """Return the temperature of each sensor in °C, by its name; the hottest of those of one name."""
-        zones = ((z, z.with_name("type")) for z in self._files("sys/class/thermal/thermal_zone*/temp"))
-        sensors = ((s, s.with_name("name")) for s in self._files("sys/class/hwmon/hwmon*/temp1_input"))
+        zones = ((z, z.with_name("type")) for z in self.files("sys/class/thermal/thermal_zone*/temp"))
+        sensors = ((s, s.with_name("name")) for s in self.files("sys/class/hwmon/hwmon*/temp1_input"))
         found: dict[str, float] = {}
         for file, label in (*zones, *sensors):
-            value, name = self._number(file), self._text(label) or file.parent.name
+            value, name = self.number(file), self.text(label) or file.parent.name
             if value is not None and value > 0:
                 found[name] = max(value / 1e3, found.get(name, 0.0))
         return found
@@ -110,13 +102,13 @@ class Machine:
             BackendError: the machine offers no governors, or does not let us set them; or put them back,
                 which names what was left as it is.
         """
-        governors = self._files("sys/devices/system/cpu/cpufreq/policy*/scaling_governor")
+        governors = self.files("sys/devices/system/cpu/cpufreq/policy*/scaling_governor")
         if not governors:
             raise BackendError(
                 "--lock-clocks: this machine offers no clock governors (a virtual machine?); leave it out"
             )
         wanted = dict.fromkeys(governors, "performance")
-        for highest in self._files("sys/devices/system/cpu/cpufreq/policy*/scaling_max_freq"):
+        for highest in self.files("sys/devices/system/cpu/cpufreq/policy*/scaling_max_freq"):
             wanted[highest.with_name("scaling_min_freq")] = highest.read_text().strip()
         before = {file: file.read_text().strip() for file in wanted}
         try:
@@ -127,7 +119,7 @@ class Machine:
 
     def _power(self) -> float | None:
         """Return mW of the package since the last call, from its counter of µJ, which only root may read."""
-        used = self._number(self.root / "sys/class/powercap/intel-rapl:0/energy_uj")
+        used = self.number("sys/class/powercap/intel-rapl:0/energy_uj")
         if used is None:
             return None
         now, before = (time.perf_counter(), int(used)), self._energy
@@ -137,44 +129,19 @@ class Machine:
         return round((now[1] - before[1]) / 1e3 / max(1e-6, now[0] - before[0]), 1)
 
     def _power_source(self) -> str | None:
-        supplies = self._files("sys/class/power_supply/*/type")
-        online = {self._text(s) for s in supplies if self._number(s.with_name("online")) == 1}
-        batteries = [s for s in supplies if self._text(s) == "Battery"]
+        supplies = self.files("sys/class/power_supply/*/type")
+        online = {self.text(s) for s in supplies if self.number(s.with_name("online")) == 1}
+        batteries = [s for s in supplies if self.text(s) == "Battery"]
         if "Mains" in online or "USB" in online:
             return "mains"
         return "battery" if batteries else None
 
     def _locked(self) -> bool | None:
         low, high = (
-            {f.parent: self._number(f) for f in self._files(f"sys/devices/system/cpu/cpufreq/policy*/{name}")}
+            {f.parent: self.number(f) for f in self.files(f"sys/devices/system/cpu/cpufreq/policy*/{name}")}
             for name in ("scaling_min_freq", "scaling_max_freq")
         )
         return low == high if low else None
-
-    def _memory(self, name: str) -> int | None:
-        lines = (self._text(self.root / "proc/meminfo") or "").splitlines()
-        return next((1024 * int(line.split()[1]) for line in lines if line.startswith(f"{name}:")), None)
-
-    def _os(self) -> str:
-        lines = (self._text(self.root / "etc/os-release") or "").splitlines()
-        named = [line.partition("=")[2].strip('"') for line in lines if line.startswith("PRETTY_NAME=")]
-        return f"{named[0] if named else platform.system()}, {platform.machine()}"
-
-    def _files(self, pattern: str) -> list[Path]:
-        return sorted(self.root.glob(pattern))
-
-    def _text(self, path: Path) -> str | None:
-        try:
-            return path.read_text(encoding="utf-8", errors="replace").strip("\0 \n") or None
-        except OSError:  # absent, or for root only
-            return None
-
-    def _number(self, path: Path) -> float | None:
-        text = self._text(path)
-        try:
-            return float(text) if text else None
-        except ValueError:
-            return None
 
 
 def _set(values: dict[Path, str]) -> None:

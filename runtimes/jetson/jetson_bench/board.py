@@ -19,7 +19,7 @@ from restorect_edge.targets.tensorrt.build_engine import Gpu, jetpack_of, parse_
 __all__ = ["Profile", "describe", "find_profile", "require_jetpack"]
 
 BOARDS = Path(__file__).resolve().parents[1] / "boards.json"
-RELEASE = "/etc/nv_tegra_release"
+RELEASE = "etc/nv_tegra_release"
 KNOWN = ("6", "7")
 
 
@@ -56,12 +56,12 @@ def _frozen(value: Any) -> Any:
 
 def find_profile(system: System) -> Profile:
     """Return the profile of this board, or one that knows its name alone: power is then not summed."""
-    compatible = (system.read("/proc/device-tree/compatible") or "").split()
+    compatible = (system.text("proc/device-tree/compatible") or "").split()
     modules = {part.split("+")[-1].removeprefix("nvidia,").removesuffix("-super") for part in compatible}
     for profile in profiles():
         if modules & set(profile.compatible):
             return profile
-    return Profile(system.read("/proc/device-tree/model") or "unknown board")
+    return Profile(system.text("proc/device-tree/model") or "unknown board")
 
 
 def require_jetpack(system: System, profile: Profile) -> tuple[str, str]:
@@ -70,10 +70,10 @@ def require_jetpack(system: System, profile: Profile) -> tuple[str, str]:
     Raises:
         IncompatibleError: this is no Jetson, or its JetPack is not one that the kit runs on.
     """
-    l4t = parse_l4t(system.read(RELEASE) or "")
+    l4t = parse_l4t(system.text(RELEASE) or "")
     if l4t is None:
         raise IncompatibleError(
-            f"this is no Jetson: there is no {RELEASE}; on a PC measure with python -m restorect_edge.bench"
+            f"this is no Jetson: there is no /{RELEASE}; on a PC measure with python -m restorect_edge.bench"
         )
     jetpack = jetpack_of(l4t)
     if jetpack not in profile.jetpacks:
@@ -88,15 +88,15 @@ def require_jetpack(system: System, profile: Profile) -> tuple[str, str]:
 def describe(system: System, power: Power, trt: Any, gpu: Gpu, profile: Profile) -> Device:
     """Return the record of this board as it is now, before anything is changed."""
     mode, clocks = power.mode(), power.clocks()
-    l4t = parse_l4t(system.read(RELEASE) or "")
+    l4t = parse_l4t(system.text(RELEASE) or "")
     return Device(
         kind="jetson",
-        name=system.read("/proc/device-tree/model") or profile.name,
+        name=system.text("proc/device-tree/model") or profile.name,
         soc=profile.soc,
         cpu=f"{os.cpu_count()} cores, {platform.machine()}",
         cores=os.cpu_count(),
-        memory_bytes=_memory(system, "MemTotal"),
-        os=_os(system),
+        memory_bytes=system.memory("MemTotal"),
+        os=system.distribution(),
         kernel=platform.release(),
         python=platform.python_version(),
         libraries={
@@ -114,7 +114,7 @@ def describe(system: System, power: Power, trt: Any, gpu: Gpu, profile: Profile)
         clocks_locked=clocks.gpu.locked if clocks and clocks.gpu else None,
         temperatures_c=_temperatures(system),
         load=round(os.getloadavg()[0], 2),
-        memory_free_bytes=_memory(system, "MemAvailable"),
+        memory_free_bytes=system.memory("MemAvailable"),
     )
 
 
@@ -130,24 +130,10 @@ def _clocks(clocks: Clocks | None) -> dict[str, float]:
     return {unit: clock.now for unit, clock in units.items() if clock is not None}
 
 
-def _memory(system: System, key: str) -> int | None:
-    for line in (system.read("/proc/meminfo") or "").splitlines():
-        if line.startswith(f"{key}:"):
-            return 1024 * int(line.split()[1])
-    return None
-
-
-def _os(system: System) -> str | None:
-    for line in (system.read("/etc/os-release") or "").splitlines():
-        if line.startswith("PRETTY_NAME="):
-            return line.partition("=")[2].strip('"')
-    return None
-
-
 def _temperatures(system: System) -> dict[str, float]:
     found = {}
-    for path in system.files("/sys/class/thermal/thermal_zone*/temp"):
-        kind, value = system.read(path.replace("/temp", "/type")), system.number(path)
+    for path in system.files("sys/class/thermal/thermal_zone*/temp"):
+        kind, value = system.text(path.with_name("type")), system.number(path)
         if kind and value is not None and value > 0:
             found[kind.removesuffix("-thermal")] = value / 1e3
     return found

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from restorect_edge.artifact import Artifact
 from restorect_edge.bench.measure.record import Images, Subject
+from restorect_edge.bench.measure.subject import subject_of
 from restorect_edge.errors import IncompatibleError
 
 __all__ = ["Entry", "Kit"]
@@ -82,18 +83,7 @@ class Kit:
 
     def subject(self, entry: Entry) -> Subject:
         """Return the record of an artifact."""
-        artifact = self.artifact(entry)
-        manifest = artifact.manifest
-        native = {graph.file: manifest.files[graph.file] for graph in manifest.graphs}
-        return Subject(
-            name=entry.name,
-            target=manifest.target,
-            precision=manifest.precision,
-            form=manifest.form,
-            files=native,
-            weights_sha256=manifest.weights.get("sha256"),
-            bytes=artifact.bytes,
-        )
+        return subject_of(self.artifact(entry), entry.name)
 
 
 def _entry(row: dict[str, Any]) -> Entry:

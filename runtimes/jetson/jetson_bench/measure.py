@@ -24,6 +24,7 @@ from restorect_edge.bench.measure.protocol import (
     timed,
 )
 from restorect_edge.bench.measure.record import Cold, Protocol, Row
+from restorect_edge.bench.measure.subject import restoring
 from restorect_edge.errors import BackendError, IncompatibleError, QualityError
 from restorect_edge.evaluation.metrics import psnr
 
@@ -73,7 +74,7 @@ class Bench:
             mode: name of the power mode that is set.
             log: where what tegrastats printed goes.
         """
-        before = read_events(self.system)
+        before, picture = read_events(self.system), self.kit.picture(shape)
         with ExitStack() as stack, Watch(self.system, self.profile) as watch:
             ready: dict[str, Call] = {}
             bases: dict[str, Row] = {}
@@ -84,7 +85,7 @@ class Bench:
                 except (BackendError, IncompatibleError, QualityError) as error:
                     yield replace(bases[entry.name], status="failed", reason=str(error))
                     continue
-                ready[entry.name] = self._call(stack.enter_context(runtime), shape)
+                ready[entry.name] = restoring(stack.enter_context(runtime), [picture])
             found = self._measured(ready, watch) if ready else {}
             events = read_events(self.system).since(before)
             for name, (samples, seen, steady) in found.items():
@@ -119,15 +120,6 @@ class Bench:
                     f"golden image '{name}' comes out with {found:.1f} dB, {entry.least_psnr:.0f} dB are "
                     "needed: this engine gives wrong pictures, so it was not timed"
                 )
-
-    def _call(self, runtime: Runtime, shape: Shape) -> Call:
-        picture = self.kit.picture(shape)
-
-        def call() -> Mapping[str, float]:
-            runtime(picture)
-            return runtime.timings
-
-        return call
 
     def _measured(
         self, calls: Mapping[str, Call], watch: Watch

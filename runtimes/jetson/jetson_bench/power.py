@@ -19,7 +19,7 @@ from restorect_edge.errors import BackendError, RestorectError, UsageError, unkn
 
 __all__ = ["CURRENT", "Power", "RebootNeeded", "choose_modes"]
 
-CONF = "/etc/nvpmodel.conf"
+CONF = "etc/nvpmodel.conf"
 CURRENT = "current"
 """What `--power-mode` calls the mode that is set."""
 
@@ -46,7 +46,7 @@ class Power:
 
     def modes(self) -> tuple[tuple[PowerMode, ...], int | None]:
         """Return the modes of this board and the id of its default, from its own nvpmodel.conf."""
-        return parse_conf(self.system.read(CONF) or "")
+        return parse_conf(self.system.text(CONF) or "")
 
     def mode(self) -> PowerMode | None:
         """Return the mode that is set; None if nvpmodel says of none."""
@@ -187,7 +187,7 @@ def _named(name: str, modes: Sequence[PowerMode], current: PowerMode | None) -> 
         if mode.name.upper() == name.upper():
             return mode
     if not modes:
-        raise UsageError(f"there is no power mode '{name}': this board has no {CONF}; take '{CURRENT}'")
+        raise UsageError(f"there is no power mode '{name}': this board has no /{CONF}; take '{CURRENT}'")
     raise unknown_name("power mode", name, [*(mode.name for mode in modes), CURRENT])
 
 

@@ -3,9 +3,8 @@
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
-from pathlib import Path
 
+from restorect_edge.bench.measure.system import SystemFiles
 from restorect_edge.errors import BackendError, UsageError
 
 __all__ = ["System"]
@@ -15,34 +14,8 @@ PLACES = "/usr/sbin:/usr/bin:/sbin:/bin"
 PATIENCE_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class System:
-    """This machine.
-
-    Args:
-        root: the folder that `/etc`, `/proc` and `/sys` are read below.
-    """
-
-    root: Path = Path("/")
-
-    def read(self, path: str) -> str | None:
-        """Return the text of a file such as ``/etc/nvpmodel.conf``; None if it cannot be read."""
-        try:
-            return (self.root / path.lstrip("/")).read_text(errors="replace").replace("\0", "\n").strip()
-        except OSError:
-            return None
-
-    def number(self, path: str) -> float | None:
-        """Return the number that a file of `/proc` or `/sys` holds; None if there is none."""
-        try:
-            return float(self.read(path) or "")
-        except ValueError:
-            return None
-
-    def files(self, pattern: str) -> list[str]:
-        """Return the paths that match a glob such as ``/sys/class/hwmon/hwmon*/oc*_event_cnt``, sorted."""
-        found = self.root.glob(pattern.lstrip("/"))
-        return sorted("/" + path.relative_to(self.root).as_posix() for path in found)
+class System(SystemFiles):
+    """This machine: its files, and JetPack's programs."""
 
     @staticmethod
     def find(program: str) -> str | None:

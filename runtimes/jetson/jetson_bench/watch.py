@@ -17,10 +17,10 @@ from restorect_edge.errors import UsageError
 __all__ = ["Events", "Observation", "Watch", "energy_per_frame", "lost_clock", "read_events"]
 
 INTERVAL_MS = 200
-GPU_CLOCKS = ("/sys/class/devfreq/*.gpu/cur_freq", "/sys/class/devfreq/gpu-gpc-0/cur_freq")
+GPU_CLOCKS = ("sys/class/devfreq/*.gpu/cur_freq", "sys/class/devfreq/gpu-gpc-0/cur_freq")
 """In Hz, readable without root: Orin's, and Thor's."""
-OVERCURRENT = "/sys/class/hwmon/hwmon*/oc*_event_cnt"
-ALERTS = "/sys/class/thermal/cooling_device*"
+OVERCURRENT = "sys/class/hwmon/hwmon*/oc*_event_cnt"
+ALERTS = "sys/class/thermal/cooling_device*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,11 @@ def read_events(system: System) -> Events:
     for path in system.files(OVERCURRENT):
         count = system.number(path)
         if count is not None:
-            counts[path.rsplit("/", 1)[1].removesuffix("_event_cnt")] = int(count)
+            counts[path.name.removesuffix("_event_cnt")] = int(count)
     alerts = set()
     for path in system.files(ALERTS):
-        kind = system.read(f"{path}/type") or ""
-        if kind.endswith("throttle-alert") and (system.number(f"{path}/cur_state") or 0) > 0:
+        kind = system.text(path / "type") or ""
+        if kind.endswith("throttle-alert") and (system.number(path / "cur_state") or 0) > 0:
             alerts.add(kind)
     return Events(counts, frozenset(alerts))
 

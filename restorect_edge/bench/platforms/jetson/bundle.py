@@ -46,6 +46,8 @@ RUN_THERE = (
     "restorect_edge.bench.measure.protocol",
     "restorect_edge.bench.measure.record",
     "restorect_edge.bench.measure.statistics",
+    "restorect_edge.bench.measure.subject",
+    "restorect_edge.bench.measure.system",
     "restorect_edge.errors",
     "restorect_edge.targets.tensorrt.build_engine",
     "restorect_edge.evaluation.metrics",
