@@ -26,6 +26,7 @@ RESTORED = "-restored"
 """What a name gets where the output lies beside the input."""
 NAME_BYTES = 255
 """Longest file name of the usual file systems."""
+EARLIER = "what an earlier run made of the file beside it"
 VIDEO, OTHER = "a video: restore it by a command of its own", "not a picture format that is read"
 
 
@@ -89,7 +90,7 @@ def plan(inputs: Sequence[Path], output: str | None, *, recursive: bool = True) 
     out = None if output is None else Path(output)
     if len(inputs) == 1 and inputs[0].is_file() and _names_file(out, output):
         assert out is not None
-        check_suffix(out)
+        _check_kind(inputs[0], out)
         return Plan((Job(inputs[0], out),), (), (out,))
     if out is not None and out.is_file():
         raise UsageError(f"'{out}' is a file; for several images or a folder, -o names a folder")
@@ -106,6 +107,15 @@ def plan(inputs: Sequence[Path], output: str | None, *, recursive: bool = True) 
 
 def _names_file(out: Path | None, output: str | None) -> bool:
     return out is not None and bool(out.suffix) and not str(output).endswith("/") and not out.is_dir()
+
+
+def _check_kind(source: Path, out: Path) -> None:
+    if out.suffix.lower() in VIDEO_SUFFIXES and source.suffix.lower() in READABLE:
+        raise UsageError(
+            f"'{out}' names a video, and '{source}' is a picture, or an animation that FFmpeg does not play: "
+            "name a picture, or save the animation as .gif or .png first"
+        )
+    check_suffix(out)
 
 
 def _of_input(source: Path, out: Path | None, recursive: bool) -> tuple[list[Job], list[LeftOut]]:
@@ -160,12 +170,24 @@ def _of_folder(folder: Path, out: Path, recursive: bool) -> tuple[list[Job], lis
     if out.resolve() != folder.resolve():  # what an earlier run left in a folder inside is no input
         inside = out.resolve()
         found = [path for path in found if not path.resolve().is_relative_to(inside)]
-    pictures = [path for path in found if path.suffix.lower() in READABLE]
-    left_out = [LeftOut(path, _why(path)) for path in found if path.suffix.lower() not in READABLE]
+    earlier = _results(found)
+    readable = {path: path.suffix.lower() in READABLE and path not in earlier for path in found}
+    pictures = [path for path, taken in readable.items() if taken]
+    left_out = [
+        LeftOut(path, EARLIER if path in earlier else _why(path))
+        for path, taken in readable.items()
+        if not taken
+    ]
     if not pictures:
         more = f"; there are {Plan((), tuple(left_out), ()).left_out_words()}" if left_out else ""
         raise UsageError(f"no images in '{folder}'; readable: {READABLE_WORDS}{more}")
     return _paired(folder, out, pictures), left_out
+
+
+def _results(found: Sequence[Path]) -> set[Path]:
+    """Return the files that a run without ``-o`` wrote beside one of the others."""
+    made = {_beside(path) for path in found if path.suffix.lower() in READABLE}
+    return made.intersection(found)
 
 
 def _why(path: Path) -> str:

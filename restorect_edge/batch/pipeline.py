@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from restorect_edge.batch.jobs import Job
 from restorect_edge.batch.journal import FAILED, Row
 from restorect_edge.errors import RestorectError, UsageError
-from restorect_edge.media.decoding import read
+from restorect_edge.media.decoding import as_sdr, read
 from restorect_edge.media.encoding import check_holds, write
 from restorect_edge.media.opening import MAX_PIXELS
 from restorect_edge.media.photo import Photo
@@ -45,6 +45,8 @@ class Settings:
     strength: float = 1.0
     """Share of the restored picture, 0 (the input) to 1."""
     max_pixels: int = MAX_PIXELS
+    tone_map: bool = False
+    """Whether HDR (PQ, HLG) is brought to BT.709; otherwise it is an error."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:
@@ -183,6 +185,7 @@ def _outcome(job: Job, result: Callable[[], Row]) -> tuple[Row, RestorectError |
 def _load(job: Job, settings: Settings) -> _Task:
     started = time.perf_counter()
     photo = read(job.source, max_pixels=settings.max_pixels)
+    photo = as_sdr(photo, str(job.source), tone_map=settings.tone_map)
     check_holds(job.destination, photo)
     height, width = photo.pixels.shape[:2]
     row = Row(

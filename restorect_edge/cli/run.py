@@ -159,7 +159,11 @@ def _add_video_options(p: Parser) -> None:
         metavar="HOW",
         help="copy (default), encode what the container cannot hold, or drop that",
     )
-    g.add_argument("--tone-map", action="store_true", help="bring HDR (PQ, HLG) to SDR, which is restored")
+    g.add_argument(
+        "--tone-map",
+        action="store_true",
+        help="bring HDR (PQ, HLG) to SDR, which is restored; of photographs too",
+    )
     g.add_argument(
         "--deinterlace",
         action=argparse.BooleanOptionalAction,
@@ -187,6 +191,7 @@ def _run(args: argparse.Namespace) -> int:
         quality=args.quality,
         strength=args.strength,
         max_pixels=round(args.max_megapixels * 1e6),
+        tone_map=args.tone_map,
     )
     if args.at_once is not None and args.at_once < 1:
         raise UsageError(f"--at-once is 1 image or more, got {args.at_once}")

@@ -1,6 +1,7 @@
 """Picture files decoded to pixels and everything to keep: the one reader of all commands."""
 
-import io
+import re
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,16 +16,20 @@ from restorect_edge.media.codecs import exif as _exif
 from restorect_edge.media.codecs import png, tiff
 from restorect_edge.media.codecs.pixels import decoded
 from restorect_edge.media.codecs.variants import is_tiff, read_variant
+from restorect_edge.media.codecs.xmp import without_parts
 from restorect_edge.media.formats import format_of
 from restorect_edge.media.opening import MAX_PIXELS, naming, opened
-from restorect_edge.media.photo import Levels, Photo
+from restorect_edge.media.photo import Levels, Photo, named_colors
 
-__all__ = ["read", "read_rgb", "size_of", "upright"]
+__all__ = ["as_sdr", "read", "read_rgb", "size_of", "upright"]
 
 JPEG_XMP, JPEG_XMP_MORE = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 PHOTOSHOP = b"Photoshop 3.0\0"
 COMMENT, APP = 0xFE, 0xE0
-END_OF_JPEG, TAIL = b"\xff\xd9", 1 << 16
+MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd8]")
+"""Of what is no part of a scan's data."""
+END, ALONE = 0xD9, 0x01
+"""Markers that no length follows."""
 STRUCTURAL = ("APP0", "APP2", "APP11", "APP14")
 """Segments that describe how this file stores its pixels, point into it, or sign them."""
 TURNS = {
@@ -74,7 +79,7 @@ def read_rgb(path: Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     Raises:
         UsageError: as `read`, and for a picture that is transparent anywhere.
     """
-    photo = upright(read(path, max_pixels=max_pixels))
+    photo = as_sdr(upright(read(path, max_pixels=max_pixels)), str(path))
     if photo.alpha is not None and photo.alpha.min() < np.iinfo(photo.alpha.dtype).max:
         raise UsageError(
             f"'{path}' is partly transparent, so what its hidden pixels look like is not known; flatten it "
@@ -142,6 +147,46 @@ def upright(photo: Photo) -> Photo:
     )
 
 
+def as_sdr(photo: Photo, name: str, *, tone_map: bool = False) -> Photo:
+    """Return a photograph whose values networks for SDR take.
+
+    Args:
+        photo: as read.
+        name: of the file, for the message.
+        tone_map: bring PQ and HLG to BT.709, in 16 bits.
+
+    Raises:
+        UsageError: HDR that is not to be tone-mapped.
+    """
+    if not photo.hdr:
+        return photo
+    if not tone_map:
+        raise UsageError(
+            f"'{name}' is HDR ({photo.hdr}), which networks for SDR would wash out; run --tone-map brings it "
+            "to SDR (BT.709) first"
+        )
+    from restorect_edge.media.video.color import Color
+    from restorect_edge.media.video.tonemap import tone_mapped
+
+    assert photo.cicp is not None
+    white = np.float32(np.iinfo(photo.pixels.dtype).max)
+    color = Color(matrix="bt2020", full=True, transfer=photo.cicp[1], primaries=photo.cicp[0])
+    values, _ = tone_mapped(photo.pixels / white, color)
+    return replace(
+        photo,
+        pixels=np.rint(values * np.float32(65535)).astype(np.uint16),
+        alpha=None if photo.alpha is None else _deepened(photo.alpha),
+        cicp=None,
+        icc_profile=b"",
+        chunks=tuple(chunk for chunk in photo.chunks if chunk[0] not in png.OF_LIGHT),
+        notes=(*photo.notes, f"HDR ({photo.hdr}) was brought to SDR (BT.709)"),
+    )
+
+
+def _deepened(values: Levels) -> Levels:
+    return values if values.dtype == np.uint16 else values.astype(np.uint16) * np.uint16(257)
+
+
 def _dated(photo: Photo, path: Path) -> Photo:
     return replace(photo, modified=path.stat().st_mtime)
 
@@ -153,6 +198,8 @@ def _read(stream: BinaryIO, path: Path, max_pixels: int) -> Photo:
         if kind == "TIFF" and file.tag_v2.get(284) == 2 and 16 in file.tag_v2.get(258, ()):  # type: ignore[attr-defined]
             raise SyntaxError("planes of 16 bits, of which Pillow keeps 8")
         pixels = decoded(file, stream, path)
+        if kind == "TIFF" and file.tag_v2.get(262) == 0 and pixels.rgb.dtype == np.uint16:  # type: ignore[attr-defined]
+            pixels = replace(pixels, rgb=np.uint16(65535) - pixels.rgb)  # Pillow inverts 8 bits alone
         common = Photo(
             pixels=pixels.rgb,
             alpha=pixels.alpha,
@@ -167,11 +214,13 @@ def _read(stream: BinaryIO, path: Path, max_pixels: int) -> Photo:
 
 def _refuse_animation(file: Image.Image, path: Path) -> None:
     frames = getattr(file, "n_frames", 1)
-    if frames > 1 and file.format not in ("MPO", "AVIF"):
+    if frames <= 1 or file.format == "MPO":
+        return
+    what, way = "frames", "restore it as a video: -o out.mp4"
+    if file.format not in ("GIF", "PNG", "AVIF"):  # what FFmpeg plays
+        what = "pages" if file.format == "TIFF" else "frames"
         way = "save each as a file of its own"
-        if file.format in ("GIF", "PNG"):  # what FFmpeg plays
-            way = "restore it as a video: -o out.mp4"
-        raise UsageError(f"'{path}' has {frames} frames or pages, and a photograph has one; {way}")
+    raise UsageError(f"'{path}' has {frames} {what}, and a photograph has one; {way}")
 
 
 def _exif_of(file: Image.Image) -> bytes:
@@ -205,26 +254,43 @@ def _jpeg(photo: Photo, file: Image.Image, stream: BinaryIO) -> Photo:
             segments.append((APP + int(name[3:]), data))
     if any(name == "APP11" for name, _ in getattr(file, "applist", ())):
         notes.append("content credentials (C2PA) left out, since they vouch for the pixels before")
-    if getattr(file, "n_frames", 1) > 1:
-        notes.append(f"{file.n_frames - 1} further pictures inside (gain map or depth) left out")  # type: ignore[attr-defined]
+    if (further := getattr(file, "n_frames", 1) - 1) > 0:
+        notes.append(f"{further} further picture{'s'[: further > 1]} inside (gain map or depth) left out")
     if b"MotionPhoto" in xmp or b"MicroVideo" in xmp or (file.format == "JPEG" and _goes_on(stream)):
-        notes.append("what lies behind the picture (such as a motion clip) is left out")
+        notes.append("what lies behind the picture (such as a motion clip or a gain map) is left out")
+    xmp = without_parts(xmp)
     return replace(
         photo, comments=tuple(comments), iptc=iptc, xmp=xmp, segments=tuple(segments), notes=tuple(notes)
     )
 
 
 def _goes_on(stream: BinaryIO) -> bool:
-    """Whether a JPEG file does not end where its picture does; padding of zeros does not count."""
-    end = stream.seek(0, io.SEEK_END)
-    stream.seek(max(0, end - TAIL))
-    tail = stream.read().rstrip(b"\0")
-    return len(tail) > 1 and not tail.endswith(END_OF_JPEG)
+    """Whether a JPEG file does not end where its picture does; padding does not count."""
+    stream.seek(0)
+    data = stream.read()
+    return len(data[_end_of_jpeg(data) :].strip(b"\0\xff\r\n ")) > 1
+
+
+def _end_of_jpeg(data: bytes) -> int:
+    """Return the position behind the first picture: segment by segment, since previews have ends too."""
+    at = 2
+    while at + 4 <= len(data):
+        found = MARKER.search(data, at)
+        if found is None:
+            break
+        at, kind = found.end(), data[found.end() - 1]
+        if kind == END:
+            return at
+        if kind != ALONE:
+            at += int.from_bytes(data[at : at + 2], "big")
+    return len(data)
 
 
 def _png(photo: Photo, file: Image.Image, stream: BinaryIO) -> Photo:
     xmp, text, chunks = png.metadata(png.read_chunks(stream))
-    return replace(photo, xmp=xmp, text=text, chunks=chunks, lossless=True)
+    code = dict(chunks).get(b"cICP", b"")
+    cicp = named_colors(code[0], code[1], photo.icc_profile) if len(code) == 4 else None
+    return replace(photo, xmp=xmp, text=text, chunks=chunks, cicp=cicp, lossless=True)
 
 
 def _tiff(photo: Photo, file: Any, stream: BinaryIO) -> Photo:
@@ -248,7 +314,12 @@ def _modern(photo: Photo, file: Image.Image, stream: BinaryIO) -> Photo:
     if file.format == "AVIF" and depth >= 0 and len(head) > depth + 9 and head[depth + 9] > 8:
         notes = (*notes, f"{head[depth + 9]} bits per channel are read as 8")
     lossless = file.format == "WEBP" and b"VP8L" in head
-    return replace(photo, xmp=file.info.get("xmp") or b"", lossless=lossless, notes=notes)
+    named = head.find(b"colrnclx")
+    cicp = None
+    if file.format == "AVIF" and 0 <= named < len(head) - 12:
+        primaries, transfer = struct.unpack_from(">HH", head, named + 8)
+        cicp = named_colors(primaries, transfer, photo.icc_profile)
+    return replace(photo, xmp=file.info.get("xmp") or b"", lossless=lossless, cicp=cicp, notes=notes)
 
 
 def _gif(photo: Photo, file: Image.Image, stream: BinaryIO) -> Photo:

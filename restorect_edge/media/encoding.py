@@ -28,6 +28,7 @@ LUMA = (0.299, 0.587, 0.114)
 WORDS = {
     "exif": "EXIF data",
     "icc_profile": "the color profile",
+    "cicp": "the numbers of its colors, which are not sRGB's",
     "xmp": "XMP data",
     "iptc": "IPTC data",
     "comments": "the comment",
@@ -149,7 +150,7 @@ def _fitting(like: Photo, kind: Format, pixels: Levels) -> tuple[Photo, tuple[st
     changes: dict[str, Any] = {}
     for field, words in WORDS.items():
         if getattr(like, field) and field not in kind.keeps:
-            changes[field] = type(getattr(like, field))() if field != "dpi" else None
+            changes[field] = None if field in ("dpi", "cicp") else type(getattr(like, field))()
             if field != "dpi":
                 notes.append(f"{words} left out: {kind.name} has no place for it")
     gray_profile = like.icc_profile[16:20] == b"GRAY"

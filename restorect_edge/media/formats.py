@@ -59,7 +59,7 @@ FORMATS = (
         gray=True,
         deep=True,
         lossless=True,
-        keeps=_kept("exif icc_profile xmp comments text chunks dpi"),
+        keeps=_kept("exif icc_profile cicp xmp comments text chunks dpi"),
     ),
     Format(
         name="TIFF",
@@ -76,7 +76,7 @@ FORMATS = (
         name="HEIF",
         suffixes=(".heic", ".heif", ".hif"),
         alpha=True,
-        keeps=_kept("exif icc_profile xmp"),
+        keeps=_kept("exif icc_profile cicp xmp"),
         extra="photo",
     ),
     Format(name="BMP", suffixes=(".bmp", ".dib"), gray=True, lossless=True, keeps=_kept("dpi")),

@@ -44,6 +44,9 @@ def unwrap(image: ImageLike) -> tuple[NDArray[Any], Rewrap]:
     if isinstance(image, np.ndarray):
         return _checked(image), lambda result: result.astype(image.dtype, copy=False)
     if isinstance(image, Photo):
+        from restorect_edge.media.decoding import as_sdr
+
+        as_sdr(image, "the photograph")
         return image.image, lambda result: _photo(image, result)
     from PIL import Image
 
@@ -61,9 +64,9 @@ def _photo(like: Photo, result: NDArray[Any]) -> Photo:
 
 
 def _from_file(path: Path) -> tuple[NDArray[Any], Rewrap]:
-    from restorect_edge.media.decoding import read, upright
+    from restorect_edge.media.decoding import as_sdr, read, upright
 
-    photo = upright(read(path))
+    photo = as_sdr(upright(read(path)), str(path))
     if photo.pixels.dtype == np.uint16 and not (photo.gray and photo.alpha is None):
         raise UsageError(_deep_words(str(path)))
     return photo.image, lambda result: _as_pil(photo, result)

@@ -6,10 +6,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Levels", "Photo", "RgbImage"]
+__all__ = ["Levels", "Photo", "RgbImage", "named_colors"]
 
 Levels: TypeAlias = NDArray[Any]
 """uint8 or uint16."""
+HDR = {16: "PQ", 18: "HLG"}
+"""Transfer characteristics that make a picture HDR, by their number of ITU-T H.273."""
 RgbImage: TypeAlias = NDArray[Any]
 """uint8, or float32 in [0, 1]."""
 
@@ -33,6 +35,9 @@ class Photo:
     exif: bytes = b""
     """The TIFF block, without the prefix that JPEG gives it."""
     icc_profile: bytes = b""
+    cicp: tuple[int, int] | None = None
+    """Numbers of the primaries and the transfer (ITU-T H.273) that HEIF, AVIF and PNG name, where these are
+    not sRGB's and no ICC profile says it better."""
     xmp: bytes = b""
     """The XMP packet, UTF-8 XML."""
     iptc: bytes = b""
@@ -53,6 +58,11 @@ class Photo:
     """What the decoder converted or left out, in words."""
 
     @property
+    def hdr(self) -> str:
+        """``PQ`` or ``HLG``; empty for SDR."""
+        return HDR.get(self.cicp[1], "") if self.cicp else ""
+
+    @property
     def image(self) -> RgbImage:
         """The pixels as a runtime takes them: uint8, or float32 in [0, 1] for 16 bits.
 
@@ -68,3 +78,15 @@ class Photo:
             return pixels
         values: NDArray[np.float32] = pixels / np.float32(65535)
         return values
+
+
+def named_colors(primaries: int, transfer: int, icc_profile: bytes = b"") -> tuple[int, int] | None:
+    """Return the numbers that a file names its colors by, or None where they say nothing beyond sRGB.
+
+    Args:
+        primaries: of ITU-T H.273.
+        transfer: of ITU-T H.273.
+        icc_profile: which counts more, except for HDR.
+    """
+    usual = primaries in (1, 2) and transfer in (1, 2, 6, 13)
+    return None if usual or (icc_profile and transfer not in HDR) else (primaries, transfer)

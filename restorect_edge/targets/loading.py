@@ -20,7 +20,7 @@ from restorect_edge.spec import ImageSpec
 from restorect_edge.targets.models import as_artifact, is_model
 from restorect_edge.targets.registry import RUNTIMES, WEIGHTS, backend_class, runtime_for
 from restorect_edge.utils.callers import users_level
-from restorect_edge.weights import names, ready
+from restorect_edge.weights import locate, names, ready
 
 __all__ = ["load", "require_weights_runtime"]
 
@@ -92,6 +92,8 @@ def _open(
     if not path.is_dir():
         found = _ready(source, runtime, precision)
         if found is None:
+            if not path.is_file():
+                locate(source)  # a name that is none is said before what would be needed to run it
             of_weights: Any = backend_class(WEIGHTS.name)
             loaded: Runtime = of_weights(path if path.is_file() else source, device=device, threads=threads)
             return loaded

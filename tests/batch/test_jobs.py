@@ -46,6 +46,24 @@ def test_a_name_that_another_file_has_gets_both_suffixes(album, tmp_path):
     assert {"5.png", "5.gif.png"} <= set(destinations(found, tmp_path / "out"))
 
 
+def test_what_an_earlier_run_wrote_beside_its_inputs_is_left_out_and_said(album, tmp_path):
+    for name in ("1-restored.jpg", "5-restored.png", "other-restored.jpg"):
+        (album / name).write_bytes(b"")
+    found = plan([album], str(tmp_path / "out"))
+    assert {"1-restored.jpg", "5-restored.png"}.isdisjoint(destinations(found, tmp_path / "out"))
+    assert "other-restored.jpg" in destinations(found, tmp_path / "out")
+    assert "1 .jpg, 1 .png (what an earlier run made of the file beside it)" in found.left_out_words()
+
+
+@pytest.mark.parametrize("name", ["1.jpg", "a.webp"])
+def test_a_picture_is_no_video(album, name):
+    (album / name).write_bytes(b"")
+    with pytest.raises(
+        UsageError, match=rf"'o\.mp4' names a video, and '.*{name}' is a picture, or an animation"
+    ):
+        plan([album / name], "o.mp4")
+
+
 def test_without_an_output_results_lie_beside_the_inputs(album):
     assert [job.destination for job in plan([album / "1.jpg"], None).jobs] == [album / "1-restored.jpg"]
     assert [job.destination for job in plan([album / "5.gif"], None).jobs] == [album / "5-restored.png"]

@@ -18,9 +18,10 @@ from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 from restorect_edge.errors import MissingDependencyError, UsageError
 from restorect_edge.media.codecs import tiff
 from restorect_edge.media.codecs.exif import orientation
-from restorect_edge.media.decoding import read, read_rgb, size_of, upright
+from restorect_edge.media.decoding import as_sdr, read, read_rgb, size_of, upright
 from restorect_edge.media.encoding import write
 from restorect_edge.media.formats import FORMATS, check_suffix
+from restorect_edge.media.images import unwrap
 from restorect_edge.media.photo import Photo
 
 ORIENTATION, MAKE, EXPOSURE, TAKEN = 0x0112, 0x010F, 0x8769, 0x9003
@@ -166,13 +167,80 @@ def test_the_first_frame_of_a_phones_jpeg_is_the_photograph(tmp_path, photo):
     assert read(tmp_path / "phone.jpg").pixels.shape == photo.shape
 
 
-def test_animations_are_refused(tmp_path, photo):
+@pytest.mark.parametrize(
+    ("suffix", "message"),
+    [
+        ("webp", "2 frames.*save each as a file of its own"),
+        ("tif", "2 pages.*save each as a file of its own"),
+        ("gif", "2 frames.*restore it as a video: -o out.mp4"),
+        ("png", "2 frames.*restore it as a video: -o out.mp4"),
+        ("avif", "2 frames.*restore it as a video: -o out.mp4"),
+    ],
+)
+def test_animations_are_refused(tmp_path, photo, suffix, message):
     image = Image.fromarray(photo)
-    image.save(
-        tmp_path / "a.webp", save_all=True, append_images=[image.transpose(Image.Transpose.ROTATE_180)]
+    path = tmp_path / f"a.{suffix}"
+    image.save(path, save_all=True, append_images=[image.transpose(Image.Transpose.ROTATE_180)])
+    with pytest.raises(UsageError, match=message):
+        read(path)
+
+
+@pytest.mark.parametrize("kind", ["png", "heic"])
+@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
+def test_hdr_is_refused_or_tone_mapped_and_never_washed_out(tmp_path, photo, kind, transfer, name):
+    if kind == "heic":
+        pytest.importorskip("pillow_heif")
+    levels = photo.astype(np.uint16) * np.uint16(257)
+    write(tmp_path / f"a.{kind}", levels, like=Photo(pixels=levels, cicp=(9, transfer)))
+    found = read(tmp_path / f"a.{kind}")
+    assert (found.cicp, found.hdr) == ((9, transfer), name)
+    with pytest.raises(UsageError, match=rf"'x' is HDR \({name}\), .* wash out; run --tone-map"):
+        as_sdr(found, "x")
+    with pytest.raises(UsageError, match="is HDR"):
+        unwrap(tmp_path / f"a.{kind}")
+    mapped = as_sdr(found, "x", tone_map=True)
+    assert mapped.pixels.dtype == np.uint16
+    assert (mapped.hdr, mapped.chunks) == ("", ())
+    assert f"HDR ({name}) was brought to SDR" in mapped.notes[-1]
+
+
+def test_named_colors_are_kept_or_said(tmp_path, photo):
+    """Display P3 without a profile, as some phones write it."""
+    wide = Photo(pixels=photo, cicp=(12, 13))
+    assert write(tmp_path / "a.png", photo, like=wide) == ()
+    assert read(tmp_path / "a.png").cicp == (12, 13)
+    (note,) = write(tmp_path / "a.jpg", photo, like=wide)
+    assert "the numbers of its colors, which are not sRGB's left out" in note
+
+
+def test_16_bit_gray_whose_zero_is_white_is_read_as_shown(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    dark = np.full((8, 12), 900, np.uint16)
+    for name, planes in (("miniswhite", 65535 - dark), ("minisblack", dark)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", planes, photometric=name)
+        assert np.unique(read(tmp_path / f"{name}.tif").pixels) == [900]
+
+
+def test_cmyk_of_16_bits_says_that_it_is_read_in_8(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "a.tif", np.full((8, 12, 4), 900, np.uint16), photometric="separated")
+    assert "16 bits per channel of CMYK are read as 8" in read(tmp_path / "a.tif").notes
+
+
+def test_a_tiff_of_floating_point_keeps_its_metadata_and_says_what_it_becomes(tmp_path, profile):
+    tifffile = pytest.importorskip("tifffile")
+    tags = [(34675, "B", len(profile), profile, True), (700, "B", len(XMP), XMP, True)]
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        np.full((8, 12, 3), 0.25, np.float32),
+        photometric="rgb",
+        extratags=tags,
+        resolution=(300, 300),
+        resolutionunit="INCH",
     )
-    with pytest.raises(UsageError, match=r"has 2 frames or pages.*save each as a file of its own"):
-        read(tmp_path / "a.webp")
+    found = read(tmp_path / "a.tif")
+    assert (found.icc_profile, found.xmp, found.dpi) == (profile, XMP, (300, 300))
+    assert found.notes == ("floating point is written in 16 bits",)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
@@ -492,7 +560,7 @@ def test_xmp_and_what_else_a_format_holds_come_back_as_they_were(tmp_path, photo
     notes = write(tmp_path / f"a.{suffix}", photo, like=rich)
     found = read(tmp_path / f"a.{suffix}")
     kept = next(entry for entry in FORMATS if f".{suffix}" in entry.suffixes).keeps
-    for field in kept - {"exif", "dpi", "comments" if suffix == "png" else ""}:
+    for field in kept - {"exif", "dpi", "cicp", "comments" if suffix == "png" else ""}:
         assert getattr(found, field)[: len(getattr(rich, field))] == getattr(rich, field), field
     if "dpi" in kept:
         assert found.dpi == pytest.approx((299, 150), abs=0.1)
@@ -655,4 +723,28 @@ def test_what_lies_behind_a_jpeg_is_said_to_be_left_out(tmp_path, photo):
     assert read(tmp_path / "a.jpg").notes == (), "padding"
     with (tmp_path / "a.jpg").open("ab") as stream:
         stream.write(b"MotionPhoto_Data" * 9)
-    assert "behind the picture (such as a motion clip) is left out" in read(tmp_path / "a.jpg").notes[0]
+    assert (
+        "behind the picture (such as a motion clip or a gain map) is left out"
+        in read(tmp_path / "a.jpg").notes[0]
+    )
+
+
+GAIN_MAP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
+ xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description
+ xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/"
+ xmlns:Container="http://ns.google.com/photos/1.0/container/" xmp:Rating="5" hdrgm:Version="1.0">
+<Container:Directory><rdf:Seq/></Container:Directory></rdf:Description></rdf:RDF></x:xmpmeta>"""
+
+
+def test_an_ultra_hdr_jpeg_does_not_go_on_to_claim_its_gain_map(tmp_path, photo):
+    """The gain map is a JPEG behind the picture, which ends as a whole file does."""
+    Image.fromarray(photo).save(tmp_path / "map.jpg")
+    Image.fromarray(photo).save(tmp_path / "a.jpg", xmp=GAIN_MAP)
+    with (tmp_path / "a.jpg").open("ab") as stream:
+        stream.write((tmp_path / "map.jpg").read_bytes())
+    found = read(tmp_path / "a.jpg")
+    assert "or a gain map) is left out" in found.notes[0]
+    assert b'xmp:Rating="5"' in found.xmp
+    assert b"hdrgm:Version" not in found.xmp
+    assert b"Container:Directory" not in found.xmp
+    assert read(tmp_path / "map.jpg").notes == ()

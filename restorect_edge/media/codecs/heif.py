@@ -7,8 +7,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from restorect_edge.media.codecs import exif as _exif
+from restorect_edge.media.codecs.xmp import without_parts
 from restorect_edge.media.opening import check_pixels
-from restorect_edge.media.photo import Levels, Photo
+from restorect_edge.media.photo import Levels, Photo, named_colors
 from restorect_edge.utils.extras import imported
 
 __all__ = ["read_heif", "write_heif"]
@@ -35,12 +36,18 @@ def read_heif(path: Path, max_pixels: int) -> Photo:
     notes = [f"{len(file) - 1} further pictures inside are left out"] if len(file) > 1 else []
     if info.get("depth_images"):
         notes.append("the depth map inside is left out")
+    if info.get("aux"):
+        notes.append("auxiliary pictures inside (such as a gain map) are left out")
+    profile, named = info.get("icc_profile") or b"", info.get("nclx_profile") or {}
     return Photo(
         pixels=_channels(values, slice(3)),
         alpha=_channels(values, 3) if values.ndim == 3 and values.shape[2] == 4 else None,
         exif=(info.get("exif") or b"").removeprefix(_exif.PREFIX),
-        icc_profile=info.get("icc_profile") or b"",
-        xmp=info.get("xmp") or b"",
+        icc_profile=profile,
+        cicp=named_colors(
+            int(named.get("color_primaries", 2)), int(named.get("transfer_characteristics", 2)), profile
+        ),
+        xmp=without_parts(info.get("xmp") or b""),
         notes=tuple(notes),
     )
 
@@ -59,7 +66,11 @@ def write_heif(stream: BinaryIO, pixels: Levels, like: Photo, exif: bytes, quali
     mode = ("RGB" if pixels.shape[2] == 3 else "RGBA") + (";16" if deep else "")
     height, width = pixels.shape[:2]
     file = library.from_bytes(mode=mode, size=(width, height), data=np.ascontiguousarray(pixels).tobytes())
-    kept = {"exif": _exif.PREFIX + exif if exif else None, "xmp": like.xmp or None}
+    kept: dict[str, Any] = {"exif": _exif.PREFIX + exif if exif else None, "xmp": like.xmp or None}
     if like.icc_profile:
         file[0].info.update(icc_profile=like.icc_profile, icc_profile_type="prof")
+    if like.cicp:
+        primaries, transfer = like.cicp
+        kept.update(color_primaries=primaries, transfer_characteristics=transfer, full_range_flag=1)
+        kept["matrix_coefficients"] = primaries if primaries in (1, 9) else 6
     file.save(stream, quality=quality, chroma=444, **{key: value for key, value in kept.items() if value})

@@ -2,7 +2,7 @@
 
 import io
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,6 +14,9 @@ from restorect_edge.errors import UsageError
 from restorect_edge.media.photo import Levels
 
 __all__ = ["Pixels", "decoded", "from_image", "is_16_bit"]
+
+
+FLOATING = "floating point is written in 16 bits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,11 @@ def decoded(file: Any, stream: BinaryIO, path: Path) -> Pixels:
     """
     if is_16_bit(file) and "RGBa" not in str(file.tile):
         return _deep(file, stream)
-    return from_image(file, str(path))
+    halved = file.mode in ("CMYK", "LAB") and ";16" in str(file.tile)
+    found = from_image(file, str(path))
+    if halved:
+        return replace(found, notes=(*found.notes, f"16 bits per channel of {file.mode} are read as 8"))
+    return found
 
 
 def _deep(file: Any, stream: BinaryIO) -> Pixels:
@@ -122,9 +129,10 @@ def _wide(image: Image.Image, name: str) -> Pixels:
             f"'{name}' has values from {low:.4g} to {high:.4g}; gray pictures are read in 8 or 16 bits, or "
             "in floating point from 0 to 1: scale it first"
         )
+    notes: tuple[str, ...] = ()
     if image.mode == "F":
-        values = np.rint(values * np.float32(65535))
-    return Pixels(rgb=np.repeat(values.astype(np.uint16)[..., None], 3, axis=2), gray=True)
+        values, notes = np.rint(values * np.float32(65535)), (FLOATING,)
+    return Pixels(rgb=np.repeat(values.astype(np.uint16)[..., None], 3, axis=2), gray=True, notes=notes)
 
 
 def _managed(image: Image.Image) -> Pixels:

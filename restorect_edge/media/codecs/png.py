@@ -20,6 +20,8 @@ XMP = b"XML:com.adobe.xmp"
 TEXT = (b"tEXt", b"zTXt", b"iTXt")
 COLORS = (b"cICP", b"mDCV", b"cLLI", b"cHRM", b"gAMA", b"sRGB", b"tIME")
 """Registered chunks that stay true for other pixels; they come before the text."""
+OF_LIGHT = (b"cICP", b"mDCV", b"cLLI")
+"""Those of them that a tone-mapped picture must not have."""
 HANDLED = (
     *TEXT,
     *COLORS,
@@ -94,6 +96,8 @@ def _international(data: bytes) -> bytes:
 def _metadata_chunks(like: Photo, exif: bytes) -> Iterator[Chunk]:
     kept = [chunk for chunk in like.chunks if chunk[0] != b"sRGB" or not like.icc_profile]
     yield from kept
+    if like.cicp and not any(kind == b"cICP" for kind, _ in kept):
+        yield b"cICP", bytes([*like.cicp, 0, 1])
     if like.icc_profile:
         yield b"iCCP", b"ICC Profile\0\0" + zlib.compress(like.icc_profile)
     if like.dpi:

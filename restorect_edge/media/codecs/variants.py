@@ -11,6 +11,8 @@ from PIL import Image
 
 from restorect_edge.errors import UsageError
 from restorect_edge.media.codecs import exif as _exif
+from restorect_edge.media.codecs import tiff
+from restorect_edge.media.codecs.pixels import FLOATING
 from restorect_edge.media.opening import check_pixels
 from restorect_edge.media.photo import Levels, Photo
 from restorect_edge.utils.extras import imported
@@ -48,12 +50,27 @@ def read_variant(path: Path, max_pixels: int) -> Photo:
                     "page of gray or RGB is read"
                 )
             values, planar = page.asarray(), int(page.planarconfig) == 2
-            inverted = kind == "MINISWHITE"
+            inverted, kept = kind == "MINISWHITE", _kept(page)
     except (library.TiffFileError, RuntimeError) as error:
         raise OSError(str(error)) from error
     if planar and values.ndim == 3:
         values = np.moveaxis(values, 0, -1)
-    return _photo(_levels(values, path, inverted), path)
+    if np.issubdtype(values.dtype, np.floating):
+        kept["notes"] = (FLOATING,)
+    return _photo(_levels(values, path, inverted), path, kept)
+
+
+def _kept(page: Any) -> dict[str, Any]:
+    """Return what a page's tags hold besides pixels and EXIF, as fields of `Photo`."""
+    found = {code: page.tags.valueof(code, b"") for code in (tiff.ICC, tiff.XMP, tiff.IPTC, tiff.PHOTOSHOP)}
+    data = {code: bytes(v) if isinstance(v, (bytes, tuple)) else b"" for code, v in found.items()}
+    kept: dict[str, Any] = {
+        "icc_profile": data[tiff.ICC],
+        "xmp": data[tiff.XMP],
+        "iptc": data[tiff.PHOTOSHOP] or tiff.resources(data[tiff.IPTC]),
+    }
+    resolution = page.get_resolution("inch")
+    return {**kept, "dpi": resolution} if min(resolution) > 1 else kept
 
 
 def _levels(values: NDArray[Any], path: Path, inverted: bool) -> Levels:
@@ -69,7 +86,7 @@ def _levels(values: NDArray[Any], path: Path, inverted: bool) -> Levels:
     return levels
 
 
-def _photo(values: Levels, path: Path) -> Photo:
+def _photo(values: Levels, path: Path, kept: dict[str, Any]) -> Photo:
     gray = values.ndim == 2 or values.shape[2] < 3
     stacked = values[..., None] if values.ndim == 2 else values
     rgb = np.repeat(stacked[..., :1], 3, axis=2) if gray else stacked[..., :3]
@@ -83,4 +100,5 @@ def _photo(values: Levels, path: Path) -> Photo:
         gray=gray,
         exif=block,
         lossless=True,
+        **kept,
     )
