@@ -56,7 +56,10 @@ def make(
     """
     for job in jobs:
         check_free(job.path(folder), overwrite)
-    int8 = _calibrated(jobs[0], calibration, progress) if calibration else None
+    first = jobs[0]
+    int8 = None
+    if calibration is not None:
+        int8 = calibrate(first.source, calibration, progress, shape=first.layout.only_shape)
     traced: dict[Layout, Traced] = {}
     made = []
     for job in jobs:
@@ -65,10 +68,6 @@ def make(
         path = job.path(folder)
         made.append(make_one(traced[job.layout], job, path, overwrite=overwrite, progress=progress))
     return made
-
-
-def _calibrated(job: Job, calibration: Calibration, progress: Progress) -> Calibrated:
-    return calibrate(job.source, calibration, progress, shape=job.layout.only_shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,23 +228,10 @@ def _tools(target: Target) -> dict[str, str]:
 def _write_golden(source: Source, partial: Path, graphs: Sequence[Graph]) -> None:
     """Write golden pairs at the first fixed size, or 600×400."""
     size = next((g.shape for g in graphs if g.shape), None)
-    bare = Artifact(partial, _bare_manifest(source))
     run = reference.of_network(source.network)
     for name, photo in list(photos(size, of_task(source.task)).items())[:GOLDEN_IMAGES]:
-        expected = run_reference(run, photo.astype(np.float32) / np.float32(255), bare)
+        expected = run_reference(run, photo.astype(np.float32) / np.float32(255), source.spec)
         golden.write(partial, name, photo, np.rint(expected * 255).astype(np.uint8))
-
-
-def _bare_manifest(source: Source) -> Manifest:
-    return Manifest(
-        name=source.name,
-        task=source.task,
-        target="torch",
-        precision="fp32",
-        form="whole",
-        spec=source.spec,
-        graphs=(),
-    )
 
 
 def _write_reference(partial: Path, graphs: Sequence[Graph]) -> None:

@@ -6,7 +6,7 @@ Where equal values go in a sorted row is not documented: the first of them comes
 import torch
 from torch import Tensor
 
-from restorect_edge.mil.table import Exact, UnhandledError, op
+from restorect_edge.mil.table import Exact, UnhandledError, inside, op
 
 __all__: list[str] = []
 
@@ -56,10 +56,7 @@ def reduce_argmin(x: Tensor, axis: int = -1, keep_dims: bool = True, output_dtyp
 @op()
 def gather_along_axis(x: Exact, indices: Exact, axis: int = 0, validate_indices: bool = False) -> Tensor:
     """Take one value per index along an axis; negative or too large indices are refused."""
-    where = indices.long()
-    if where.numel() and (int(where.min()) < 0 or int(where.max()) >= x.shape[axis]):
-        raise UnhandledError(f"indices outside 0..{x.shape[axis] - 1}")
-    return torch.gather(x, axis, where)
+    return torch.gather(x, axis, inside(indices, x.shape[axis]))
 
 
 @op()
@@ -84,11 +81,9 @@ def scatter(
     validate_indices: bool = False,
 ) -> Tensor:
     """Put slices where indices along an axis say; of two for one place, which one stays is not documented."""
-    where = indices.long()
     if mode not in ("update", "add"):
         raise UnhandledError(f"mode '{mode}'")
-    if where.numel() and (int(where.min()) < 0 or int(where.max()) >= data.shape[axis]):
-        raise UnhandledError(f"indices outside 0..{data.shape[axis] - 1}")
+    where = inside(indices, data.shape[axis])
     if mode == "add":
         return data.index_add(axis, where, updates)
     if len(torch.unique(where)) != len(where):

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restorect_edge.mil.table import Exact, Ints, UnhandledError, op
+from restorect_edge.mil.table import Exact, Ints, UnhandledError, inside, op, padded
 
 __all__: list[str] = []
 
@@ -121,9 +121,7 @@ def gather(
     if batch_dims:
         raise UnhandledError(f"batch_dims {batch_dims}")
     axis %= x.dim()
-    where = indices.long()
-    if where.numel() and (int(where.min()) < 0 or int(where.max()) >= x.shape[axis]):
-        raise UnhandledError(f"indices outside 0..{x.shape[axis] - 1}")
+    where = inside(indices, x.shape[axis])
     taken = x.index_select(axis, where.reshape(-1))
     return taken.reshape((*x.shape[:axis], *where.shape, *x.shape[axis + 1 :]))
 
@@ -156,27 +154,20 @@ def range_1d(start: Exact, end: Exact, step: Exact) -> Tensor:
 @op()
 def pixel_shuffle(x: Exact, upscale_factor: int) -> Tensor:
     """out[n, c, h·f + i, w·f + j] = x[n, (c·f + i)·f + j, h, w]."""
-    n, c, h, w = x.shape
-    f = upscale_factor
-    blocks = x.reshape(n, c // (f * f), f, f, h, w)
-    return blocks.permute(0, 1, 4, 2, 5, 3).reshape(n, c // (f * f), h * f, w * f)
+    return F.pixel_shuffle(x, upscale_factor)
 
 
 @op()
 def pixel_unshuffle(x: Exact, downscale_factor: int) -> Tensor:
     """The inverse of `pixel_shuffle`."""
-    n, c, h, w = x.shape
-    f = downscale_factor
-    blocks = x.reshape(n, c, h // f, f, w // f, f)
-    return blocks.permute(0, 1, 3, 5, 2, 4).reshape(n, c * f * f, h // f, w // f)
+    return F.pixel_unshuffle(x, downscale_factor)
 
 
 @op()
 def pad(x: Exact, pad: Ints, mode: str = "constant", constant_val: float = 0.0) -> Tensor:
     """`pad` holds before and after for each of the last dimensions, the first of them first."""
     if mode == "constant":
-        pairs = [pad[i : i + 2] for i in range(0, len(pad), 2)]
-        return F.pad(x, [amount for pair in reversed(pairs) for amount in pair], value=constant_val)
+        return padded(x, pad, constant_val)
     if mode not in ("reflect", "replicate"):
         raise UnhandledError(f"mode '{mode}'")
     result: Tensor = x

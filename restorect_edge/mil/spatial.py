@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restorect_edge.mil.table import Ints, UnhandledError, op
+from restorect_edge.mil.table import Ints, UnhandledError, op, padded
 
 __all__: list[str] = []
 
@@ -42,13 +42,6 @@ def _padding(pad_type: str, pad: Ints | None, sizes: Sequence[int], reach: Ints,
     return tuple(result)
 
 
-def _padded(x: Tensor, pads: Ints, value: float = 0.0) -> Tensor:
-    if not any(pads):
-        return x
-    pairs = [pads[i : i + 2] for i in range(0, len(pads), 2)]
-    return F.pad(x, [amount for pair in reversed(pairs) for amount in pair], value=value)
-
-
 @op()
 def conv(
     x: Tensor,
@@ -69,7 +62,7 @@ def conv(
     if pads[::2] == pads[1::2]:
         around = pads[::2]
     else:
-        x = _padded(x, pads)
+        x = padded(x, pads)
     return CONV[space](x, weight, bias, strides, around, dilations, groups)
 
 
@@ -114,10 +107,10 @@ def avg_pool(
     strides = strides or (1,) * space
     pads = _pool_padding(x, kernel_sizes, strides, pad_type, pad, ceil_mode)
     pool = AVG_POOL[space]
-    mean = pool(_padded(x, pads), kernel_sizes, strides, ceil_mode=ceil_mode)
+    mean = pool(padded(x, pads), kernel_sizes, strides, ceil_mode=ceil_mode)
     if not (exclude_padding_from_average and any(pads)):
         return mean
-    return mean / pool(_padded(torch.ones_like(x), pads), kernel_sizes, strides)
+    return mean / pool(padded(torch.ones_like(x), pads), kernel_sizes, strides)
 
 
 @op()
@@ -132,7 +125,7 @@ def max_pool(
     space = x.dim() - 2
     strides = strides or (1,) * space
     pads = _pool_padding(x, kernel_sizes, strides, pad_type, pad, ceil_mode)
-    return MAX_POOL[space](_padded(x, pads, -torch.inf), kernel_sizes, strides, ceil_mode=ceil_mode)
+    return MAX_POOL[space](padded(x, pads, -torch.inf), kernel_sizes, strides, ceil_mode=ceil_mode)
 
 
 def _pool_padding(

@@ -21,7 +21,7 @@ from typing import Any, NewType, TypeVar, get_type_hints
 import torch
 from torch import Tensor
 
-__all__ = ["TABLE", "Exact", "Handler", "Ints", "UnhandledError", "op"]
+__all__ = ["TABLE", "Exact", "Handler", "Ints", "UnhandledError", "inside", "op", "padded"]
 
 Exact = NewType("Exact", Tensor)
 Ints = tuple[int, ...]
@@ -73,6 +73,20 @@ def op(*names: str) -> Callable[[F], F]:
         return function
 
     return register
+
+
+def inside(indices: Tensor, size: int) -> Tensor:
+    """Return indices along an axis as int64; negative or too large ones are refused."""
+    where = indices.long()
+    if where.numel() and (int(where.min()) < 0 or int(where.max()) >= size):
+        raise UnhandledError(f"indices outside 0..{size - 1}")
+    return where
+
+
+def padded(x: Tensor, pads: Ints, value: float = 0.0) -> Tensor:
+    """Pad the last dimensions by a value: before and after for each, the first of them first."""
+    pairs = [pads[i : i + 2] for i in range(0, len(pads), 2)]
+    return torch.nn.functional.pad(x, [amount for pair in reversed(pairs) for amount in pair], value=value)
 
 
 def _float32(value: Tensor) -> Tensor:

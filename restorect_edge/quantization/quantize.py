@@ -78,7 +78,6 @@ def quantize_student(
     student: Student,
     images: Sequence[Levels],
     *,
-    keep_float: Collection[str] = (),
     saturation_safe: bool = False,
 ) -> QuantizedStudent:
     """Calibrate on photographs and return the quantized student, with ranges that hold flat frames as well.
@@ -89,13 +88,12 @@ def quantize_student(
     Args:
         student: fused, in evaluation mode.
         images: (H, W, 3) uint8 RGB of any sizes, such as the network will be given.
-        keep_float: blocks that stay float, by the module of their convolution, such as ``encode1.0.first``.
         saturation_safe: leave weights half their range, so that AVX2's 16-bit sums of two products
             (vpmaddubsw, CPUs without VNNI) cannot saturate; costs a bit of each weight.
 
     Raises:
         MissingDependencyError: NNCF or torchao is not installed.
-        UsageError: no images, one with a side under 8 pixels, or no such block.
+        UsageError: no images, or one with a side under 8 pixels.
         BackendError: NNCF cannot quantize this network.
     """
     require_nncf()
@@ -107,8 +105,7 @@ def quantize_student(
         made = quantized_graph(graph, images, partial(_sample, student), list(excluded), saturation_safe)
         body = clean(made, student.body)
         cover(body, student)
-        network = QuantizedStudent(student, body, excluded)
-        return network.with_float(student, keep_float) if keep_float else network
+        return QuantizedStudent(student, body, excluded)
 
 
 def _sample(student: Student, levels: Levels) -> tuple[Tensor, Tensor]:

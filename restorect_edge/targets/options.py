@@ -25,6 +25,6 @@ class ExportOptions:
     allow_unverified: bool = False
     """Keep an artifact that what verifies it cannot run."""
     minimum_deployment_target: str = "ios17"
-    """Oldest system that must load the file, for targets with `Target.deployment_targets`."""
+    """Oldest system that must load the file, where the target has such a choice."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """Mirrored into the native file."""

@@ -207,14 +207,6 @@ def test_with_all_blocks_in_float_only_the_prior_differs(quantised_sensitive, se
     assert not [n for n in network.body.graph.nodes if n.target is Q.quantize_per_tensor.default]
 
 
-def test_keep_float_is_a_calibration_with_blocks_returned(sensitive, images, quantised_sensitive):
-    network = quantize_student(sensitive, images, keep_float=["enter"])
-    expected = quantised_sensitive.with_float(sensitive, ["enter"])
-    assert network.excluded == expected.excluded
-    with torch.no_grad():
-        assert torch.equal(network(planes(images[0])), expected(planes(images[0])))
-
-
 def test_an_unknown_block_is_named(quantised_sensitive, sensitive):
     with pytest.raises(UsageError, match=r"unknown block 'up3'; known: .*did you mean 'up[12]'"):
         quantised_sensitive.with_float(sensitive, ["up3"])

@@ -177,7 +177,6 @@ def sustain(
     seconds: float,
     *,
     sensors: Callable[[], Reading] = Reading,
-    each_moment: Callable[[float], object] = lambda elapsed: None,
 ) -> Sustained:
     """Run a call over and over without rest.
 
@@ -187,7 +186,6 @@ def sustain(
         call: what to run.
         seconds: how long.
         sensors: is read once per moment, between two runs.
-        each_moment: is told, after each moment, the seconds since the start.
     """
     runs = 0
 
@@ -197,7 +195,7 @@ def sustain(
         return call()
 
     started = time.perf_counter()
-    moments = tuple(_moments(counted, seconds, sensors, each_moment))
+    moments = tuple(_moments(counted, seconds, sensors))
     return Sustained(moments, runs, time.perf_counter() - started)
 
 
@@ -246,9 +244,7 @@ def _stable(times: Sequence[float], within: float) -> bool:
     return abs(statistics.median(times[-STABLE_RUNS:]) - before) <= within * before
 
 
-def _moments(
-    call: Call, seconds: float, sensors: Callable[[], Reading], each_moment: Callable[[float], object]
-) -> Iterator[Moment]:
+def _moments(call: Call, seconds: float, sensors: Callable[[], Reading]) -> Iterator[Moment]:
     started = moment = time.perf_counter()
     times: list[float] = []
     while moment - started < seconds:
@@ -264,5 +260,4 @@ def _moments(
             clock_mhz=seen.clock_mhz,
             power_mw=seen.power_mw,
         )
-        each_moment(now - started)
         times.clear()

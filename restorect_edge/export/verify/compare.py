@@ -13,6 +13,7 @@ from restorect_edge.export.verify.pictures import Picture
 from restorect_edge.export.verify.ranges import OutputRange
 from restorect_edge.export.verify.verdict import running
 from restorect_edge.inference.base import Runtime
+from restorect_edge.spec import ImageSpec
 from restorect_edge.targets.registry import TARGETS
 
 __all__ = ["Called", "Reference", "Row", "compare", "measured", "run_reference"]
@@ -75,12 +76,12 @@ def measured(
     seen = OutputRange(artifact.manifest.name)
     for picture in pictures:
         image = picture.pixels.astype(np.float32) / np.float32(255)
-        wanted = run_reference(reference, image, artifact, clip=False)
+        wanted = run_reference(reference, image, artifact.manifest.spec, clip=False)
         seen.add(picture, wanted)
         wanted = _as_given(wanted, artifact)
         other = None
         if quantized is not None and picture.kind == "photograph":
-            other = _as_given(run_reference(quantized, image, artifact, clip=False), artifact)
+            other = _as_given(run_reference(quantized, image, artifact.manifest.spec, clip=False), artifact)
         for found, runner in zip(rows, runners, strict=True):
             with running():
                 output = runner.unclipped(image)
@@ -89,18 +90,17 @@ def measured(
     return rows
 
 
-def run_reference(reference: Reference, image: Values, artifact: Artifact, *, clip: bool = True) -> Values:
+def run_reference(reference: Reference, image: Values, spec: ImageSpec, *, clip: bool = True) -> Values:
     """Run the network on (H, W, 3) as the runtime does: pad by reflection, run, crop.
 
     Args:
         reference: the network.
         image: RGB in [0, 1].
-        artifact: whose spec says how to pad.
+        spec: of the network, which says how to pad.
         clip: clip the result to [0, 1]; without it a wrong range shows.
     """
     from restorect_edge.inference.tiling import Span, cut
 
-    spec = artifact.manifest.spec
     height, width = image.shape[:2]
     padded = spec.size.padded(height, width)
     planes = cut(image, Span(0, padded[0], 0, 0), Span(0, padded[1], 0, 0)).transpose(2, 0, 1)[None]

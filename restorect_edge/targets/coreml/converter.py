@@ -29,7 +29,7 @@ from restorect_edge.targets.coreml.ane import eligibility
 from restorect_edge.targets.options import PRECISIONS, ExportOptions
 from restorect_edge.utils.foreign import reason, without_bar
 
-__all__ = ["LARGEST_SIDE", "OLDEST_TARGET", "convert", "deployment_targets", "finish"]
+__all__ = ["LARGEST_SIDE", "OLDEST_TARGET", "convert", "finish"]
 
 SUFFIX = ".mlpackage"
 LARGEST_SIDE = 4096
@@ -106,11 +106,6 @@ def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> di
         "neural_engine_eligibility": {file.name: eligibility(file) for file in files},
         "placement": "not measured",
     }
-
-
-def deployment_targets() -> tuple[str, ...]:
-    """Return the accepted minimum deployment targets, as ``ios17``, oldest first."""
-    return tuple(sorted(_targets(library("Core ML export"))))
 
 
 def _targets(ct: Any) -> dict[str, Any]:

@@ -147,20 +147,13 @@ def texture_consistency(diffusion: AnisotropicDiffusion, image: Tensor, reflecta
     return F.l1_loss(diffusion(reflectance), diffusion(image))
 
 
-def decomposition(
-    network: Decomposition, degraded: Tensor, clean: Tensor, diffusion: AnisotropicDiffusion | None = None
-) -> Tensor:
+def decomposition(network: Decomposition, degraded: Tensor, clean: Tensor) -> Tensor:
     """Train D on a pair: reconstruction + 0.1·(reflectance consistency + illumination smoothness).
 
-    Reconstruction and smoothness are summed over both images. With `diffusion`, 0.05 times the texture
-    consistency of both images is added, the weight of RestoRect's published code.
+    Reconstruction and smoothness are summed over both images.
     """
     r_x, l_x = network(degraded)
     r_y, l_y = network(clean)
     rebuilt = reconstruction(r_x, l_x, degraded) + reconstruction(r_y, l_y, clean)
     smooth = illumination_smoothness(l_x) + illumination_smoothness(l_y)
-    total = rebuilt + 0.1 * (reflectance_consistency(r_x, r_y) + smooth)
-    if diffusion is None:
-        return total
-    texture = texture_consistency(diffusion, degraded, r_x) + texture_consistency(diffusion, clean, r_y)
-    return total + 0.05 * texture
+    return rebuilt + 0.1 * (reflectance_consistency(r_x, r_y) + smooth)
