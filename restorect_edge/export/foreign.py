@@ -7,8 +7,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from restorect_edge.models.graph import Graph, Shape, stems
-from restorect_edge.quantization.modules import Levels, frames, prepared
+from restorect_edge.models.tracing.graph import Graph, Shape, stems
+from restorect_edge.quantization.own.modules import Levels, frames, prepared
 from restorect_edge.spec import ImageSpec
 from restorect_edge.targets.models import opened, quantized, reference, runner_of
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from restorect_edge.errors import IncompatibleError, RestorectError
-from restorect_edge.models.untraceable import why_untraceable
+from restorect_edge.models.tracing.untraceable import why_untraceable
 from restorect_edge.spec import ImageSpec
 
 __all__ = ["OwnNetwork", "check_output"]

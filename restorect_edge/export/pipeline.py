@@ -27,7 +27,7 @@ from restorect_edge.export.verify import golden, reference
 from restorect_edge.export.verify.check import Verification, check, run_reference
 from restorect_edge.export.verify.verdict import NotRunError, Unverified
 from restorect_edge.media.photos import of_task, photos
-from restorect_edge.models.graph import Graph
+from restorect_edge.models.tracing.graph import Graph
 from restorect_edge.targets.base import Target
 from restorect_edge.targets.registry import TARGETS
 from restorect_edge.utils.foreign import foreign_errors

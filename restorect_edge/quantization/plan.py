@@ -11,12 +11,11 @@ import numpy as np
 from torch import fx
 
 from restorect_edge.errors import IncompatibleError
-from restorect_edge.quantization.modules import QuantizedModule
 from restorect_edge.quantization.qdq import WEIGHT_MAX, Q, StoredConv2d, module_path
 from restorect_edge.quantization.quantize import QuantizedStudent
 from restorect_edge.quantization.scope import EXCLUDED, is_convolution
 
-__all__ = ["PLAN_FILE", "QuantPlan", "QuantizedTensor", "source_name", "tensors_of"]
+__all__ = ["PLAN_FILE", "QuantPlan", "QuantizedTensor", "graph_rows", "source_name", "tensors_of"]
 
 PLAN_FILE = "quantization.json"
 """Name of the plan inside an artifact."""
@@ -93,7 +92,7 @@ class QuantPlan:
         """Read the plan off a quantized network.
 
         Args:
-            network: what `quantize_student` or `quantize_module` returned, or what has `rows` of its own.
+            network: what `quantize_student` returned, or what has `rows`, as a `QuantizedModule` has.
             weights: name of the weights it was made from.
             weights_sha256: of their file, if they came from one.
             images: how many photographs it was calibrated on.
@@ -162,12 +161,16 @@ class QuantPlan:
 def _rows(network: Any) -> tuple[Iterable[QuantizedTensor], Iterable[dict[str, str]]]:
     """Return a network's tensors in int8, and what stays in float."""
     if isinstance(network, QuantizedStudent):
+        tensors, excluded = graph_rows(network)
         prior = {"name": "prior", "operation": "all", "why": PRIOR}
-        return tensors_of(network), (prior, *_excluded(network))
-    if isinstance(network, QuantizedModule):
-        return _body(network), _excluded(network)
+        return (*_prior(network), *tensors), (prior, *excluded)
     tensors, excluded = network.rows()
     return tensors, excluded
+
+
+def graph_rows(network: Any) -> tuple[Iterator[QuantizedTensor], Iterator[dict[str, str]]]:
+    """Return the same of what has a quantized graph, its `body`, and the operations that it leaves out."""
+    return _body(network), _excluded(network)
 
 
 def tensors_of(network: QuantizedStudent) -> tuple[QuantizedTensor, ...]:
@@ -189,7 +192,7 @@ def _prior(network: QuantizedStudent) -> Iterator[QuantizedTensor]:
             )
 
 
-def _body(network: QuantizedStudent | QuantizedModule) -> Iterator[QuantizedTensor]:
+def _body(network: Any) -> Iterator[QuantizedTensor]:
     for node in network.body.graph.nodes:
         if node.target is Q.dequantize_per_channel.default:
             (reader,) = node.users
@@ -219,7 +222,7 @@ def _readers(quantise: fx.Node) -> list[fx.Node]:
     return sorted(reader for dequantise in quantise.users for reader in dequantise.users)
 
 
-def _excluded(network: QuantizedStudent | QuantizedModule) -> Iterator[dict[str, str]]:
+def _excluded(network: Any) -> Iterator[dict[str, str]]:
     for node in network.body.graph.nodes:
         if node.name in network.excluded and "getitem" not in node.name:
             reason = EXCLUDED[network.excluded[node.name]]

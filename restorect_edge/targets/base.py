@@ -19,7 +19,7 @@ from restorect_edge.targets.options import ExportOptions
 from restorect_edge.utils.extras import require
 
 if TYPE_CHECKING:
-    from restorect_edge.models.graph import Graph
+    from restorect_edge.models.tracing.graph import Graph
 
 __all__ = ["CAMERA", "TILES", "Backend", "Need", "PhoneTarget", "Target"]
 

@@ -11,7 +11,7 @@ from restorect_edge.errors import BackendError, IncompatibleError, MissingDepend
 from restorect_edge.export.options import ExportOptions
 from restorect_edge.mil import table
 from restorect_edge.mil.interpreter import MilProgram
-from restorect_edge.models.graph import trace_whole
+from restorect_edge.models.tracing.graph import trace_whole
 from restorect_edge.spec import ImageSpec, SizeRequirements
 from restorect_edge.targets.coreml.converter import convert
 from restorect_edge.targets.coreml.interpreted import MilRuntime

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from restorect_edge.errors import BackendError, UsageError, unknown_name
 from restorect_edge.mil.library import library, quiet
-from restorect_edge.models.graph import Graph
+from restorect_edge.models.tracing.graph import Graph
 from restorect_edge.targets.coreml.ane import eligibility
 from restorect_edge.targets.options import PRECISIONS, ExportOptions
 from restorect_edge.utils.foreign import reason, without_bar

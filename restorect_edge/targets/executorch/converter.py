@@ -5,7 +5,7 @@ import json
 from functools import partial
 from pathlib import Path
 
-from restorect_edge.models.graph import Graph
+from restorect_edge.models.tracing.graph import Graph
 from restorect_edge.targets.options import ExportOptions
 from restorect_edge.utils.extras import imported
 from restorect_edge.utils.foreign import foreign_errors, hushed, hushed_descriptor

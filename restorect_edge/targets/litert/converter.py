@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from restorect_edge.errors import BackendError
-from restorect_edge.models.graph import Graph
+from restorect_edge.models.tracing.graph import Graph
 from restorect_edge.quantization.qdq import Q
 from restorect_edge.targets.options import ExportOptions
 from restorect_edge.utils.extras import imported

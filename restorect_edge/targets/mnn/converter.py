@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from restorect_edge.errors import BackendError
-from restorect_edge.models.graph import Graph
+from restorect_edge.models.tracing.graph import Graph
 from restorect_edge.targets.onnx import converter as onnx_target
 from restorect_edge.targets.options import ExportOptions
 

@@ -11,7 +11,7 @@ import onnxscript.optimizer
 import torch
 from onnxscript.rewriter.rules.common import _no_op
 
-from restorect_edge.models.graph import Graph
+from restorect_edge.models.tracing.graph import Graph
 from restorect_edge.quantization.lint.rules import Finding, excluded_modules, lint
 from restorect_edge.quantization.plan import PLAN_FILE
 from restorect_edge.targets.onnx.half import store_half, to_half

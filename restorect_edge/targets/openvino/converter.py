@@ -7,7 +7,7 @@ from typing import Any
 
 import openvino
 
-from restorect_edge.models.graph import Graph
+from restorect_edge.models.tracing.graph import Graph
 from restorect_edge.targets.onnx import converter as onnx_target
 from restorect_edge.targets.openvino import ir
 from restorect_edge.targets.options import ExportOptions

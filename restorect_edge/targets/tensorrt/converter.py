@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from restorect_edge.errors import BackendError
-from restorect_edge.models.graph import Graph
+from restorect_edge.models.tracing.graph import Graph
 from restorect_edge.quantization.lint.rules import Finding, excluded_modules, tolerated
 from restorect_edge.quantization.plan import PLAN_FILE
 from restorect_edge.targets.onnx import converter as onnx_target

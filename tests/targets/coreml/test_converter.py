@@ -14,8 +14,8 @@ from coremltools.converters.mil.mil.passes import pass_pipeline
 from restorect_edge.errors import BackendError, MissingDependencyError, UsageError
 from restorect_edge.export.options import ExportOptions
 from restorect_edge.mil.interpreter import MilProgram
-from restorect_edge.models.graph import trace_split, trace_whole
 from restorect_edge.models.student import Student, StudentConfig
+from restorect_edge.models.tracing.graph import trace_split, trace_whole
 from restorect_edge.spec import ImageSpec, SizeRequirements
 from restorect_edge.targets.coreml.converter import convert, finish
 

@@ -12,8 +12,8 @@ from restorect_edge.cli.export import main
 from restorect_edge.errors import BackendError, UsageError
 from restorect_edge.export import ExportRequest, prepare
 from restorect_edge.export.options import ExportOptions
-from restorect_edge.models.graph import trace_split, trace_whole
 from restorect_edge.models.student import Student, StudentConfig
+from restorect_edge.models.tracing.graph import trace_split, trace_whole
 from restorect_edge.spec import ImageSpec, SizeRequirements
 from restorect_edge.targets.litert.converter import convert, finish
 from restorect_edge.targets.registry import TARGETS

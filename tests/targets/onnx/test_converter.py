@@ -12,7 +12,7 @@ import torch
 from restorect_edge.errors import BackendError
 from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.export.options import ExportOptions
-from restorect_edge.models.graph import Graph, trace_split, trace_whole
+from restorect_edge.models.tracing.graph import Graph, trace_split, trace_whole
 from restorect_edge.models.weights import load_weights
 from restorect_edge.spec import ImageSpec
 from restorect_edge.targets.onnx import converter as target

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from restorect_edge.export.options import ExportOptions
 from restorect_edge.models import build as build_student
-from restorect_edge.models.graph import trace_whole
+from restorect_edge.models.tracing.graph import trace_whole
 from restorect_edge.spec import ImageSpec, SizeRequirements
 from restorect_edge.targets.tensorrt import build_engine
 from restorect_edge.targets.tensorrt.build_engine import (

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from restorect_edge.errors import BackendError, MissingDependencyError
 from restorect_edge.export.options import ExportOptions
 from restorect_edge.models import build
-from restorect_edge.models.graph import trace_split, trace_whole
+from restorect_edge.models.tracing.graph import trace_split, trace_whole
 from restorect_edge.quantization.lint.rules import FLOAT_BY_RULE, Finding, tolerated
 from restorect_edge.spec import ImageSpec, SizeRequirements
 from restorect_edge.targets.onnx.half import SMALLEST_STORED, store_half

@@ -9,16 +9,16 @@ from torch import Tensor, nn
 
 from restorect_edge.errors import QualityError
 from restorect_edge.evaluation.metrics import finite_psnr
-from restorect_edge.models.graph import Shape
+from restorect_edge.models.tracing.graph import Shape
 from restorect_edge.quantization.budget import BlockDrop, Decision, FlatDecision
 from restorect_edge.quantization.calibrated import Calibrated
 from restorect_edge.quantization.flat import MAX_SHIFT
-from restorect_edge.quantization.modules import (
+from restorect_edge.quantization.options import Calibration
+from restorect_edge.quantization.own.modules import (
     FLAT_LEVELS,
     FLAT_SIDE,
     prepared,
 )
-from restorect_edge.quantization.options import Calibration
 from restorect_edge.quantization.plan import QuantPlan
 from restorect_edge.quantization.recipe import QuantRecipe
 from restorect_edge.spec import ImageSpec

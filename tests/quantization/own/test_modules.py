@@ -11,9 +11,9 @@ from restorect_edge import ImageSpec
 from restorect_edge.errors import QualityError, UsageError
 from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.quantization.data.dataset import CalibrationSet
-from restorect_edge.quantization.fitting import AGREEMENT, _within, calibrate_module
-from restorect_edge.quantization.modules import prepared, quantize_module
 from restorect_edge.quantization.options import Calibration
+from restorect_edge.quantization.own.fitting import AGREEMENT, _within, calibrate_module
+from restorect_edge.quantization.own.modules import prepared, quantize_module
 from restorect_edge.quantization.plan import QuantPlan
 
 SHAPE = (16, 24)

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from restorect_edge.errors import BackendError, UsageError
-from restorect_edge.models.scalars import fold_scalars, is_convertible, made_convertible
 from restorect_edge.models.student import SplitNetwork
-from restorect_edge.models.untraceable import why_untraceable
+from restorect_edge.models.tracing.scalars import fold_scalars, is_convertible, made_convertible
+from restorect_edge.models.tracing.untraceable import why_untraceable
 from restorect_edge.spec import ImageSpec
 from restorect_edge.utils.foreign import hushed
 

@@ -7,7 +7,7 @@ from torch import nn
 
 import restorect_edge
 from restorect_edge import ImageSpec
-from restorect_edge.models.graph import trace_whole
+from restorect_edge.models.tracing.graph import trace_whole
 
 
 class Power(nn.Module):

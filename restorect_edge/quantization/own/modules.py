@@ -7,7 +7,7 @@ that costs too much, layers are returned to float, the one that costs most first
 """
 
 import copy
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,10 @@ from torch import Tensor, fx, nn
 
 from restorect_edge.errors import BackendError, UsageError
 from restorect_edge.media.photos import generated
-from restorect_edge.models.graph import Shape, trace_whole
+from restorect_edge.models.tracing.graph import Shape, trace_whole
 from restorect_edge.quantization.flat import widen
 from restorect_edge.quantization.options import require_nncf
+from restorect_edge.quantization.plan import QuantizedTensor, graph_rows
 from restorect_edge.quantization.qdq import (
     Q,
     add_constant,
@@ -66,6 +67,10 @@ class QuantizedModule(nn.Module):
         """Restore an image (1, 3, H, W) in [0, 1]."""
         result: Tensor = self.body(image)
         return result
+
+    def rows(self) -> tuple[Iterator[QuantizedTensor], Iterator[dict[str, str]]]:
+        """Return what a plan says of it: its tensors in int8, and what stays in float."""
+        return graph_rows(self)
 
     def with_float(self, names: Collection[str], *, why: str = "budget") -> "QuantizedModule":
         """Return a copy in which some layers compute in float; all other scales stay as they are.
