@@ -32,7 +32,7 @@ EXPOSURES = (0.010, 0.300)
 GOLDEN = 0.6180339887
 KODAK = {
     "source": "Kodak Lossless True Color Image Suite, image {}",
-    "licence": "released by the Eastman Kodak Company for unrestricted use",
+    "license": "released by the Eastman Kodak Company for unrestricted use",
 }
 SKIMAGE = {
     "astronaut": ("NASA, Eileen Collins", "public domain"),
@@ -110,9 +110,9 @@ def scenes(source: Path) -> Iterator[tuple[str, Image.Image, dict[str, str]]]:
         if number not in CHOSEN:
             origin = {key: text.format(number) for key, text in KODAK.items()}
             yield f"kodak{number}", kodak(source, number), origin
-    for name, (author, licence) in SKIMAGE.items():
+    for name, (author, license) in SKIMAGE.items():
         photo = Image.fromarray(getattr(data, name)())
-        yield name, photo, {"source": f"{author}; scikit-image data.{name}", "licence": licence}
+        yield name, photo, {"source": f"{author}; scikit-image data.{name}", "license": license}
 
 
 def view(photo: Image.Image, share: float, seed: int, path: Path) -> dict[str, Any]:

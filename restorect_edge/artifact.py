@@ -73,7 +73,7 @@ class Manifest:
     input: Mapping[str, Any] = field(default_factory=dict)
     """Type, layout, color order and range of the native graph's image input and output."""
     weights: Mapping[str, Any] = field(default_factory=dict)
-    """Name, sha256 and licence of the weights; empty for a network of one's own."""
+    """Name, sha256 and license of the weights; empty for a network of one's own."""
     tools: Mapping[str, str] = field(default_factory=dict)
     """Versions of what made it."""
     options: Mapping[str, Any] = field(default_factory=dict)

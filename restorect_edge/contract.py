@@ -109,7 +109,7 @@ def _check(data: dict[str, Any]) -> None:
             _text(data[key], key, empty=key in OPTIONAL[""])
     for key, named in (("input", ()), ("verification", ()), ("options", ("cpu",)), ("tools", None)):
         _texts(data, key, named)
-    _texts(data, "weights", ("name", "sha256", "licence"))
+    _texts(data, "weights", ("name", "sha256", "license", "licence"))
     if data.get("steps") is not None:
         _number(data, "steps", "steps")
     _spec(data["spec"])

@@ -61,7 +61,7 @@ COMPLETE: dict[str, Any] = {
     "prior": None,
     "steps": 4,
     "input": {"image": {"name": "image", "range": [0.0, 1.0]}, "normalised_in_graph": False},
-    "weights": {"name": "lowlight-small", "sha256": "0" * 64, "licence": "Apache-2.0"},
+    "weights": {"name": "lowlight-small", "sha256": "0" * 64, "license": "Apache-2.0"},
     "tools": {"torch": "2.13.0"},
     "options": {"cpu": "avx2"},
     "created": "2026-01-01T00:00:00+00:00",
@@ -95,6 +95,8 @@ def valid() -> Iterator[tuple[str, str, str | bytes]]:
     """Yield name, what it shows and content of each document that must be read."""
     yield "whole", "only the keys that it must have", edited(WHOLE)
     yield "complete", "every key", edited(COMPLETE)
+    weights = {"name": "lowlight-small", "sha256": "0" * 64, "licence": "Apache-2.0"}
+    yield "licence", "the license as earlier versions spelt it", edited(COMPLETE, ("weights", weights))
     yield "split", "prior and body, sides free", edited(SPLIT)
     sizes = {"graphs/1/shape": [512, 512], "prior/deviation": False}
     several = [*SPLIT["graphs"], {"role": "body", "file": "body-64x96.onnx", "shape": [64, 96]}]

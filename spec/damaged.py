@@ -95,7 +95,8 @@ def _types() -> Iterator[tuple[str, str, str | bytes]]:
         ("graphs/0/file", ["model.onnx"]), ("graphs/0/shape", 64), ("graphs/0/shape", [64]),
         ("graphs/0/shape", [64, 96, 3]), ("graphs/0/shape", []), ("graphs/0/shape", {"height": 64}),
         ("prior", []), ("prior", 4), ("spec/size", 8), ("files/model.onnx", None), ("tools/torch", 2.13),
-        ("options/cpu", 1), ("weights/name", 1), ("weights/sha256", False), ("weights/licence", ["MIT"]),
+        ("options/cpu", 1), ("weights/name", 1), ("weights/sha256", False), ("weights/license", ["MIT"]),
+        ("weights/licence", ["MIT"]),
     ):  # fmt: skip
         kind = "-".join(_words(value))
         yield f"{_slug(place)}-{kind}", f"{place} is {json.dumps(value)}", edited(COMPLETE, (place, value))

@@ -119,7 +119,7 @@ def test_a_photograph_is_restored_beside_itself_without_pytorch(python, photogra
     assert done.returncode == 0, done.stderr
     assert done.stdout == "phone-restored.jpg\n"
     assert "ONNX Runtime" in done.stderr
-    assert "licence of lowlight-small: " in done.stderr
+    assert "license of lowlight-small: " in done.stderr
     with Image.open(photographs / "phone.jpg") as dark:
         before = np.asarray(dark.resize((40, 30))).mean()
     with Image.open(photographs / "phone-restored.jpg") as restored:

@@ -25,6 +25,7 @@ BRITISH = (
     r"behaviours?",
     r"neighbour(s|ing|hoods?)?",
     r"centre[ds]?",
+    r"licences?",
 )
 WORDS = (r"back[ -]ends?", r"mend(s|ed|ing)?", r"takes and gives", r"with free sides", *BRITISH)
 """The left column of the glossary, as regular expressions."""

@@ -1,4 +1,4 @@
-"""The list of photographs: what there is, in which package, and under which licence."""
+"""The list of photographs: what there is, in which package, and under which license."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -35,10 +35,10 @@ class Photograph:
     path: str
     """In the package. In a folder: what the stem of the file ends with."""
     author: str
-    licence: str
+    license: str
     """SPDX identifier."""
     source: str
-    """Where the package says that licence and author are from."""
+    """Where the package says that license and author are from."""
     sha256: str
     """Of the original file, or of its decoded RGB bytes if `of` says ``pixels``."""
     member: str = ""
@@ -48,14 +48,14 @@ class Photograph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """The photographs, what they come in, and which licences are of which kind."""
+    """The photographs, what they come in, and which licenses are of which kind."""
 
     terms: Mapping[str, tuple[str, ...]]
     packages: Mapping[str, Package]
     photographs: tuple[Photograph, ...]
 
     def under(self, terms: Sequence[str]) -> list[Photograph]:
-        """Return the photographs whose licence is of one of these kinds.
+        """Return the photographs whose license is of one of these kinds.
 
         Raises:
             UsageError: there is no such kind.
@@ -63,8 +63,8 @@ class Manifest:
         for name in terms:
             if name not in self.terms:
                 raise unknown_name("kind of terms", name, self.terms)
-        licences = {licence for name in terms for licence in self.terms[name]}
-        return [photograph for photograph in self.photographs if photograph.licence in licences]
+        licenses = {license for name in terms for license in self.terms[name]}
+        return [photograph for photograph in self.photographs if photograph.license in licenses]
 
 
 def read_manifest(path: Path = MANIFEST) -> Manifest:
@@ -79,7 +79,7 @@ def read_manifest(path: Path = MANIFEST) -> Manifest:
         if content["schema"] != SCHEMA:
             raise IncompatibleError(f"'{path}' has schema {content['schema']}; this script reads {SCHEMA}")
         return Manifest(
-            terms={name: tuple(licences) for name, licences in content["terms"].items()},
+            terms={name: tuple(licenses) for name, licenses in content["terms"].items()},
             packages={name: Package(name=name, **of) for name, of in content["packages"].items()},
             photographs=tuple(Photograph(**entry) for entry in content["photographs"]),
         )

@@ -6,7 +6,7 @@
 
 Downloads Debian packages with apt-get and wheels with pip, takes from them the photographs that
 open-photographs.json lists, checks the sha256 of each, turns it upright, converts it to sRGB, reduces it to a
-long side of 1536 pixels and writes it as WebP. What was written, with author, licence and hash, is in
+long side of 1536 pixels and writes it as WebP. What was written, with author, license and hash, is in
 collected.json beside the photographs. By default only photographs under permissive terms are taken.
 """
 
@@ -173,7 +173,7 @@ def collect(
     Args:
         manifest: what there is.
         output: folder to write into; made if need be.
-        terms: kinds of licences to take.
+        terms: kinds of licenses to take.
         folders: where the user's own folders of kind ``folder`` are, by package name. Those not given are
             left out.
         packages: folder with packages, to which those that are fetched are added; None keeps none.
@@ -281,7 +281,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="where to write")
     parser.add_argument("--terms", nargs="+", default=["permissive"], metavar="KIND",
-        help="permissive (default), share-alike, copyleft: kinds of licences to take")  # fmt: skip
+        help="permissive (default), share-alike, copyleft: kinds of licenses to take")  # fmt: skip
     parser.add_argument("--folder", action="append", default=[], metavar="NAME=DIR",
         help="where photographs are that no package has, for example kodak=kodak24")  # fmt: skip
     parser.add_argument("--packages", type=Path, metavar="DIR",
@@ -301,8 +301,8 @@ def _folders(options: Sequence[str]) -> dict[str, Path]:
 
 def _summary(result: Collection, output: Path) -> Iterator[str]:
     yield f"{len(result.written)} photographs in {output}"
-    for licence, count in Counter(p.licence for p in result.written).most_common():
-        yield f"  {count:4} {licence}"
+    for license, count in Counter(p.license for p in result.written).most_common():
+        yield f"  {count:4} {license}"
     for reason, names in _by_reason(result.left_out).items():
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         yield f"left out: {', '.join(names[:SHOWN])}{more}: {reason}"

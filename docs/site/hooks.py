@@ -96,7 +96,7 @@ def weights() -> str:
             found.get("gmacs_600x400", ""),
             _decibels(score.get("psnr")),
             _decibels(score.get("psnr_gt_mean")),
-            found.get("licence", ""),
+            found.get("license", ""),
         ]
         rows.append("| " + " | ".join(str(value) for value in values) + " |")
     for found in cards:

@@ -14,7 +14,7 @@ from restorect_edge.cli.command import Parser, run
 from restorect_edge.errors import BackendError, MissingDependencyError
 from restorect_edge.targets.registry import RUNTIMES, TARGETS, backend_class, labels
 from restorect_edge.utils.cpu import cpu_name, has_vnni
-from restorect_edge.weights import card, locate, names
+from restorect_edge.weights import card, license_of, locate, names
 
 EXAMPLES = """  python -m restorect_edge.doctor
   python -m restorect_edge.doctor --json
@@ -134,7 +134,7 @@ def examine_target(name: str) -> TargetReport:
 
 def _weights(name: str) -> dict[str, Any]:
     facts = card(locate(name))
-    return {"name": name, "task": facts.get("task"), "licence": facts.get("licence")}
+    return {"name": name, "task": facts.get("task"), "license": license_of(facts)}
 
 
 def _vnni(present: bool | None) -> str:
@@ -162,8 +162,5 @@ def _text(found: dict[str, Any]) -> str:
         state = "ready" if row["ready"] else f"needs: {row['needs']}"
         lines.append(f"  {row['name']:<12} {state:<14} {row['summary']}")
     lines += ["", "Weights"]
-    lines += [
-        f"  {w['name']:<27} {w['task'] or '-'}, licence: {w['licence'] or 'not stated'}"
-        for w in found["weights"]
-    ]
+    lines += [f"  {w['name']:<27} {w['task'] or '-'}, license: {w['license']}" for w in found["weights"]]
     return "\n".join(lines)

@@ -11,6 +11,7 @@ from typing import Any
 from restorect_edge.artifact import UNVERIFIED, Artifact, Manifest
 from restorect_edge.cli.command import Parser, run
 from restorect_edge.targets.registry import TARGETS
+from restorect_edge.weights import license_of
 
 EXAMPLES = """  python -m restorect_edge.inspect out/lowlight-small-onnx-fp32-split-dynamic
   python -m restorect_edge.inspect ARTIFACT --json
@@ -118,7 +119,7 @@ def _described(facts: Any, write: Callable[[Any], str]) -> str:
 def _weights(facts: Mapping[str, Any]) -> str:
     if not facts:
         return "a network of one's own, kept in the artifact for verification"
-    return f"{facts['name']}, sha256 {facts['sha256'][:12]}…, licence: {facts.get('licence', 'not stated')}"
+    return f"{facts['name']}, sha256 {facts['sha256'][:12]}…, license: {license_of(facts)}"
 
 
 def _verification(facts: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """NIQE and BRISQUE: how far an image's local statistics are from those of natural photographs.
 
 Both describe mean-subtracted, contrast-normalized luminance at two scales by generalised Gaussians. The
-models are those of the authors' releases (`models/LICENCE.txt`), and so are rounding, borders and halving.
+models are those of the authors' releases (`models/LICENSE.txt`), and so are rounding, borders and halving.
 
     NIQE     Mittal, Soundararajan and Bovik, IEEE Signal Processing Letters 20(3), 2013
     BRISQUE  Mittal, Moorthy and Bovik, IEEE Transactions on Image Processing 21(12), 2012

@@ -331,7 +331,8 @@ def _metadata(source: "Source") -> Mapping[str, str]:
         "multiple_of": source.spec.size.multiple_of,
         "steps": source.steps,
         "weights_sha256": source.weights.get("sha256"),
-        "licence": source.weights.get("licence"),
+        # spelt as ever: the metadata of native files, and so their bytes, stay the same
+        "licence": source.weights.get("license"),
     }
     return {f"restorect_edge.{k}": str(v) for k, v in facts.items() if v is not None}
 

@@ -25,6 +25,7 @@ from restorect_edge.quantization.qdq import store_weights
 from restorect_edge.spec import ImageSpec
 from restorect_edge.utils.callers import users_level
 from restorect_edge.utils.foreign import reason
+from restorect_edge.weights import license_of
 
 __all__ = ["Source", "from_community", "from_model", "from_module", "from_program", "from_weights"]
 
@@ -129,7 +130,7 @@ def from_weights(source: str | Path, *, steps: int | None, form: str) -> Source:
         weights={
             "name": weights.name,
             "sha256": weights.sha256,
-            "licence": weights.card.get("licence", "not stated"),
+            "license": license_of(weights.card),
         },
     )
 
@@ -138,7 +139,7 @@ def from_community(path: Path, *, name: str | None, form: str, steps: int | None
     """Take a checkpoint whose architecture spandrel knows; sizes, scale and halo are its own."""
     _refuse(form, steps)
     found = from_checkpoint(path)
-    facts = {"name": found.name, "sha256": found.sha256, "licence": str(found.card["licence"])}
+    facts = {"name": found.name, "sha256": found.sha256, "license": license_of(found.card)}
     return Source(
         name=name or found.name,
         network=found.network,
@@ -160,7 +161,7 @@ def from_model(
         network=network,
         form="whole",
         spec=network.spec,
-        weights={"name": path.stem, "sha256": file_hash(path), "licence": "not stated"},
+        weights={"name": path.stem, "sha256": file_hash(path), "license": "not stated"},
         carried=True,
         only_shape=network.only_shape,
     )

@@ -13,6 +13,7 @@ from restorect_edge.inference.base import Runtime
 from restorect_edge.inference.torch_threads import TorchThreads
 from restorect_edge.utils.extras import imported
 from restorect_edge.utils.foreign import reason
+from restorect_edge.weights import license_of
 
 __all__ = ["TorchRuntime"]
 
@@ -92,6 +93,6 @@ def _manifest(weights: Any) -> Manifest:
         weights={
             "name": weights.name,
             "sha256": weights.sha256,
-            "licence": weights.card.get("licence", "not stated"),
+            "license": license_of(weights.card),
         },
     )

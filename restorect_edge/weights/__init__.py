@@ -1,13 +1,14 @@
 """Shipped weights: one ``.safetensors`` and one JSON card each (no `torch` needed to list them)."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from restorect_edge.errors import IncompatibleError, UsageError, unknown_name
 from restorect_edge.weights.kinds import SUFFIXES, check_kind, there
 
-__all__ = ["card", "locate", "names"]
+__all__ = ["card", "license_of", "locate", "names"]
 
 FOLDER = Path(__file__).parent
 
@@ -47,3 +48,8 @@ def card(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise IncompatibleError(f"the card '{file}' is no JSON object")
     return content
+
+
+def license_of(facts: Mapping[str, Any]) -> str:
+    """Return the license that a card or a manifest states; earlier versions spelt the key ``licence``."""
+    return str(facts.get("license") or facts.get("licence") or "not stated")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from restorect_edge.errors import UsageError
-from restorect_edge.weights import card, locate, names
+from restorect_edge.weights import card, license_of, locate, names
 
 __all__ = ["DEFAULT", "PRODUCT", "allowed_in_products", "chosen", "line"]
 
@@ -32,9 +32,8 @@ def chosen(asked: str | None, *, product: bool) -> str:
     if asked is None:
         return PRODUCT if product else DEFAULT
     if product and asked in names() and asked not in allowed_in_products():
-        licence = card(locate(asked)).get("licence", "not stated")
         raise UsageError(
-            f"--product: '{asked}' may not be shipped, its licence is {licence}; "
+            f"--product: '{asked}' may not be shipped, its license is {license_of(card(locate(asked)))}; "
             f"these may: {', '.join(allowed_in_products())}"
         )
     return asked
@@ -44,13 +43,12 @@ def line(facts: Mapping[str, Any], *, option: bool = False) -> str:
     """Return what may be done with weights in one line, empty for a network that has none.
 
     Args:
-        facts: ``name`` and ``licence``, of a card or a manifest.
+        facts: ``name`` and ``license``, of a card or a manifest.
         option: whether the command has ``--product``.
     """
     if "name" not in facts:
         return ""
-    licence = facts.get("licence") or "not stated"
-    told = f"licence of {facts['name']}: {licence}"
+    told = f"license of {facts['name']}: {license_of(facts)}"
     if not option or facts["name"] in allowed_in_products() or facts["name"] not in names():
         return told
     return f"{told}; --product takes weights that may be shipped"

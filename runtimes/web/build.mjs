@@ -46,7 +46,7 @@ async function library() {
   await mkdir(path.join(DIST, "lib/ort"), { recursive: true });
   // once for who copies the folder, and once where `npm pack` looks for it
   for (const to of ["dist/lib/LICENSE", "LICENSE"]) await cp(path.join(ROOT, "../../LICENSE"), path.join(ROOT, to));
-  await cp(path.join(ROOT, "licences/onnxruntime.txt"), path.join(DIST, "lib/ort/LICENSE"));
+  await cp(path.join(ROOT, "licenses/onnxruntime.txt"), path.join(DIST, "lib/ort/LICENSE"));
   for (const name of BUILDS) {
     for (const end of [".mjs", ".wasm"]) await cp(path.join(ORT, name + end), path.join(DIST, "lib/ort", name + end));
   }

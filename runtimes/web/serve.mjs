@@ -84,7 +84,8 @@ export async function listed(folder) {
     try {
       const manifest = JSON.parse(await readFile(path.join(folder, name, "manifest.json"), "utf8"));
       const { target, task, precision, weights } = manifest;
-      return target === "onnx" ? { folder: name, name: manifest.name, task, precision, licence: weights?.licence ?? "" } : null;
+      const license = weights?.license ?? weights?.licence ?? ""; // as earlier versions spelt it
+      return target === "onnx" ? { folder: name, name: manifest.name, task, precision, license } : null;
     } catch {
       return null; // another folder
     }

@@ -41,7 +41,7 @@ def test_a_table_verdicts_and_three_files(artifact_onnx, model, tmp_path, capsys
     assert lines[3] == ""
     assert lines[4].startswith("96×64: theirs FP32 · ONNX Runtime is faster than lowlight-small FP32")
     assert [line.rpartition("/")[2] for line in lines[-3:]] == ["report.json", "report.md", "report.html"]
-    assert err.startswith("licence of lowlight-small: ") and err.count("\n") == 1
+    assert err.startswith("license of lowlight-small: ") and err.count("\n") == 1
     report = Report.open(folder / "report.json")
     assert [row.status for row in report.rows] == ["measured", "measured"]
     assert lines[4] in (folder / "report.md").read_text()
@@ -80,7 +80,7 @@ def test_json_is_one_object(artifact_openvino, capsys):
     assert report.protocol.threads == 1
     assert (report.protocol.least_runs, report.protocol.duration_s) == (5, 0.05)
     assert report.rows[0].sustained
-    assert err.startswith("licence of lowlight-small: ") and err.count("\n") == 1
+    assert err.startswith("license of lowlight-small: ") and err.count("\n") == 1
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="says what other systems need")

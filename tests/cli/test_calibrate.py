@@ -90,7 +90,7 @@ def test_the_summary_says_what_was_done_and_where(made):
     assert lines[-3].startswith("quality drop ")
     assert lines[-2:] == [str(Path("out/tiny-int8-plan.json")), str(Path("out/tiny-int8-recipe.json"))]
     said = made.err.splitlines()
-    assert said[0] == "licence of tiny: not stated"
+    assert said[0] == "license of tiny: not stated"
     assert said[1] == "calibrating tiny on 20 photographs, pairs 'pairs' (low/)"
     assert all("flat frames" in line for line in said[2:])
 
@@ -173,7 +173,7 @@ def refused(capsys, *arguments: str) -> tuple[int, str]:
     code = main(list(arguments))
     out, err = capsys.readouterr()
     assert out == ""
-    return code, err.removeprefix("licence of tiny: not stated\n")
+    return code, err.removeprefix("license of tiny: not stated\n")
 
 
 def test_a_bad_folder_leaves_no_plan(weights, tmp_path, capsys):

@@ -57,7 +57,7 @@ def test_text_has_a_line_per_thing(capsys):
     assert lines[0].startswith("restorect-edge ")
     for name in (*RUNTIMES, *TARGETS):
         assert any(line.startswith(f"  {name} ") for line in lines)
-    assert any("lowlight-small" in line and "licence: " in line for line in lines)
+    assert any("lowlight-small" in line and "license: " in line for line in lines)
 
 
 @pytest.mark.parametrize(

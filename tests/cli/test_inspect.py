@@ -23,7 +23,7 @@ def test_the_summary_says_what_one_must_know(artifact_onnx, capsys):
         "image: float32 NCHW, RGB, 0.0 to 1.0",
         "4 Euler steps",
         facts.weights["sha256"][:12],
-        facts.weights["licence"],
+        facts.weights["license"],
         "pass: ",
         "by ONNX Runtime",
         "model.onnx 64x96",

@@ -62,18 +62,18 @@ def test_a_product_refuses_the_others(name):
 @pytest.mark.parametrize("name", names())
 def test_every_shipped_set_says_in_one_line_what_it_may_be_used_for(name):
     (told,) = licences([name, name])
-    assert told.startswith(f"licence of {name}: ")
+    assert told.startswith(f"license of {name}: ")
     assert "not stated" not in told
     assert "\n" not in told
 
 
 def test_what_is_no_network_has_no_licence(place):
-    assert licences(["album", "none", "mine.safetensors"]) in ([], ["licence of mine: not stated"])
+    assert licences(["album", "none", "mine.safetensors"]) in ([], ["license of mine: not stated"])
 
 
 def test_the_line_names_the_option_where_there_is_one():
-    facts = {"name": licence.DEFAULT, "licence": "research use"}
-    assert licence.line(facts) == f"licence of {licence.DEFAULT}: research use"
+    facts = {"name": licence.DEFAULT, "license": "research use"}
+    assert licence.line(facts) == f"license of {licence.DEFAULT}: research use"
     assert licence.line(facts, option=True).endswith("--product takes weights that may be shipped")
-    assert "--product" not in licence.line({"name": licence.PRODUCT, "licence": "free"}, option=True)
+    assert "--product" not in licence.line({"name": licence.PRODUCT, "license": "free"}, option=True)
     assert licence.line({}) == ""

@@ -9,7 +9,7 @@ from PIL import Image
 from restorect_edge.artifact import hash_files
 from restorect_edge.cli.verify import main
 
-LICENCE = "licence of lowlight-small: research use (trained on LOL-v1)\n"
+LICENSE = "license of lowlight-small: research use (trained on LOL-v1)\n"
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_a_good_artifact_passes(artifact_onnx, capsys):
     out, err = capsys.readouterr()
     assert out.startswith("pass: ")
     assert "from float32 PyTorch (gate 80 dB)" in out
-    assert err == LICENCE
+    assert err == LICENSE
 
 
 def test_json_is_one_object(artifact_onnx, capsys):
@@ -60,7 +60,7 @@ def test_one_corrupt_weight_fails_with_2(copy, capsys):
     assert main([str(copy)]) == 2
     out, err = capsys.readouterr()
     assert out.startswith("fail: ")
-    assert err == f"{LICENCE}error: '{copy}' is not close enough to its network; export it again\n"
+    assert err == f"{LICENSE}error: '{copy}' is not close enough to its network; export it again\n"
     assert main([str(copy), "--json"]) == 2
     found = json.loads(capsys.readouterr().out)
     assert found["status"] == "fail"

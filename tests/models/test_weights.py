@@ -19,7 +19,7 @@ def test_every_shipped_weight_has_a_card_that_matches_it():
         weights = load_weights(name)
         facts = card(locate(name))
         assert weights.sha256 == facts["sha256"]
-        for key in ("name", "preset", "task", "data", "licence", "command", "seed", "validation"):
+        for key in ("name", "preset", "task", "data", "license", "command", "seed", "validation"):
             assert facts[key] is not None, key
 
 

@@ -16,4 +16,4 @@ def test_the_student_names_its_teacher(repository, student):
     assert facts == {key: distilled[key] for key in facts}
     described = json.loads(path.with_suffix(".json").read_text())
     assert described["sha256"] == facts["sha256"]
-    assert described["licence"] == card(locate(student))["licence"]
+    assert described["license"] == card(locate(student))["license"]

@@ -14,7 +14,7 @@ from restorect_edge.models.community.reach import measured_halo
 from restorect_edge.models.weights import Weights, load_weights, read_tensors
 from restorect_edge.spec import ImageSpec, SizeRequirements
 from restorect_edge.utils.foreign import reason
-from restorect_edge.weights import card, names
+from restorect_edge.weights import card, license_of, names
 from restorect_edge.weights.kinds import CHECKPOINT, kind_of, there
 
 __all__ = ["from_checkpoint", "is_checkpoint", "open_network"]
@@ -73,7 +73,7 @@ def from_checkpoint(path: Path) -> Weights:
         "architecture": descriptor.architecture.name,
         "purpose": descriptor.purpose,
         "tags": list(descriptor.tags),
-        "licence": card(path).get("licence", "not stated"),
+        "license": license_of(card(path)),
     }
     return Weights(
         name=_name(path),

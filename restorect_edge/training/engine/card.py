@@ -12,7 +12,7 @@ __all__ = ["write_card"]
 
 
 def write_card(weights: Path, facts: dict[str, Any], *, minutes: float) -> None:
-    """Write ``<weights>.json``; what the data's licence allows is for a person to fill in.
+    """Write ``<weights>.json``; what the data's license allows is for a person to fill in.
 
     Args:
         weights: the safetensors file.
@@ -27,7 +27,7 @@ def write_card(weights: Path, facts: dict[str, Any], *, minutes: float) -> None:
         "task": config["task"],
         "seed": config["seed"],
         "training_minutes": round(minutes, 1),
-        "licence": "not stated",
+        "license": "not stated",
         **facts,
         "validation": {"protocol": "standard", **scores},
         "sha256": file_hash(weights),

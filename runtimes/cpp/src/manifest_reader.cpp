@@ -156,7 +156,7 @@ Manifest from_dict(const Json& data) {
     if (data.contains(key)) text(data[key], key);
   }
   if (given(data, "steps")) number(data["steps"], "steps", 1, kLargestSide);
-  const Keys named = {"name", "sha256", "licence"}, cpu = {"cpu"}, none;
+  const Keys named = {"name", "sha256", "license", "licence"}, cpu = {"cpu"}, none;
   check_texts(data, "weights", &named);
   check_texts(data, "tools");
   check_texts(data, "options", &cpu);

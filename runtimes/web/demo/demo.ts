@@ -20,7 +20,7 @@ interface Listed {
   readonly name: string;
   readonly task: string;
   readonly precision: string;
-  readonly licence: string;
+  readonly license: string;
 }
 
 /** What both modes may ask of the page. */
@@ -54,7 +54,7 @@ async function opened(): Promise<Restorer> {
   const opening = await load(folder, { backend: backend.value as Backend | "auto" }).catch((error: unknown) => {
     throw navigator.onLine && !isUnreachable(error) ? error : new Error(absent(network.selectedOptions[0]?.text ?? ""));
   });
-  element("licence").textContent = network.selectedOptions[0]?.dataset["licence"] ?? "";
+  element("license").textContent = network.selectedOptions[0]?.dataset["license"] ?? "";
   const { name, notes } = opening.provider;
   element("provider").textContent = `${opening.manifest.name}, ${opening.manifest.precision} · ${name}`;
   element("notes").replaceChildren(...notes.map((note) => Object.assign(document.createElement("li"), { textContent: note })));
@@ -149,10 +149,10 @@ function wireTheme(): void {
 async function listNetworks(): Promise<void> {
   const answer = await fetch("artifacts/index.json").catch(() => null);
   const found = answer?.ok ? ((await answer.json()) as Listed[]) : [];
-  const options = found.map(({ folder, name, task, precision, licence }) => {
+  const options = found.map(({ folder, name, task, precision, license }) => {
     const option = new Option(`${name}, ${precision}`, folder);
     option.dataset["task"] = task;
-    option.dataset["licence"] = licence ? `Weights ${name}: ${licence}.` : "";
+    option.dataset["license"] = license ? `Weights ${name}: ${license}.` : "";
     return option;
   });
   network.replaceChildren(...options);

@@ -57,7 +57,7 @@ function manifestOf(data: Json): Manifest {
   for (const key of ["name", "task", "target", "precision"]) text(data[key], key, 1);
   for (const key of ["created", "toolkit_version"]) if (Object.hasOwn(data, key)) text(data[key], key);
   for (const key of ["input", "verification"]) texts(data, key, []);
-  texts(data, "weights", ["name", "sha256", "licence"]);
+  texts(data, "weights", ["name", "sha256", "license", "licence"]);
   texts(data, "options", ["cpu"]);
   texts(data, "tools", null);
   const spec = imageSpec(data["spec"]);

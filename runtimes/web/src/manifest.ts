@@ -42,7 +42,7 @@ export interface Manifest {
   readonly graphs: readonly GraphFile[];
   readonly prior: PriorSpec | null;
   readonly steps: number | null;
-  readonly weights: { readonly name?: string; readonly sha256?: string; readonly licence?: string };
+  readonly weights: { readonly name?: string; readonly sha256?: string; readonly license?: string };
   /** sha256 of every other file of the folder, by path. */
   readonly files: Readonly<Record<string, string>>;
 }

@@ -152,7 +152,7 @@ test("a lossless photograph is downloaded lossless", async () => {
 
 test("the page says what it does, and what its weights may be used for", async () => {
   assert.match(await page.textContent("#intro"), /See what was there in the dark/);
-  assert.match(await page.textContent("#licence"), /^Weights lowlight-nano: research use/);
+  assert.match(await page.textContent("#license"), /^Weights lowlight-nano: research use/);
 });
 
 test("nothing is wider than a phone", async () => {

@@ -57,10 +57,10 @@ def test_every_file_is_listed_with_its_hash(root, task, entries):
     assert len(set(listed.values())) == len(listed)
 
 
-def test_every_image_has_source_licence_and_how_it_was_made(entries):
+def test_every_image_has_source_license_and_how_it_was_made(entries):
     for entry in entries:
         assert entry["source"]
-        assert entry["licence"] in {
+        assert entry["license"] in {
             "released by the Eastman Kodak Company for unrestricted use",
             "CC0-1.0",
             "public domain",

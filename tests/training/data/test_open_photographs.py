@@ -45,9 +45,9 @@ def manifest(script):
     return script.read_manifest()
 
 
-def test_licences_are_of_the_kind_that_the_manifest_says(manifest):
-    assert {kind: set(licences) for kind, licences in manifest.terms.items()} == KINDS
-    assert {p.licence for p in manifest.photographs} == set().union(*KINDS.values())
+def test_licenses_are_of_the_kind_that_the_manifest_says(manifest):
+    assert {kind: set(licenses) for kind, licenses in manifest.terms.items()} == KINDS
+    assert {p.license for p in manifest.photographs} == set().union(*KINDS.values())
 
 
 def test_no_photograph_is_listed_twice(manifest):
@@ -76,7 +76,7 @@ def test_every_package_is_used_and_known(manifest):
 def test_the_default_is_permissive_and_of_use(manifest):
     chosen = manifest.under(["permissive"])
     assert len(chosen) >= 100
-    assert {photograph.licence for photograph in chosen} == KINDS["permissive"]
+    assert {photograph.license for photograph in chosen} == KINDS["permissive"]
 
 
 def test_no_scene_of_verification_is_trained_on(manifest):
@@ -87,8 +87,8 @@ def test_no_scene_of_verification_is_trained_on(manifest):
 
 def test_the_readme_counts_right(manifest, repository):
     text = (repository / "training" / "README.md").read_text(encoding="utf-8")
-    for kind, licences in KINDS.items():
-        count = sum(photograph.licence in licences for photograph in manifest.photographs)
+    for kind, licenses in KINDS.items():
+        count = sum(photograph.license in licenses for photograph in manifest.photographs)
         assert f"| {kind} | {count} |" in text
     for name in manifest.packages:
         count = sum(photograph.package == name for photograph in manifest.photographs)
@@ -169,7 +169,7 @@ def packages(tmp_path):
 
 def entry(name: str, package: str, path: str, content: bytes, **more: str) -> dict[str, str]:
     digest = hashlib.sha256(content).hexdigest()
-    facts = {"author": "A", "licence": "CC0-1.0", "source": "here", "sha256": digest}
+    facts = {"author": "A", "license": "CC0-1.0", "source": "here", "sha256": digest}
     return {"name": name, "package": package, "path": path, **facts, **more}
 
 
@@ -191,7 +191,7 @@ def listed(script, tmp_path, packages):
         "photographs": [
             entry("deb-meadow", "some-photos", "usr/meadow.png", picture(1)),
             entry("deb-hare", "some-photos", "usr/packed.rcc", picture(2), member="/pictures/hare.png"),
-            entry("wheel-cat", "some-wheel", "some/cat.png", picture(3), licence="CC-BY-SA-4.0"),
+            entry("wheel-cat", "some-wheel", "some/cat.png", picture(3), license="CC-BY-SA-4.0"),
             entry("own-07", "own", "07", pixels(picture(4)), of="pixels"),
         ],
     }

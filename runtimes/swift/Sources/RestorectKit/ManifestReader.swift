@@ -63,7 +63,7 @@ enum ManifestReader {
         for key in ["input", "verification"] { _ = try texts(root, key, only: []) }
         _ = try texts(root, "options", only: ["cpu"])
         _ = try texts(root, "tools", only: nil)
-        let weights = try texts(root, "weights", only: ["name", "sha256", "licence"])
+        let weights = try texts(root, "weights", only: ["name", "sha256", "license", "licence"])
         if let steps = given(root["steps"]) { _ = try number(steps, "steps", 1, largestSide) }
         let spec = try imageSpec(root["spec"])
         let found = Manifest(

@@ -56,7 +56,7 @@ internal object ManifestReader {
         for (key in listOf("input", "verification")) texts(root, key, emptySet())
         texts(root, "options", setOf("cpu"))
         texts(root, "tools", null)
-        texts(root, "weights", setOf("name", "sha256", "licence"))
+        texts(root, "weights", setOf("name", "sha256", "license", "licence"))
         given(root["steps"])?.let { number(it, "steps", 1, LARGEST_SIDE) }
         val spec = imageSpec(root["spec"])
         val found = Manifest(
