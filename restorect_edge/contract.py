@@ -233,6 +233,7 @@ def _number(values: Any, key: Any, name: str) -> None:
 
 def _whole(value: Any) -> int | None:
     """Return a whole number, or None. JSON has one kind of number: 8.0 is 8, and true is none."""
+    # fractions, infinity and NaN differ from their floor
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value // 1:
         return None
     return int(value)

@@ -25,6 +25,7 @@ class SizeRequirements:
     def padded(self, height: int, width: int) -> tuple[int, int]:
         """Return the smallest allowed size that holds (height, width)."""
         m = self.multiple_of
+        # the negative of a floored quotient rounds up
         return (
             -(-max(height, self.minimum) // m) * m,
             -(-max(width, self.minimum) // m) * m,

@@ -39,6 +39,7 @@ def psnr(output: Image, target: Image, *, peak: float = 255.0) -> float:
         target: the same shape.
         peak: the largest value, 255 for 8-bit images and 1 for images in [0, 1].
     """
+    # differences of unsigned levels would wrap around
     error = np.subtract(output, target, dtype=np.float64)
     mse = float(np.mean(np.square(error, out=error)))
     return float("inf") if mse == 0.0 else 10.0 * float(np.log10(peak**2 / mse))
@@ -116,6 +117,7 @@ def _ssim_of_strip(output: Image, target: Image, peak: float) -> float:
     np.add(np.square(moments[0]), np.square(moments[1]), out=moments[3])
     mu_x, mu_y, covariance, variances = blur(moments, WINDOW, step=channels)
     means, powers = mu_x * mu_y, mu_x * mu_x
+    # in place throughout: the moments of a strip must stay in the cache
     powers += np.square(mu_y, out=mu_y)
     covariance -= means
     variances -= powers

@@ -38,6 +38,7 @@ def niqe(image: NDArray[np.uint8]) -> float:
     Args:
         image: (H, W, 3) RGB, of at least two blocks of 96×96.
     """
+    # as the authors' release has it, which works on 8-bit gray
     luma = np.rint(image @ GREY)
     rows, columns = (side // BLOCK for side in luma.shape)
     luma = luma[: rows * BLOCK, : columns * BLOCK]
@@ -47,8 +48,10 @@ def niqe(image: NDArray[np.uint8]) -> float:
     if len(known) < 2:  # flat blocks have no statistics
         return math.nan
     model = _model("niqe")
+    # means leave flat blocks out as well, which have no statistics
     distance = model["mean"] - np.nanmean(features, axis=0)
     covariance = (model["covariance"] + np.cov(known, rowvar=False)) / 2
+    # a few blocks give a covariance without an inverse
     return math.sqrt(float(distance @ np.linalg.pinv(covariance) @ distance))
 
 
@@ -62,6 +65,7 @@ def brisque(image: NDArray[np.uint8]) -> float:
     features = np.array(_brisque_features(grey) + _brisque_features(_halve(grey)))
     model = _model("brisque")
     low, high = model["minimum"], model["maximum"]
+    # to [−1, 1], the range in which the support vectors were fitted
     scaled = 2 * (features - low) / (high - low) - 1
     distances = np.square(model["vectors"] - scaled).sum(axis=1)
     return float(model["coefficients"] @ np.exp(-model["gamma"] * distances) - model["rho"])
@@ -91,6 +95,7 @@ def _halve(image: Floats) -> Floats:
 def _block_features(luma: Floats, rows: int, columns: int) -> Floats:
     """Return the 18 features of each block, (blocks, 18), from the left column of blocks to the right."""
     image = _normalised(luma, "edge")
+    # 96 pixels, and 48 at half the scale
     size = image.shape[0] // rows
     blocks = image.reshape(rows, size, columns, size).transpose(2, 0, 1, 3).reshape(-1, size, size)
     return np.array([_niqe_features(block) for block in blocks])

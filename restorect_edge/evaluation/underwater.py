@@ -55,6 +55,7 @@ def uiqm(image: NDArray[np.uint8]) -> float:
 
 
 def _lab(image: NDArray[np.uint8]) -> Floats:
+    # a table of the 256 levels instead of a power per pixel
     levels = np.arange(256) / 255
     linear = np.where(levels > 0.04045, ((levels + 0.055) / 1.055) ** 2.4, levels / 12.92)
     xyz = linear[image] @ (TO_XYZ / WHITE[:, None]).T
@@ -75,6 +76,7 @@ def _colourfulness(planes: Floats) -> float:
 def _trimmed_mean(values: Floats, share: float = 0.1) -> float:
     """Return the mean without the lowest and the highest tenth."""
     low, high = math.ceil(share * values.size), values.size - math.floor(share * values.size)
+    # a partition puts the tails in place without sorting a megapixel
     return float(np.partition(values, (low, high - 1))[low:high].mean())
 
 
@@ -97,6 +99,7 @@ def _log_contrast(plane: Floats) -> float:
     """Return EME: twice the mean over blocks of ln(max / min), 0 for blocks with a zero."""
     blocks = _blocks(plane[None])
     high, low = blocks.max(axis=1), blocks.min(axis=1)
+    # a black pixel would make the logarithm infinite
     some = low > 0
     return 2 * float(np.sum(np.log(high[some] / low[some]))) / len(blocks)
 

@@ -211,6 +211,7 @@ def _drops(
     for degraded, clean in zip(pairs.degraded, pairs.clean, strict=True):
         image, target = _fitting(degraded, artifact), _fitting(clean, artifact)
         expected = run_reference(float32, image.astype(np.float32) / np.float32(255), source.spec)
+        # 8-bit levels on both sides, as users get them
         best = finite_psnr(np.rint(expected * 255).astype(np.uint8), target)
         for name, run in runtimes.items():
             losses[name].append(best - finite_psnr(run(image), target))

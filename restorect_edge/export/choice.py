@@ -67,6 +67,7 @@ def choose(
     """
     faults = {c.precision: _fault(c, max_psnr_drop) for c in tried}
     sound = sorted((c for c in tried if not faults[c.precision]), key=lambda c: -(c.psnr or 0.0))
+    # INT8 costs quality, so that it has to prove what it gains
     if untimed:
         sound = [c for c in sound if c.precision != "int8"]
     if not sound:

@@ -114,6 +114,7 @@ def resample(
         return _taken(x, torch.round(across), torch.round(down), padding_mode, padding_value)
     if sampling_mode != "bilinear":
         raise UnhandledError(f"sampling_mode '{sampling_mode}'")
+    # the pixel to the upper left; the four around are weighted by how near they are
     left, top = across.floor(), down.floor()
     right_share, lower_share = (across - left)[:, None], (down - top)[:, None]
     upper, lower = (

@@ -36,6 +36,7 @@ def transpose(x: Exact, perm: Ints) -> Tensor:
 def expand_dims(x: Exact, axes: Ints) -> Tensor:
     rank = x.dim() + len(axes)
     sizes = list(x.shape)
+    # in ascending order: each insertion shifts those that follow
     for axis in sorted(a % rank for a in axes):
         sizes.insert(axis, 1)
     return x.reshape(sizes)
@@ -98,6 +99,7 @@ def slice_by_index(
     none = (0,) * rank
     masks = zip(begin_mask or none, end_mask or none, squeeze_mask or none, strict=True)
     index: list[slice | int] = [
+        # a squeezed dimension is indexed and vanishes; the others are cut
         b if alone else slice(None if from_start else b, None if to_end else e, step)
         for b, e, step, (from_start, to_end, alone) in zip(begin, end, steps, masks, strict=True)
     ]
@@ -182,5 +184,6 @@ def _extend(x: Tensor, axis: int, before: int, after: int, *, reflect: bool) -> 
         raise UnhandledError(f"reflection of {max(before, after)} in a dimension of size {last + 1}")
     where = torch.arange(-before, last + 1 + after)
     if reflect:
+        # mirrored at both ends, the border itself not repeated: 2 1 | 0 1 2 | 1 0
         where = last - (last - where.abs()).abs()
     return x.index_select(axis, where.clamp(0, last))

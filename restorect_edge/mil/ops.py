@@ -84,6 +84,7 @@ _unary("sign", torch.sign)
 _unary("silu", lambda x: x * torch.sigmoid(x))
 _unary("sin", torch.sin)
 _unary("sinh", torch.sinh)
+# log(1 + exp(x)) without overflow
 _unary("softplus", lambda x: torch.logaddexp(x, torch.zeros_like(x)))
 _unary("softsign", lambda x: x / (1 + x.abs()))
 _unary("sqrt", torch.sqrt)
@@ -129,6 +130,7 @@ def elu(x: Tensor, alpha: float) -> Tensor:
 
 @op()
 def prelu(x: Tensor, alpha: Tensor) -> Tensor:
+    # one per channel, which is the second dimension
     slope = alpha.reshape(1, -1, *(1,) * (x.dim() - 2))
     return torch.where(x > 0, x, slope * x)
 
@@ -194,6 +196,7 @@ def cast(x: Exact, dtype: str) -> Tensor:
     target = DTYPES[dtype]
     if x.is_floating_point() and not target.is_floating_point and target != torch.bool:
         bounds = torch.iinfo({"uint16": torch.uint16, "uint32": torch.uint32}.get(dtype, target))
+        # fractions are cut off, so that values up to one beyond the ends still fit
         if not bool(((x > bounds.min - 1) & (x < bounds.max + 1)).all()):
             raise UnhandledError(f"values outside {bounds.min}..{bounds.max} for dtype '{dtype}'")
     return x.float() if target == torch.float16 else x.to(target)  # the interpreter rounds to float16
@@ -311,6 +314,7 @@ def scaled_dot_product_attention(
     query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None
 ) -> Tensor:
     score = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
+    # a mask of booleans says what is seen; one of numbers is added
     if attn_mask is not None and attn_mask.dtype == torch.bool:
         score = score.masked_fill(~attn_mask, -math.inf)
     elif attn_mask is not None:

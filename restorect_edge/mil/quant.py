@@ -90,6 +90,7 @@ def constexpr_lut_to_dense(
     if lut.shape[-1] != 1:
         raise UnhandledError(f"palettes of vectors (size {lut.shape[-1]}, vector_axis {vector_axis})")
     tables = lut.squeeze(-1)
+    # every index gets the table of its block
     for axis, (size, count) in enumerate(zip(indices.shape, tables.shape[:-1], strict=True)):
         tables = tables.repeat_interleave(size // count, axis)
     return torch.gather(tables, -1, indices.long().unsqueeze(-1)).squeeze(-1)
@@ -98,6 +99,7 @@ def constexpr_lut_to_dense(
 def _unpacked(packed: Tensor, palettes: int, count: int) -> Tensor:
     """Read `count` indices of log2(palettes) bits each from a little-endian bit stream."""
     bits = (palettes - 1).bit_length()
+    # the bits of each byte, the lowest first
     stream = (packed.long()[:, None] >> torch.arange(8)) & 1
     fields = stream.reshape(-1)[: count * bits].reshape(count, bits)
     return (fields << torch.arange(bits)).sum(1)

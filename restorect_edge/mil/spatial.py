@@ -59,6 +59,7 @@ def conv(
     reach = tuple((k - 1) * d + 1 for k, d in zip(weight.shape[2:], dilations, strict=True))
     pads = _padding(pad_type, pad, x.shape[2:], reach, strides)
     around: Ints = (0,) * space
+    # torch pads both sides alike; other padding is done before
     if pads[::2] == pads[1::2]:
         around = pads[::2]
     else:
@@ -110,6 +111,7 @@ def avg_pool(
     mean = pool(padded(x, pads), kernel_sizes, strides, ceil_mode=ceil_mode)
     if not (exclude_padding_from_average and any(pads)):
         return mean
+    # divides by the share of the window that is inside the image
     return mean / pool(padded(torch.ones_like(x), pads), kernel_sizes, strides)
 
 
@@ -195,6 +197,7 @@ def _grid(before: int, after: int, mode: str) -> Tensor:
     """Return where each output lies between the inputs, before clamping; float64."""
     i = torch.arange(after, dtype=torch.float64)
     gaps = max(after - 1, 1)
+    # a single output lies in the middle
     if mode == "ALIGN_CORNERS" and after == 1:
         return i + (before - 1) / 2
     if mode in ("STRICT_ALIGN_CORNERS", "ALIGN_CORNERS"):

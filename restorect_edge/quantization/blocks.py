@@ -67,6 +67,7 @@ def _owners(graph: fx.Graph) -> dict[fx.Node, str]:
     for node in graph.nodes:
         before = [order[source] for source in node.all_input_nodes if source in order]
         if before and node.op == "call_function":
+            # what follows belongs to the last convolution that it depends on
             order.setdefault(node, max(before))
     return {node: names[order[node]] for node in graph.nodes if node in order and node.target not in PAIR}
 

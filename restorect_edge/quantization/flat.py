@@ -60,6 +60,7 @@ def widen(body: fx.GraphModule, inputs: Iterable[tuple[Tensor, ...]]) -> None:
     for given in inputs:
         ranges.run(*given)
     for node, widest in ranges.widest.items():
+        # only ever wider: photographs keep the range that they were given
         scale = max(node.args[1], float(representable(torch.tensor(widest / QMAX))))
         for one in (node, *node.users):
             one.args = (one.args[0], scale, *one.args[2:])
@@ -103,6 +104,7 @@ class FlatMeter:
         """Return what measures the few frames that this form shifts most."""
         shifts = list(self._shifts(body, self._samples))
         order = sorted(range(len(shifts)), key=lambda index: -shifts[index])
+        # shares the samples, for which the float network was run
         few = copy.copy(self)
         few._samples = [self._samples[index] for index in order[:WORST]]
         return few

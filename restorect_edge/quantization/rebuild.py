@@ -102,6 +102,7 @@ def _quantise_weight(module: fx.GraphModule, convolution: fx.Node, tensor: Quant
 
 def _check_range(weight: Tensor, scale: Tensor, tensor: QuantizedTensor) -> None:
     """A scale follows from its channel of the weight; if not, the plan was made from another weight."""
+    # NNCF scales by a channel's largest magnitude, which a plan of other weights does not fit
     widest = weight.detach().abs().amax((1, 2, 3)) / (scale * tensor.levels[1])
     fits = [(widest - share).abs() <= TOLERANCE for share in COVERED]
     if not torch.stack([*fits, scale <= SMALLEST_SCALE]).any(0).all():
@@ -116,6 +117,7 @@ def _constant(module: fx.GraphModule, name: str, value: Tensor) -> fx.Node:
 def _quantise_activation(origin: fx.Node, readers: list[fx.Node], tensor: QuantizedTensor) -> None:
     arguments = (tensor.scale[0], 0, *tensor.levels, torch.int8)
     graph = origin.graph
+    # behind the value, so that what reads it in float goes on doing so
     with graph.inserting_after(origin):
         levels = graph.call_function(Q.quantize_per_tensor.default, (origin, *arguments))
     with graph.inserting_after(levels):

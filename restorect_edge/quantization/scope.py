@@ -34,6 +34,7 @@ def left_out(graph: fx.Graph) -> dict[str, str]:
     for node in kinds:
         if kinds[node] == "trunk" and any(kinds.get(source) == "latent" for source in node.all_input_nodes):
             found[node] = "modulation"
+    # backwards: what only leads to the image path is known once its readers are
     for node in reversed(list(kinds)):
         reads_on = [found.get(user) for user in node.users]
         if node in found or node.op != "call_function" or is_convolution(node):

@@ -69,6 +69,7 @@ class StudentStage(Stage):
         self.flex = None
         if teacher is not None:
             _check_fit(self.network, teacher)
+            # apart from the global generator, whose draws must not depend on whether there is a teacher
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(config.seed)
                 self.flex = Flex(self.network.channels, teacher.channels)
@@ -109,9 +110,11 @@ class StudentStage(Stage):
         generator = self.network.generator
         conditions = generator.conditions(view)
         view = view[:, :3]
+        # a frozen prior keeps the steps that it was trained with
         steps = self.network.config.steps if self.frozen else STEPS[step % len(STEPS)]
         latents = self._rollout(conditions, steps)
         truth = None if teacher is None else _truth(teacher, view, clean_view)
+        # a frozen prior cannot follow the teacher's latents, though the body may use them
         learnt = None if self.frozen else truth
         parts: Parts = {} if learnt is None else self._latent_losses(conditions, latents, learnt, step)
         apart = truth is not None and step < self.config.phase * self.config.iterations
@@ -163,6 +166,7 @@ class StudentStage(Stage):
         return parts
 
     def _velocity_loss(self, conditions: Latents, truth: Latents, step: int) -> Tensor:
+        # of the step alone, so that a resumed run draws the same times
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
         t = losses.time_grid(self.network.config.steps, len(truth[0]), random).to(truth[0].device)
         flows = zip(self._flows(), truth, conditions, strict=True)

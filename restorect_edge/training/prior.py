@@ -98,6 +98,7 @@ class ThumbnailCache:
     def __init__(self, source: Source, student: Student, config: PriorTraining) -> None:
         size = student.prior.size
         degraded, clean = [], []
+        # a stream of its own: batches draw from seed, step and rank
         rng = np.random.default_rng([config.seed, 1])
         count = len(source) * config.views
         for index in tqdm(
@@ -136,7 +137,9 @@ class ThumbnailCache:
         gain = torch.where(dark, torch.from_numpy(rng.uniform(0.3, 1.0, how.batch)).float(), gain)
         factors = np.exp(rng.uniform(-0.5, 0.5, how.batch))
         gain = torch.where(jittered, torch.from_numpy(factors).float(), gain)
+        # light scales means and deviations alike
         view[:, :6] = (view[:, :6] * gain[:, None, None, None]).clamp(max=1.0)
+        # the decomposition is a network: only what changed goes through it again
         changed = gain != 1.0
         view[changed] = _with_decomposition(view[changed, :6], self.decomposition)
         mirrored = torch.from_numpy(rng.random(how.batch) < 0.5)[:, None, None, None]

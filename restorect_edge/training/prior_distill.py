@@ -83,6 +83,7 @@ class DistilledPriorStage(PriorStage):
         latents, exposed = _decided(self.network, view)
         with torch.no_grad():
             wanted_latents, wanted = _decided(self.others["teacher"], view)
+        # samples whose input is the clean photograph, which is given as it is
         same = ((view[:, :3] - clean).abs().amax((1, 2, 3)) < 1e-6)[:, None, None, None]
         distance = sum((a - b).abs() for a, b in zip(latents, wanted_latents, strict=True))
         target = torch.where(same, clean, wanted)

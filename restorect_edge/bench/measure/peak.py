@@ -162,6 +162,7 @@ def _least_seconds(call: Callable[[], object], seconds: float) -> float:
     while runs < LEAST_RUNS or time.perf_counter() - started < seconds:
         before = time.perf_counter()
         call()
+        # whatever disturbs a run only makes it slower
         best = min(best, time.perf_counter() - before)
         runs += 1
     return best

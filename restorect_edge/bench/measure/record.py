@@ -298,6 +298,7 @@ def _read(kind: Any, value: Any, key: str) -> Any:
     if is_dataclass(kind):
         return _read_dataclass(kind, value, key)
     if origin in (Union, types.UnionType):
+        # every union here is of one type and None
         return None if value is None else _read(next(a for a in args if a is not type(None)), value, key)
     if origin is Literal:
         return _checked(value in args, value, key, " or ".join(map(repr, args)))
@@ -306,6 +307,7 @@ def _read(kind: Any, value: Any, key: str) -> Any:
     if origin is not None:
         _checked(isinstance(value, dict), value, key, "an object")
         return {name: _read(args[1], item, f"{key}.{name}") for name, item in value.items()}
+    # by the exact type: true is an int to Python, and no number in JSON
     if kind is float:
         return float(_checked(type(value) in (int, float), value, key, "a number"))
     return _checked(

@@ -137,6 +137,7 @@ def replicates(
     generator = np.random.default_rng(seed)
     offsets = np.arange(block)
     found = []
+    # as many resamples at once as two million values hold, to bound the memory
     for size in _batches(resamples, max(1, (1 << 21) // count)):
         starts = generator.integers(0, count - block + 1, (size, math.ceil(count / block)))
         indices = (starts[:, :, None] + offsets).reshape(size, -1)[:, :count]

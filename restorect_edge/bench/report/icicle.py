@@ -61,6 +61,7 @@ def _tree(modules_ms: Mapping[str, float]) -> _Box:
 
 def _drawn(box: _Box, x: float, level: int, scale: float, whole: float, colour: int) -> Iterator[str]:
     width = box.ms * scale
+    # what is too narrow to be seen is left out, with all below it
     if width < LEAST:
         return
     share = 100 * box.ms / whole

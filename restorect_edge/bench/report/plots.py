@@ -158,6 +158,7 @@ def roofline(rows: Sequence[Shown], colours: Colours) -> str | None:
         low, high = 0.5 * min(x for x, _ in points), 2.0 * max(x for x, _ in points)
         if band:
             corners = [top / band for top in tops.values() if top]
+            # wide enough to show the knee of each roof
             low, high = min([low, *(0.3 * c for c in corners)]), max([high, *(3 * c for c in corners)])
         x = np.geomspace(low, high, 100)
         for (name, top), dash in zip(tops.items(), ("-", "--"), strict=True):
@@ -201,7 +202,9 @@ def _with_quality(rows: Sequence[Shown]) -> tuple[str, list[Shown]]:
 def _ridges(axis: Any, rows: Sequence[Shown], colours: Colours) -> None:
     samples = [np.asarray(row.row.total_ms) for row in rows]
     low = min(float(s.min()) for s in samples)
+    # one outlier must not squeeze all histograms into a corner
     high = max(float(np.percentile(s, 99)) for s in samples)
+    # equal samples would give bins of no width
     edges = np.linspace(low, high + 1e-9, BINS + 1)
     place = 0.0
     for row, values in zip(rows, samples, strict=True):

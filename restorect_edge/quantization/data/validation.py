@@ -73,6 +73,7 @@ def _middle(image: Levels) -> Levels:
         raise UsageError(
             f"a validation image is {image.shape[1]}×{image.shape[0]}; sides are at least {MULTIPLE} pixels"
         )
+    # the middle, where the subject mostly is
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
     return image[top : top + height, left : left + width]
 

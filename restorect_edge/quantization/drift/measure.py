@@ -50,6 +50,7 @@ class Energies:
         self.signal += float(x @ x)
         self.other += float(y @ y)
         self.product += float(x @ y)
+        # in place: activations of whole photographs are large
         y.sub_(x)
         self.noise += float(y @ y)
 

@@ -96,6 +96,7 @@ def _granularity(view: View, node: Any) -> Iterator[Finding]:
         text = f"quantizes an activation with {scale.size} scales"
         yield _error("granularity", node, text, "use one (per_channel=False)")
         return
+    # 1 is ONNX's default, and negative axes count from the end
     axis = next((a.i for a in node.attribute if a.name == "axis"), 1) % view.constants[origin].ndim
     for consumer, index in view.consumers.get(node.output[0], ()):
         expected = WEIGHT_AXIS.get(consumer.op_type)

@@ -51,11 +51,13 @@ def _take_parameters(body: fx.GraphModule, convolution: fx.Node, layer: nn.Modul
     assert isinstance(dequantise, fx.Node) and isinstance(corrected, fx.Node)
     scale_node: Any = dequantise.args[1]
     scale = body.get_buffer(scale_node.target)
+    # what NNCF added for the rounding of weights, kept on top of the bias that learns
     correction = body.get_buffer(str(corrected.target)) - bias
     names = _parameter_names(module_path(convolution))
     constants = {
         "weight": nn.Parameter(weight),
         "bias": nn.Parameter(bias),
+        # a share of the range, so that the scale follows the weight as it learns
         "step": scale / weight.abs().amax((1, 2, 3)).clamp(min=SMALLEST_SCALE),
         "correction": correction,
     }

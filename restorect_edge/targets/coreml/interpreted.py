@@ -46,6 +46,7 @@ class MilRuntime(Runtime):
 
     def _run(self, session: MilProgram, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         images = {f.name for f in session.inputs if f.is_image}
+        # an image input takes levels, which the package scales itself
         native = {n: np.rint(v * np.float32(255)) if n in images else v for n, v in feeds.items()}
         levels: NDArray[np.float32]
         (levels,) = self._torch(session, native).values()

@@ -54,10 +54,12 @@ def openvino_operations(model: Any) -> list[Operation]:
 
 def _openvino_operation(op: Any) -> Operation:
     sources = [value.get_source_output().get_node() for value in op.inputs()]
+    # inputs that are constants are weights, which tell the module
     constant = [node.get_type_name() == "Constant" for node in sources]
     names = [node.get_friendly_name() for node in sources]
     ports = [value.get_source_output().get_index() for value in op.inputs()]
     info = op.get_rt_info()
+    # of a model as it is executed: the layers that were fused into one
     made_of = str(info["originalLayersNames"].value) if "originalLayersNames" in info else ""
     kind = str(info["layerType"].value) if "layerType" in info else op.get_type_name()
     return Operation(

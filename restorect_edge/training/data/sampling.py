@@ -61,6 +61,7 @@ class Sampling:
 
 def draw(source: Source, step: int, how: Sampling) -> Batch:
     """Draw the batch of a step."""
+    # by step, not by a running state: a resumed run draws the same
     rng = np.random.default_rng([how.seed, step, how.rank])
     samples = [_sample(source, rng, how) for _ in range(how.batch)]
     columns = (torch.stack(column) for column in zip(*samples, strict=True))
@@ -91,9 +92,11 @@ def batches(source: Source, first: int, last: int, how: Sampling, *, workers: in
 def _sample(source: Source, rng: np.random.Generator, how: Sampling) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     patch = how.patch
     pair = source.draw(int(rng.integers(len(source))), rng)
+    # one orientation for both: a pair must stay a pair
     degraded, clean = (_tensor(_orient(image, code)) for code in [int(rng.integers(8))] for image in pair)
     degraded, clean = _window(degraded, clean, rng, how)
     degraded = _vary_exposure(degraded, clean, rng, how.jitter)
+    # of the whole window, before patches are cut: the prior sees frames, not details
     seen = area_thumbnail(degraded[None], how.thumbnail, deviation=how.deviation)[0]
     thumbs = [seen, area_thumbnail(clean[None], how.thumbnail)[0]]
     top = int(rng.integers(degraded.shape[1] - patch + 1))
@@ -120,6 +123,7 @@ def _window(
     """Cut the same random part from both: the prior sees many framings."""
     shares = rng.uniform(how.window, 1.0, 2)
     sides = [
+        # multiples of the pooling, so that no block of the thumbnail is cut
         max(how.patch, int(side * share) // POOL * POOL)
         for side, share in zip(degraded.shape[1:], shares, strict=True)
     ]
@@ -133,6 +137,7 @@ def _window(
 def _vary_exposure(degraded: Tensor, clean: Tensor, rng: np.random.Generator, jitter: float) -> Tensor:
     """Mostly vary the exposure of the real input; sometimes give the clean image, dimmed or as it is."""
     kind = rng.random()
+    # some inputs need nothing: else the network brightens whatever it is given
     if kind < 0.06:
         return clean
     if kind < 0.12:

@@ -164,6 +164,7 @@ class PhotoSource:
         limits = photo.shape[:2]
         height, width = (int(rng.integers(self.window[0], min(self.window[1], s) + 1)) for s in limits)
         most = min(REDUCED, limits[0] / height, limits[1] / width)
+        # uniform in the logarithm: each octave of scale is as likely
         scale = float(np.exp(rng.uniform(0.0, np.log(most))))
         part_height, part_width = int(height * scale), int(width * scale)
         top = int(rng.integers(limits[0] - part_height + 1))
@@ -202,6 +203,7 @@ class MixedSource:
         """Choose a source and draw the index from it, modulo its length."""
         chosen = bisect(self._bounds, rng.random() * self._bounds[-1])
         source = self._sources[min(chosen, len(self._sources) - 1)]
+        # lengths differ: an index beyond the shorter source starts again from its beginning
         return source.draw(index % len(source), rng)
 
 

@@ -42,6 +42,7 @@ def validate(
     shown: list[tuple[Levels, ...]] = []
     for degraded, clean in _cropped(pairs, multiple):
         output = _restored(restore, degraded, clean, device)
+        # on 8-bit outputs, as users get them
         rows.append((psnr(output, clean), psnr(gt_mean(output, clean), clean), ssim(output, clean)))
         if len(shown) < SHOWN:
             shown.append((degraded, output, clean))
@@ -55,6 +56,7 @@ def _cropped(pairs: Sequence[Pair], multiple: int) -> Iterator[tuple[Levels, Lev
     for pair in pairs:
         degraded, clean = pair.read()
         height, width = (side // multiple * multiple for side in degraded.shape[:2])
+        # cropped, not padded: padding would count in the scores
         yield degraded[:height, :width], clean[:height, :width]
 
 

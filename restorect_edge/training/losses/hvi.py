@@ -49,6 +49,7 @@ class PolarisedHVI(nn.Module):
         top = _dot(highest, rgb)
         spread = top - _dot(_largest(-red, -green, -blue), rgb)
         angle = (math.pi / 3) * _sixths(rgb, highest, spread)
+        # color vanishes towards black, where hue is noise
         collapse = (torch.sin((math.pi / 2) * top) + BLACK) ** (1.0 / self.k)
         colour = collapse * spread / (top + BLACK)
         return torch.stack((colour * torch.cos(angle), colour * torch.sin(angle), top), 1)
@@ -58,6 +59,7 @@ def _sixths(rgb: tuple[Tensor, ...], highest: tuple[Tensor, ...], spread: Tensor
     """Return hue in sixths of the circle, in [−1, 5]: red 0, green 2, blue 4."""
     red, green, blue = rgb
     difference = _dot(highest, (green - blue, blue - red, red - green))
+    # gray has no hue: the clamp bounds the gradient there
     return 2.0 * highest[1] + 4.0 * highest[2] + difference / spread.clamp_min(GREY)
 
 

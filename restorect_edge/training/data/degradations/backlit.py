@@ -63,14 +63,17 @@ class Backlit:
         return self.camera.expose(planes, rng)
 
     def _illumination(self, planes: Planes, rng: np.random.Generator) -> NDArray[np.float32]:
+        # nearly as the tone curve has it, so that edges in the dark count as well
         guide = np.sqrt(luminance(planes))
         scene = resized(guide, COARSE, COARSE)
         cells = int(rng.integers(self.cells[0], self.cells[1] + 1))
         field = smooth_field(rng, COARSE, COARSE, cells) + np.float32(draw(rng, self.cling)) * scene
         border = np.quantile(field, draw(rng, self.dark_share))
+        # a logistic border: the penumbra, whose width is drawn
         lit = 1 / (1 + np.exp((border - field) / draw(rng, self.softness)))
         shadow, light = np.log(log_draw(rng, self.shadow)), np.log(draw(rng, self.light))
         lit = _along_edges(lit.astype(np.float32), scene, guide)
+        # in the logarithm, where a step of light looks equally large everywhere
         illumination: NDArray[np.float32] = np.exp(np.float32(shadow) + np.float32(light - shadow) * lit)
         return illumination
 
@@ -84,6 +87,7 @@ def _along_edges(
     coarse grid. `scene` is the guide on that grid.
     """
     means = blur(np.stack([scene, mask, scene * scene, scene * mask]), REACH)
+    # EDGE keeps the slope small where the guide is flat, so that noise draws no border
     slope = (means[3] - means[0] * means[1]) / (np.maximum(means[2] - means[0] ** 2, 0) + np.float32(EDGE))
     smooth = blur(np.stack([slope, means[1] - slope * means[0]]), REACH / 2)
     result = resized(smooth[0], *guide.shape) * guide

@@ -72,8 +72,10 @@ class Camera:
             variance = np.maximum(plane, np.float32(0))
             variance *= shot
             skewed = variance.copy()
+            # never 0: a black pixel without read noise would be 0 / 0 below
             variance += max(read * read, np.float32(1e-14))
             skewed /= variance
+            # k = shot²·x / (6·variance): the skewness of that part of the noise which is Poisson's
             skewed *= shot / 6
             skewed *= unit * unit - 1
             np.sqrt(variance, out=variance)
@@ -89,9 +91,11 @@ class Camera:
         noise = np.empty(shape, np.float32)
         for plane in noise:
             white = normal(rng, (height + 1, width + 1))
+            # down, then across: neighbors share noise as after demosaicing
             white[1:] += grain * white[:-1]
             np.multiply(white[1:, :-1], grain, out=plane)
             plane += white[1:, 1:]
+            # unit variance again, less what the part that channels share will add
             plane *= np.sqrt(1 - shared) / (1 + grain * grain)
         # z_c + m·(z_r + z_g + z_b) has the correlation (2m + 3m²) / (1 + 2m + 3m²) between channels
         mixing = (np.sqrt(1 + 3 * shared / (1 - shared)) - 1) / 3

@@ -66,6 +66,7 @@ class Fundus:
         self._haze(degraded, view, rng)
         degraded *= self._illumination(height, width, rng)
         self._leak(degraded, rng)
+        # V·degraded + (1 − V)·planes in place: a temporary frame costs more than the arithmetic
         degraded -= planes
         degraded *= view
         degraded += planes
@@ -75,6 +76,7 @@ class Fundus:
     def _defocus(planes: Planes, view: NDArray[np.float32], sigma: float) -> Planes:
         """Blur within the field of view: the aperture that bounds it is in the camera and stays sharp."""
         blurred: Planes = blur(planes * view, sigma)
+        # normalized: the black surround must not darken the rim that it is blurred into
         blurred /= np.maximum(blur(view, sigma), np.float32(1e-3))
         return blurred
 
@@ -91,6 +93,7 @@ class Fundus:
         """Mix in scattered light: the mean of the field of view, washed out towards white."""
         share = draw(rng, self.haze) * (0.5 + 0.5 * smooth_field(rng, COARSE, COARSE, 4))
         mean = (planes * view).mean(axis=(1, 2)) / max(float(view.mean()), 1e-6)
+        # clouded media scatter all wavelengths, so that color is washed out towards gray
         light = 1.5 * (0.6 * mean + 0.4 * mean.mean())
         transmission = resized((1 - share).astype(np.float32), *planes.shape[1:])
         for plane, level in zip(planes, light, strict=True):
@@ -100,6 +103,7 @@ class Fundus:
 
     def _leak(self, planes: Planes, rng: np.random.Generator) -> None:
         """Add a crescent of warm light at the rim."""
+        # all is drawn before it is decided, so that later draws do not depend on it
         strength, happens = draw(rng, self.leak), rng.random() < self.leaks
         angle, reach, width = rng.uniform(0, 2 * np.pi), rng.uniform(0.9, 1.3), rng.uniform(0.2, 0.45)
         if not happens:
@@ -126,6 +130,7 @@ def _field_of_view(planes: Planes) -> NDArray[np.float32]:
     height, width = planes.shape[1:]
     bright = (luminance(planes) > SURROUND).astype(np.float32)
     share = blur(resized(bright, COARSE, COARSE), 2.0)
+    # from 5/6 of bright surroundings on: dark lesions and vessels are within the retina
     closed = np.clip(resized(share, height, width) * 6 - 5, 0, 1)
     view: NDArray[np.float32] = np.maximum(closed, blur(bright, 1.0))
     return view

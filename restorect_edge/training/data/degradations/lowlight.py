@@ -37,6 +37,7 @@ class LowLight:
         """Degrade (H, W, 3) sRGB in [0, 1]; the result is of that shape, in multiples of 1/255."""
         exposure = log_draw(rng, self.exposure)
         shift = (log_draw(rng, self.red), 1.0, log_draw(rng, self.blue))
+        # the exponent is in the table of the decoding, where it costs nothing per pixel
         planes = linearise(clean, draw(rng, self.tone))
         for plane, factor in zip(planes, shift, strict=True):
             plane *= np.float32(exposure * factor)

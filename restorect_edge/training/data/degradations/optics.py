@@ -56,6 +56,7 @@ def linearise(image: NDArray[np.float32], exponent: float = 1.0) -> Planes:
     planes = np.empty((image.shape[2], *image.shape[:2]), np.float32)
     for channel, plane in enumerate(planes):
         codes = image[:, :, channel] * np.float32(_LEVELS - 1)
+        # rounds by truncation: a cast is faster than rint
         codes += np.float32(0.5)
         np.take(table, codes.astype(np.uint16), out=plane, mode="clip")
     return planes
@@ -123,6 +124,7 @@ def blur(planes: Planes, sigma: float) -> Planes:
     variance, strides = sigma**2, [1]
     if variance < 1e-6:
         return planes
+    # w stays below 1/4: beyond, a pass would flip the sign of the finest detail
     while 0.5 * sum(s * s for s in strides) < variance:
         strides.append(2 * strides[-1])
     weight = np.float32(variance / (2 * sum(s * s for s in strides)))
@@ -141,6 +143,7 @@ def _spread(plane: NDArray[np.float32], stride: int, weight: np.float32) -> None
     scaled = plane * weight
     plane *= 1 - 2 * weight
     plane[:-stride] += scaled[stride:]
+    # edges are extended: what lies outside is the last row
     plane[-stride:] += scaled[-1]
     plane[stride:] += scaled[:-stride]
     plane[:stride] += scaled[0]

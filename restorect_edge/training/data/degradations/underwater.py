@@ -82,6 +82,7 @@ class Underwater:
         brightness = float(luminance(planes).mean())
         distance = self._distance(planes.shape[1], planes.shape[2], rng)
         planes = self._immerse(planes, distance, rng)
+        # forward scatter: light that leaves its path by a little arrives beside its pixel
         planes = blur(planes, draw(rng, self.spread))
         self._meter(planes, brightness, rng)
         return self.camera.expose(planes, rng)
@@ -90,6 +91,7 @@ class Underwater:
         """Return distances (H, W) in metres: a smooth random field that recedes towards the top."""
         cells = int(rng.integers(self.cells[0], self.cells[1] + 1))
         field = smooth_field(rng, COARSE, COARSE, cells)
+        # the ground recedes towards the top of most underwater photographs
         field += np.float32(rng.uniform(0, 1.5)) * np.linspace(1, 0, COARSE, dtype=np.float32)[:, None]
         field -= field.min()
         field *= np.float32(draw(rng, self.extent) / max(float(field.max()), 1e-6))
@@ -99,17 +101,20 @@ class Underwater:
     def _immerse(self, planes: Planes, distance: NDArray[np.float32], rng: np.random.Generator) -> Planes:
         diffuse = np.array(JERLOV[self.waters[int(rng.integers(len(self.waters)))]])
         daylight = np.exp(-diffuse * log_draw(rng, self.depth))
+        # a line of sight also loses what is scattered aside, which diffuse light keeps
         direct = diffuse * draw(rng, self.beam)
         scattered = direct * draw(rng, self.scattered)
         veil = draw(rng, self.veil) * daylight * direct.min() / direct
         for channel, plane in enumerate(planes):
             plane *= np.exp(distance * np.float32(-direct[channel]))
             plane *= np.float32(daylight[channel])
+            # B·(1 − exp(−β·z)); expm1 keeps the digits of short distances
             plane -= np.float32(veil[channel]) * np.expm1(distance * np.float32(-scattered[channel]))
         return planes
 
     def _meter(self, planes: Planes, brightness: float, rng: np.random.Generator) -> None:
         """Take part of the cast away and bring the mean luminance to a share of the clean picture's."""
+        # never 0, which a black frame would divide by
         means = planes.mean(axis=(1, 2), dtype=np.float64) + 1e-6
         gains = (means[1] / means) ** draw(rng, self.balance)
         target = brightness * log_draw(rng, self.exposure)
