@@ -84,6 +84,12 @@ class Manifest:
     """sha256 of every other file of the directory, by path."""
     schema_version: int = SCHEMA_VERSION
 
+    @property
+    def levels(self) -> bool:
+        """Whether its graphs take and give images as uint8 levels, (1, H, W, 3), not as float32 planes."""
+        image = self.input.get("image")
+        return isinstance(image, Mapping) and (image.get("dtype"), image.get("layout")) == ("uint8", "NHWC")
+
     def to_json(self) -> str:
         """Return the manifest as stable, indented JSON."""
         data = asdict(self)

@@ -10,7 +10,7 @@ from restorect_edge.artifact import Artifact
 from restorect_edge.cli.command import Parser, run
 from restorect_edge.errors import UsageError, unknown_name
 from restorect_edge.export import TARGETS, ExportRequest, Plan, prepare
-from restorect_edge.export.options import ALIASES, AUTO, CPUS, FORMS, INT8_ONLY, PRECISIONS
+from restorect_edge.export.options import ALIASES, AUTO, CPUS, FORMS, INT8_ONLY, IOS, PRECISIONS, UINT8
 from restorect_edge.export.serve import SERVERS, check_servable, model_repository
 from restorect_edge.export.shapes import parse_shapes
 from restorect_edge.spec import ImageSpec, SizeRequirements
@@ -31,7 +31,7 @@ EXAMPLES = """  python -m restorect_edge.export --target coreml
 Each artifact is run and compared with the float32 network before it is handed over.
 Exit codes: 0 ok, 1 usage, 2 quality gate, 3 missing dependency, 4 incompatible file, 5 back-end failure.
 """
-REQUESTED = ("precision", "steps", "dynamic", "form", "minimum_deployment_target", *INT8_ONLY)
+REQUESTED = ("precision", "steps", "dynamic", "form", "io", "minimum_deployment_target", *INT8_ONLY)
 """Options that are fields of `ExportRequest` as they stand; those left out depend on target and network."""
 
 RANGE, CHANNELS = ("LOW", "HIGH"), ("R", "G", "B")
@@ -84,6 +84,12 @@ def parser() -> Parser:
         choices=FORMS,
         help="whole: one graph; split: prior and body, any size by tiles; "
         "default split, where sides are given whole",
+    )
+    p.add_argument(
+        "--io",
+        choices=IOS,
+        help="what images are at the graph's input and output: float32 planes in [0, 1] (default), or uint8 "
+        f"levels with channels last, for {', '.join(t.name for t in TARGETS.values() if t.levels)}",
     )
     p.add_argument(
         "--minimum-deployment-target", metavar="IOS", help="Core ML: ios16, ios17 (default), ios18"
@@ -167,6 +173,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _export(args: argparse.Namespace) -> int:
     plan = _plan(args)
+    if args.serve and args.io == UINT8:
+        raise UsageError(f"--serve {args.serve} writes a client of float32 planes: leave out --io uint8")
     for job in plan.jobs if args.serve else ():
         check_servable(job.target, args.serve)
     if args.dry_run:
@@ -207,7 +215,11 @@ def _plan(args: argparse.Namespace) -> Plan:
         **given,
     )
     able = starting_at(weights) if is_model(weights) else list(TARGETS)
-    every = [name for name in able if TARGETS[name].free_sides or not request.dynamic]
+    every = [
+        name
+        for name in able
+        if (TARGETS[name].free_sides or not request.dynamic) and (TARGETS[name].levels or request.io != UINT8)
+    ]
     return prepare(weights, every if target == "all" else [target], request)
 
 

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from restorect_edge.artifact import Artifact
 from restorect_edge.errors import UsageError
-from restorect_edge.export.options import AUTO, MAX_PSNR_DROP, Calibration, ExportOptions, ExportRequest
+from restorect_edge.export.options import (
+    AUTO,
+    MAX_PSNR_DROP,
+    UINT8,
+    Calibration,
+    ExportOptions,
+    ExportRequest,
+)
 from restorect_edge.spec import ImageSpec
 from restorect_edge.targets.base import Target
 from restorect_edge.targets.models import is_model, starting_at
@@ -43,6 +50,7 @@ def export(
     dynamic: bool | None = None,
     steps: int | None = None,
     form: str | None = None,
+    io: str | None = None,
     minimum_deployment_target: str = "ios17",
     calib_data: str | Path | None = None,
     num_calib: int | None = None,
@@ -75,6 +83,9 @@ def export(
         steps: Euler steps of the flow, 1, 2, 4 or 8.
         form: ``whole`` is one graph; ``split`` is prior and body, for images of any size by exact tiles; by
             default whole where `shapes` or `dynamic` are given, and else the target's.
+        io: ``uint8`` lets the graph take and give 8-bit levels, (1, H, W, 3), for targets with
+            `Target.levels`: conversion is then the backend's work. By default ``float32``: planes
+            (1, 3, H, W) in [0, 1].
         minimum_deployment_target: ``ios16``, ``ios17`` or ``ios18``; Core ML only.
         calib_data: for INT8, a folder of photographs or pairs, or a manifest; by default the set that is
             shipped for the task.
@@ -104,6 +115,7 @@ def export(
         dynamic=dynamic,
         steps=steps,
         form=form,
+        io=io,
         minimum_deployment_target=minimum_deployment_target,
         calib_data=calib_data,
         num_calib=num_calib,
@@ -225,6 +237,10 @@ def _check_offered(row: Target, request: ExportRequest) -> None:
             f"--precision {request.precision} is for --target {having}; "
             f"{row.name} has {', '.join(row.precisions)} and {AUTO}"
         )
+    if request.io == UINT8 and not row.levels:
+        having = ", ".join(t.name for t in TARGETS.values() if t.levels)
+        own = "; its images are 8-bit anyway" if row.eight_bit else ""
+        raise UsageError(f"--io uint8 is for --target {having}, got {row.name}{own}")
     if request.dynamic and not row.free_sides:
         raise UsageError(
             f"files for {row.name} have fixed sides: give --shapes instead of --dynamic; "
@@ -247,6 +263,7 @@ def _options(row: Target, request: ExportRequest, cpu: str) -> ExportOptions:
         minimum_deployment_target=request.minimum_deployment_target,
         allow_unverified=request.allow_unverified,
         cpu=cpu if request.calibrates and row.x86 else None,
+        levels=request.io == UINT8,
     )
 
 

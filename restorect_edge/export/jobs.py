@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from restorect_edge.export.options import ExportOptions, ExportRequest
+from restorect_edge.export.options import UINT8, ExportOptions, ExportRequest
 from restorect_edge.export.source import Source
 from restorect_edge.models.tracing.graph import Shape
 from restorect_edge.targets.base import Target
@@ -24,6 +24,8 @@ class Layout:
     dynamic: bool
     shapes: tuple[Shape, ...]
     """(height, width) of each; of dynamic shape, what the graph is traced at."""
+    levels: bool = False
+    """Whether images are 8-bit levels at its inputs and outputs."""
 
     @property
     def only_shape(self) -> Shape | None:
@@ -32,7 +34,8 @@ class Layout:
 
     def words(self) -> str:
         """Return the layout in prose, such as ``split, any size``."""
-        return f"{self.form}, {'any size' if self.dynamic else ', '.join(f'{h}x{w}' for h, w in self.shapes)}"
+        sides = "any size" if self.dynamic else ", ".join(f"{h}x{w}" for h, w in self.shapes)
+        return f"{self.form}, {sides}{', uint8 in and out' if self.levels else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +48,13 @@ class Job:
     layout: Layout
 
     def path(self, folder: Path) -> Path:
-        """Return where it goes: ``<name>-<target>-<precision>[-vnni][-split]-<HxW or dynamic>``."""
+        """Return where it goes: ``<name>-<target>-<precision>[-vnni][-split][-uint8]-<HxW or dynamic>``."""
         layout, options = self.layout, self.options
         sizes = "dynamic" if layout.dynamic else "_".join(f"{h}x{w}" for h, w in layout.shapes)
         cpu = ["vnni"] if options.cpu == "vnni" else []
         form = ["split"] if layout.form == "split" else []
-        return folder / "-".join([self.source.name, self.target.name, options.precision, *cpu, *form, sizes])
+        kind = [*cpu, *form, *(["uint8"] if layout.levels else [])]
+        return folder / "-".join([self.source.name, self.target.name, options.precision, *kind, sizes])
 
 
 def layout_for(target: Target, request: ExportRequest, source: Source) -> Layout:
@@ -72,7 +76,7 @@ def layout_for(target: Target, request: ExportRequest, source: Source) -> Layout
     if dynamic is None:
         dynamic = target.free_sides and not (asked or target.sides or source.only_shape)
     shapes = source.shapes(asked, (TILES,) if dynamic else target.sides or (TILES,), dynamic)
-    return Layout(form=source.form, dynamic=dynamic, shapes=shapes)
+    return Layout(form=source.form, dynamic=dynamic, shapes=shapes, levels=request.io == UINT8)
 
 
 def form_for(target: Target, request: ExportRequest, *, own: bool) -> str:

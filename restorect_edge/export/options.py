@@ -8,7 +8,7 @@ from restorect_edge.errors import UsageError
 from restorect_edge.export.naming import check_name
 from restorect_edge.quantization.options import ALIASES, CPUS, MAX_PSNR_DROP, Calibration
 from restorect_edge.spec import ImageSpec
-from restorect_edge.targets.options import AUTO, PRECISIONS, ExportOptions
+from restorect_edge.targets.options import AUTO, IOS, PRECISIONS, UINT8, ExportOptions
 from restorect_edge.utils.destination import require_writable
 
 __all__ = [
@@ -16,8 +16,10 @@ __all__ = [
     "AUTO",
     "CPUS",
     "FORMS",
+    "IOS",
     "MAX_PSNR_DROP",
     "PRECISIONS",
+    "UINT8",
     "Calibration",
     "ExportOptions",
     "ExportRequest",
@@ -43,6 +45,7 @@ class ExportRequest:
     dynamic: bool | None = None
     steps: int | None = None
     form: str | None = None
+    io: str | None = None
     minimum_deployment_target: str = "ios17"
     calib_data: str | Path | None = None
     num_calib: int | None = None
@@ -65,6 +68,8 @@ class ExportRequest:
             raise UsageError(
                 f"precision must be one of {', '.join((*PRECISIONS, AUTO))}, got '{self.precision}'"
             )
+        if self.io not in (None, *IOS):
+            raise UsageError(f"io must be {' or '.join(IOS)}, got '{self.io}'")
         if self.dynamic and self.shapes:
             raise UsageError("choose --dynamic or --shapes, not both: shapes are fixed sizes")
         if self.cpu is not None and self.cpu not in (*CPUS, *ALIASES):

@@ -97,9 +97,9 @@ def trace(job: Job, int8: Calibrated | None, progress: Progress) -> Traced:
     stored = int8.network if int8 else source.stored() if job.options.precision == "w8" else None
     progress(f"tracing {source.name} ({layout.words()})")
     traced = source if stored is None else replace(source, network=stored)
-    graphs = tuple(traced.graphs(layout.shapes, layout.dynamic))
+    graphs = tuple(traced.graphs(layout.shapes, layout.dynamic, levels=layout.levels))
     floats = graphs
-    if source.own and stored is not None:
+    if source.own and (stored is not None or layout.levels):
         floats = tuple(source.graphs(layout.shapes, layout.dynamic))
     return Traced(source=source, graphs=graphs, stored=stored, int8=int8, floats=floats)
 
@@ -184,7 +184,7 @@ def _manifest(
         ),
         prior=source.prior,
         steps=source.steps,
-        input=_input(target, source),
+        input=_input(target, source, options),
         weights=source.weights,
         tools=_tools(target),
         options={**_manifest_options(target, options), **source.values},
@@ -203,14 +203,15 @@ def _manifest_options(target: Target, options: ExportOptions) -> dict[str, Any]:
     return chosen
 
 
-def _input(target: Target, source: Source) -> dict[str, Any]:
-    levels = {"dtype": "uint8", "range": [0, 255], "layout": "image"}
+def _input(target: Target, source: Source, options: ExportOptions) -> dict[str, Any]:
+    eight_bit = target.eight_bit or options.levels
+    levels = {"dtype": "uint8", "range": [0, 255], "layout": "NHWC" if options.levels else "image"}
     values = {"dtype": "float32", "range": [0.0, 1.0], "layout": "NCHW"}
-    image = {**(levels if target.eight_bit else values), "color": "RGB"}
+    image = {**(levels if eight_bit else values), "color": "RGB"}
     return {
         "image": {"name": "image", **image},
         "restored": {"name": "restored", **image, "scale": source.spec.scale},
-        "normalised_in_graph": target.eight_bit,
+        "normalised_in_graph": eight_bit,
     }
 
 

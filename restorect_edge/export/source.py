@@ -107,14 +107,23 @@ class Source:
         check_shapes(shapes, self.spec)
         return tuple(dict.fromkeys(shapes))
 
-    def graphs(self, shapes: Sequence[Shape], dynamic: bool) -> Iterator[Graph]:
-        """Trace the graphs of the chosen form."""
+    def graphs(self, shapes: Sequence[Shape], dynamic: bool, *, levels: bool = False) -> Iterator[Graph]:
+        """Trace the graphs of the chosen form, with images as float32 planes or 8-bit levels.
+
+        Raises:
+            UsageError: levels of a model that is another's.
+        """
         if self.form == "split":
             assert isinstance(self.network, SplitNetwork)
-            return trace_split(self.network, self.spec, shapes, dynamic)
+            return trace_split(self.network, self.spec, shapes, dynamic, levels=levels)
         if isinstance(self.network, ModelNetwork):
+            if levels:
+                raise UsageError(
+                    f"--io uint8 is for networks that PyTorch traces; '{self.name}' is a model with its own "
+                    "inputs and outputs: leave it out, or export the module that it was made from"
+                )
             return self.network.graphs(shapes, dynamic)
-        return trace_whole(self.network, self.spec, shapes, dynamic)
+        return trace_whole(self.network, self.spec, shapes, dynamic, levels=levels)
 
 
 def from_weights(source: str | Path, *, steps: int | None, form: str) -> Source:

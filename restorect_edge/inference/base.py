@@ -20,9 +20,10 @@ from restorect_edge.inference.checks import check_output, check_sides
 from restorect_edge.inference.fit import fit, is_turned
 from restorect_edge.inference.lifetime import Lifetime
 from restorect_edge.inference.thumbnail import thumbnail
-from restorect_edge.inference.tiling import Size, Window, cut, kept_part, plan
+from restorect_edge.inference.tiling import Size, Window, plan
 from restorect_edge.inference.video.stream import FrameRestorer, Light, Stream
-from restorect_edge.media.images import ImageLike, from_planes, to_planes, unwrap
+from restorect_edge.inference.window import given, keep
+from restorect_edge.media.images import ImageLike, as_levels, unwrap
 from restorect_edge.utils.cpu import cpu_name, has_vnni
 from restorect_edge.utils.pool import Pool, cores
 
@@ -33,7 +34,7 @@ EXACT = ("portable", "avx2")
 MOST_AT_ONCE = 4
 """Images restored side by side unless told otherwise: each has memory of its own, and comes later."""
 R = TypeVar("R", bound="Runtime")
-Feeds = dict[str, NDArray[np.float32]]
+Feeds = dict[str, NDArray[Any]]
 Look = Callable[[NDArray[Any], Size], Light]
 
 
@@ -87,7 +88,7 @@ class Runtime(ABC):
         try:
             for graph in graphs:
                 session = self._sessions[graph] = self._open(self._root / graph.file)
-                check_sides(graph, self._input_shape(session))
+                check_sides(graph, self._input_shape(session), levels=self.info.levels)
         except BaseException:
             self.close()
             raise
@@ -134,6 +135,7 @@ class Runtime(ABC):
     def _run(self, session: Any, feeds: Feeds) -> NDArray[np.float32]:
         """Run a session: NCHW float32 inputs by name, images in [0, 1]; return its one output, a new array.
 
+        Images of an artifact with `Manifest.levels` are (1, H, W, 3) uint8 instead, going in and coming out.
         Several threads call it at once.
         """
 
@@ -266,6 +268,8 @@ class Runtime(ABC):
         with self._lifetime.call(), self._buffers.lend() as planes:
             call = Call(planes, steady, clip=clip)
             pixels, rewrap = unwrap(image)
+            if self.info.levels and pixels.dtype != np.uint8:
+                pixels, rewrap = as_levels(self.info.name, pixels, rewrap, exact=not clip)
             result = rewrap(self._restore(call, pixels, tile, look))
             self._last.timings = call.finished()
         return result
@@ -302,35 +306,17 @@ class Runtime(ABC):
         light: Light,
         result: NDArray[Any],
     ) -> None:
+        levels = self.info.levels
         with call.stage("prepare"):
-            planes = call.planes.of(part.size)
-            to_planes(cut(pixels, part.rows, part.columns), planes)
+            image = given(call, pixels, part, levels=levels)
         with ExitStack() as until_kept:
             with call.stage("model"):
                 session = self._steady(graph, part.size) if call.steady else self._session(graph)
-                output = self._output(session, {"image": planes, **light.feeds})
+                output = self._output(session, {"image": image, **light.feeds})
                 restored = until_kept.enter_context(output)
-            check_output(restored.shape, part.size, self.info.spec.scale)
+            check_output(restored.shape, part.size, self.info.spec.scale, levels=levels)
             with call.stage("finish"):
-                self._keep(call, pixels.shape[:2], part, restored, light, result)
-
-    def _keep(
-        self,
-        call: Call,
-        shape: Size,
-        part: Window,
-        restored: NDArray[np.float32],
-        light: Light,
-        result: NDArray[Any],
-    ) -> None:
-        """Write the part of a window's output that counts into the result."""
-        scale = self.info.spec.scale
-        rows, from_rows = kept_part(part.rows, shape[0], scale)
-        columns, from_columns = kept_part(part.columns, shape[1], scale)
-        if rows.start < rows.stop and columns.start < columns.stop:
-            planes = restored[0, :, from_rows, from_columns]
-            gain = light.gain(planes) if planes.shape[1:] == result.shape[:2] else 1.0
-            from_planes(planes, result[rows, columns], gain, clip=call.clip)
+                keep(call, part, restored, light, result, levels=levels)
 
     def _look(self, pixels: NDArray[Any], padded: Size) -> Light:
         """Run the prior on an image."""

@@ -17,7 +17,7 @@ from restorect_edge.media.photo import Photo
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["ImageLike", "from_planes", "to_planes", "unwrap"]
+__all__ = ["ImageLike", "as_levels", "from_planes", "planes_of", "to_planes", "unwrap"]
 
 ImageLike: TypeAlias = "NDArray[Any] | Image.Image | Photo | str | Path"
 """(H, W, 3) RGB as uint8 or as floating point in [0, 1], a PIL image, a decoded `Photo`, or a path to a
@@ -153,6 +153,35 @@ def _shape_hint(array: NDArray[Any]) -> str:
     if array.ndim == 3 and array.shape[0] == 3:
         return ": channels come last; pass image.transpose(1, 2, 0)"
     return ": one image at a time" if array.ndim == 4 else ""
+
+
+def as_levels(name: str, pixels: NDArray[Any], rewrap: Rewrap, *, exact: bool) -> tuple[NDArray[Any], Rewrap]:
+    """Return float32 pixels in [0, 1] as 8-bit levels, and how to give 8-bit results back as float32.
+
+    Args:
+        name: of the network, for the message.
+        pixels: (H, W, 3).
+        rewrap: of the float32 result.
+        exact: whether the pixels are such levels anyway.
+
+    Raises:
+        UsageError: they may hold more than 8 bits.
+    """
+    if not exact:
+        raise UsageError(
+            f"'{name}' was exported with --io uint8 and takes 8 bits per channel, got {pixels.dtype}: export "
+            "it without for pictures with more, or pass numpy.rint(image * 255).astype(numpy.uint8)"
+        )
+    levels = np.rint(pixels * np.float32(255)).astype(np.uint8)
+    return levels, lambda result: rewrap(result.astype(np.float32) / np.float32(255))
+
+
+def planes_of(levels: NDArray[Any]) -> NDArray[np.float32]:
+    """Return (H, W, 3) uint8 as planes (3, H, W) in [0, 1]."""
+    planes = np.empty((1, 3, *levels.shape[:2]), np.float32)
+    to_planes(levels, planes)
+    first: NDArray[np.float32] = planes[0]
+    return first
 
 
 def to_planes(pixels: NDArray[Any], out: NDArray[np.float32]) -> None:

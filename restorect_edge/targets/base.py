@@ -125,6 +125,8 @@ class Target:
     """Triton's kind of instances: by default the GPU where there is one."""
     ovms: ClassVar[bool] = False
     """Whether OpenVINO Model Server serves its files as they are."""
+    levels: ClassVar[bool] = False
+    """Whether ``--io uint8`` is offered: images as 8-bit levels, channels last, at inputs and outputs."""
     eight_bit: ClassVar[bool] = False
     """Whether images are 8-bit levels at its inputs and outputs, rather than float32."""
     agreement: ClassVar[float] = 45.0
@@ -139,7 +141,7 @@ class Target:
         """Write a graph as a native file.
 
         Args:
-            graph: a traced program, NCHW, batch 1, RGB in [0, 1].
+            graph: a traced program, batch 1, see `Graph`.
             directory: where the file goes, under the name ``graph.stem``.
             options: precision, sizes and metadata.
 

@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["AUTO", "PRECISIONS", "ExportOptions"]
+__all__ = ["AUTO", "IOS", "PRECISIONS", "UINT8", "ExportOptions"]
 
 PRECISIONS = ("fp32", "fp16", "int8", "w8")
+UINT8 = "uint8"
+IOS = ("float32", UINT8)
+"""What images are at a graph's input and output: planes (1, 3, H, W) in [0, 1], or levels (1, H, W, 3)."""
 AUTO = "auto"
 """The precision that is chosen by measuring; see `restorect_edge.export.auto`."""
 
@@ -20,6 +23,8 @@ class ExportOptions:
     for `w8`, whose weights alone are int8. `auto` is decided by measuring these."""
     cpu: str | None = None
     """For INT8, which x86 it was calibrated for; None where the target has no such choice."""
+    levels: bool = False
+    """Let images be uint8 levels at the graphs' inputs and outputs; the graphs come traced so."""
     dynamic: bool = False
     """Let image height and width vary."""
     allow_unverified: bool = False

@@ -64,6 +64,8 @@ def model_repository(artifact: Artifact, server: str) -> Path:
     manifest = artifact.manifest
     target = TARGETS[manifest.target]
     check_servable(target, server)
+    if manifest.levels:
+        raise UsageError(f"{server}'s client sends float32: export '{manifest.name}' without --io uint8")
     folder = artifact.path.with_name(f"{artifact.path.name}-{server}")
     shutil.rmtree(folder, ignore_errors=True)
     for graph in manifest.graphs:

@@ -111,7 +111,7 @@ def run_reference(reference: Reference, image: Values, spec: ImageSpec, *, clip:
 
 def _as_given(output: Values, artifact: Artifact) -> Values:
     """Return a network's output as the artifact gives it: on 8-bit levels where those come out."""
-    if not TARGETS[artifact.manifest.target].eight_bit:
+    if not (TARGETS[artifact.manifest.target].eight_bit or artifact.manifest.levels):
         return output
     levels: Values = np.rint(np.clip(output, 0.0, 1.0) * 255) / np.float32(255)
     return levels

@@ -32,8 +32,8 @@ class Light:
 
     feeds: Mapping[str, Array] = field(default_factory=dict)
     """The prior's latent under ``z``, for a split artifact."""
-    gain: Callable[[Array], float] = lambda planes: 1.0
-    """Returns the factor of a restored picture (3, H, W); asked where it was restored in one piece."""
+    gain: Callable[[Array], float] | None = None
+    """Returns the factor of a restored picture (3, H, W), where it was restored in one piece; None is 1."""
 
 
 class Restorer(Protocol):
@@ -226,11 +226,9 @@ class FrameRestorer:
                 self._padded = padded
             z = track.step(lambda: runtime._thumbnail(pixels, padded), runtime._z)
             place.anew, track.anew = track.anew, False
-        return Light({"z": z}, partial(self._gain, place))
+        return Light({"z": z}, partial(self._gain, place) if self.track.smooth else None)
 
     def _gain(self, place: Place, planes: Array) -> float:
-        if not self.track.smooth:
-            return self.brightness.step(planes)
         with place.inside(self._kept):
             self._begin_anew(place)
             return self.brightness.step(planes)

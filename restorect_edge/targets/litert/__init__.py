@@ -14,6 +14,7 @@ class LiteRTTarget(PhoneTarget):
     format = "tflite"
     needs = (Need("litert_torch", "litert"), Need("ai_edge_litert", "litert"))
     backends = (Backend(class_name="LiteRTRuntime", libraries=("ai_edge_litert",)),)
+    levels = True
     free_sides = False
     sides = TILES
     agreement = 40.0  # XNNPACK fuses, and rounds between layers in its own way; saturation gives 32 dB

@@ -85,7 +85,7 @@ class _Named(nn.Module):
 def _example(graph: Graph) -> list[Tensor]:
     names = graph.program.graph_signature.user_inputs
     found = {n.name: n.meta["val"] for n in graph.program.graph.nodes if n.op == "placeholder"}
-    return [torch.zeros(tuple(found[name].shape)) for name in names]
+    return [torch.zeros(tuple(found[name].shape), dtype=found[name].dtype) for name in names]
 
 
 def _quantise_when_called(network: Any) -> None:

@@ -27,6 +27,7 @@ class ONNXTarget(Target):
             profiler=f"{__name__}.profiler:ProfiledONNXRuntime",
         ),
     )
+    levels = True
     starts_from = ("onnx",)
     x86 = True
     triton = "onnxruntime"

@@ -15,6 +15,7 @@ from restorect_edge.models.tracing.graph import Graph
 from restorect_edge.quantization.lint.rules import Finding, excluded_modules, lint
 from restorect_edge.quantization.plan import PLAN_FILE
 from restorect_edge.targets.onnx.half import store_half, to_half
+from restorect_edge.targets.onnx.layouts import arrange
 from restorect_edge.targets.onnx.unsigned import to_unsigned
 from restorect_edge.targets.options import ExportOptions
 from restorect_edge.utils.foreign import foreign_errors, hushed
@@ -69,6 +70,8 @@ def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> di
         findings[file.name] = lint(model, excluded=excluded_modules(directory / PLAN_FILE))
         if options.precision == "int8":
             to_unsigned(model)
+            arrange(model)
+            onnx.checker.check_model(model)
             onnx.save(model, file)
         operators[file.name] = sorted({node.op_type for node in model.graph.node})
     return {"opset": OPSET, "operators": operators, "lint": lint_notes(findings)}
@@ -105,7 +108,8 @@ def _match_exactly() -> None:
 
 def _to_onnx(graph: Graph) -> Any:
     _match_exactly()
-    axes = {name: {2: "height", 3: "width"} for name in graph.inputs if name == "image"}
+    first = 1 if graph.levels else 2
+    axes = {name: {first: "height", first + 1: "width"} for name in graph.inputs if name == "image"}
     with hushed():
         program = torch.onnx.export(
             graph.program,

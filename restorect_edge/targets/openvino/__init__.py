@@ -20,6 +20,7 @@ class OpenVINOTarget(Target):
             profiler=f"{__name__}.profiler:ProfiledOpenVINORuntime",
         ),
     )
+    levels = True
     starts_from = ("onnx",)
     x86 = True
     triton = "openvino"

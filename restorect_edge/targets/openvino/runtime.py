@@ -77,7 +77,7 @@ class OpenVINORuntime(Runtime):
 
         def compiled_for(size: Size) -> Requests:
             fixed = model.clone()
-            fixed.reshape({"image": [1, 3, *size]})
+            fixed.reshape({"image": [1, *size, 3] if self.info.levels else [1, 3, *size]})
             return compiled(fixed)
 
         with foreign_errors(f"OpenVINO cannot load '{path}' on {self.device}"):

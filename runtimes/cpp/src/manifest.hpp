@@ -26,6 +26,7 @@ struct PriorSpec {
 
 struct Manifest {
   std::string name, task, target, precision, form, cpu;
+  bool levels = false;  ///< Whether its graphs take and give uint8 images, (1, H, W, 3) (--io uint8).
   int scale = 1;
   std::int64_t minimum = 1, multiple_of = 1;
   std::optional<std::int64_t> halo;

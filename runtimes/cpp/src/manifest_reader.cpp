@@ -144,6 +144,12 @@ void read_files(const Json& data, Manifest& manifest) {
   }
 }
 
+/// Whether images are uint8 with channels last at the graphs' inputs and outputs.
+bool in_levels(const Json& data) {
+  const Json image = data.value("input", Json::object()).value("image", Json());
+  return image.is_object() && image.value("dtype", Json()) == "uint8" && image.value("layout", Json()) == "NHWC";
+}
+
 Manifest from_dict(const Json& data) {
   object(data, "it", kNeeded, kOptional);
   Manifest manifest;
@@ -163,6 +169,7 @@ Manifest from_dict(const Json& data) {
   check_texts(data, "input", &none);
   check_texts(data, "verification", &none);
   manifest.cpu = data.value("options", Json::object()).value("cpu", "");
+  manifest.levels = in_levels(data);
   read_spec(data["spec"], manifest);
   const Json& graphs = data["graphs"];
   if (!graphs.is_array() || graphs.empty() || graphs.size() > kMostGraphs) {

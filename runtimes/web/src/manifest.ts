@@ -67,6 +67,13 @@ export function parseManifest(content: Uint8Array, source: string): Manifest {
       `'${source}' is for ${manifest.target}; browsers run ONNX: python -m restorect_edge.export --recipe export/web.toml`,
     );
   }
+  const image = (manifest as { input?: { image?: { dtype?: unknown; layout?: unknown } } }).input?.image;
+  if (image?.dtype === "uint8" && image.layout === "NHWC") {
+    throw new RestorectError(
+      "schema",
+      `'${source}' was exported with --io uint8, which browsers are not fed here; export it without`,
+    );
+  }
   return manifest;
 }
 

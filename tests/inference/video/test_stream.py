@@ -219,7 +219,7 @@ def test_two_threads_that_share_a_stream_are_told(runtime, scenes):
 
 
 def test_two_threads_that_share_a_frame_restorer_are_told(runtime, scenes):
-    restore, inside, refused = FrameRestorer(runtime), threading.Event(), threading.Event()
+    restore, inside, refused = FrameRestorer(runtime, smooth=0.5), threading.Event(), threading.Event()
 
     def slow(planes):
         inside.set()

@@ -12,7 +12,9 @@ class Manifest internal constructor(
     val graphs: List<GraphFile>,
     val prior: PriorSpec?,
     /** sha256 of every other file of the folder, by path. */
-    val files: Map<String, String>
+    val files: Map<String, String>,
+    /** Whether its graphs take and give uint8 images, (1, H, W, 3) (`--io uint8`). */
+    val levels: Boolean = false
 ) {
     companion object {
         /** The newest manifest that is read. */

@@ -50,6 +50,12 @@ internal object ManifestReader {
         return root
     }
 
+    private fun inLevels(root: Map<String, Json>): Boolean {
+        val image = (root["input"] as? Json.Members)?.values?.get("image") as? Json.Members ?: return false
+        return (image.values["dtype"] as? Json.Text)?.value == "uint8" &&
+            (image.values["layout"] as? Json.Text)?.value == "NHWC"
+    }
+
     private fun manifest(root: Map<String, Json>): Manifest {
         check(root, "it", NEEDED, OPTIONAL)
         for (key in listOf("created", "toolkit_version")) if (key in root) text(root[key], key)
@@ -68,7 +74,8 @@ internal object ManifestReader {
             spec = spec,
             graphs = graphs(root["graphs"]),
             prior = given(root["prior"])?.let { priorSpec(it, spec.size.multipleOf) },
-            files = files(root["files"])
+            files = files(root["files"]),
+            levels = inLevels(root)
         )
         checkForm(found)
         checkHashes(found)
