@@ -11,7 +11,7 @@ from restorect_edge import load
 from restorect_edge.cli.export import main
 from restorect_edge.errors import UsageError
 from restorect_edge.media.photos import photos
-from restorect_edge.models.graph import in_levels
+from restorect_edge.models.tracing.graph import in_levels
 
 SIZE = (64, 96)
 MADE = {
