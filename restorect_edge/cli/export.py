@@ -78,7 +78,12 @@ def parser() -> Parser:
     p.add_argument(
         "--dynamic", action=argparse.BooleanOptionalAction, help="leave height and width free instead"
     )
-    p.add_argument("--steps", type=int, metavar="N", help="Euler steps of the flow: 1, 2, 4 (default) or 8")
+    p.add_argument(
+        "--steps",
+        type=int,
+        metavar="N",
+        help="Euler steps of the flow: 1, 2, 4 (default) or 8; weights are trained for 4, and lose by others",
+    )
     p.add_argument(
         "--form",
         choices=FORMS,

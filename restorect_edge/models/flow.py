@@ -37,6 +37,28 @@ class LatentFlow(nn.Module):
         self.from_time = nn.Parameter(0.1 * torch.randn(1, hidden, 1, 1))
         self.middle = nn.Conv2d(hidden, hidden, 1)
         self.out = nn.Conv2d(hidden, dim, 1)
+        if hidden >= 2 * dim:
+            self._begin_straight(dim)
+
+    @torch.no_grad()
+    def _begin_straight(self, dim: int) -> None:
+        """Set the first weights so that v = ε − c: any number of steps leads straight to the condition.
+
+        A fresh flow then is what regressing the latent would be, and training can only add to it; from
+        random weights it first had to find the condition behind noise, and was the worse for it.
+        """
+        for layer in (self.from_latent, self.from_condition, self.middle):
+            nn.init.zeros_(layer.weight)
+        for bias in (self.from_latent.bias, self.middle.bias):
+            assert bias is not None
+            nn.init.zeros_(bias)
+        nn.init.zeros_(self.from_time)
+        one = torch.eye(dim)[:, :, None, None]
+        # leaky(c) − leaky(−c) = (1 + slope)·c: two units carry a channel through, whatever its sign
+        self.from_condition.weight[: 2 * dim] = torch.cat([one, -one])
+        self.out.weight[:, : 2 * dim] = torch.cat([-one, one], 1) / (1 + SLOPE)
+        assert self.out.bias is not None
+        self.out.bias.copy_(self.noise.flatten())
 
     def velocity(self, z: Tensor, t: float | Tensor, condition: Tensor) -> Tensor:
         """Return v(z_t, t, c), shaped like `z`; t in [0, 1] (a number, or (N, 1, 1, 1))."""

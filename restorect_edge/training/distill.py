@@ -25,9 +25,6 @@ from restorect_edge.training.losses.objective import Objective, Parts
 
 __all__ = ["Latents", "StudentStage"]
 
-STEPS = (4, 1, 4, 2, 4, 8)
-"""Euler steps of successive training steps: mostly the usual 4, so that the others work as well."""
-
 Latents = tuple[Tensor, Tensor]
 """Of Retinex and image, each (N, latent, 1, 1)."""
 
@@ -110,14 +107,12 @@ class StudentStage(Stage):
         generator = self.network.generator
         conditions = generator.conditions(view)
         view = view[:, :3]
-        # a frozen prior keeps the steps that it was trained with
-        steps = self.network.config.steps if self.frozen else STEPS[step % len(STEPS)]
-        latents = self._rollout(conditions, steps)
+        latents = self._rollout(conditions, self.network.config.steps)
         truth = None if teacher is None else _truth(teacher, view, clean_view)
-        # a frozen prior cannot follow the teacher's latents, though the body may use them
+        # a frozen prior follows no teacher, and has set exposure and colors by its own latents
         learnt = None if self.frozen else truth
-        parts: Parts = {} if learnt is None else self._latent_losses(conditions, latents, learnt, step)
-        apart = truth is not None and step < self.config.phase * self.config.iterations
+        parts: Parts = {} if learnt is None else self._latent_losses(conditions, latents, learnt)
+        apart = learnt is not None and step < self.config.phase * self.config.iterations
         used = truth if apart and truth is not None else latents
         with self.autocast(step, batch.degraded.device):
             restored, features = self.network.restore(_channels_last(batch.degraded), *used)
@@ -155,22 +150,20 @@ class StudentStage(Stage):
         retinex, image = (flow(c, steps) for flow, c in zip(self._flows(), conditions, strict=True))
         return retinex, image
 
-    def _latent_losses(self, conditions: Latents, latents: Latents, truth: Latents, step: int) -> Parts:
-        """Match the velocity at the rollout's times, and the rollout's end with the teacher's latents."""
+    def _latent_losses(self, conditions: Latents, latents: Latents, truth: Latents) -> Parts:
+        """Match the velocities on the rollout's way, and its end, with the teacher's latents."""
         parts: Parts = {}
         if self.config.velocity:
-            parts["velocity"] = self.config.velocity * self._velocity_loss(conditions, truth, step)
+            parts["velocity"] = self.config.velocity * self._velocity_loss(conditions, truth)
         if self.config.latent:
             retinex, image = map(losses.latent_distillation, latents, truth)
             parts["latent"] = self.config.latent * (retinex + image)
         return parts
 
-    def _velocity_loss(self, conditions: Latents, truth: Latents, step: int) -> Tensor:
-        # of the step alone, so that a resumed run draws the same times
-        random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
-        t = losses.time_grid(self.network.config.steps, len(truth[0]), random).to(truth[0].device)
+    def _velocity_loss(self, conditions: Latents, truth: Latents) -> Tensor:
+        steps = self.network.config.steps
         flows = zip(self._flows(), truth, conditions, strict=True)
-        retinex, image = (losses.velocity_matching(flow, z, t, c) for flow, z, c in flows)
+        retinex, image = (losses.rollout_matching(flow, z, c, steps) for flow, z, c in flows)
         return retinex + image
 
     def _exposure_loss(self, view: Tensor, clean_view: Tensor, latents: Latents) -> Parts:

@@ -31,7 +31,14 @@ from restorect_edge.training.data.sources import Source
 from restorect_edge.training.engine.stage import Restore, Stage
 from restorect_edge.training.losses.objective import Parts
 
-__all__ = ["PriorStage", "ThumbnailBatch", "ThumbnailCache", "log_brightness", "softened"]
+__all__ = [
+    "PriorStage",
+    "ThumbnailBatch",
+    "ThumbnailCache",
+    "log_brightness",
+    "softened",
+    "with_decomposition",
+]
 
 Pixels = NDArray[np.uint8]
 DARKEST = 1 / 255
@@ -112,8 +119,8 @@ class ThumbnailCache:
             degraded.append(_thumbnail(pair[0], size))
             clean.append(_thumbnail(pair[1], size))
         self.decomposition = student.prior.decomposition
-        self.degraded = _with_decomposition(torch.stack(degraded), self.decomposition)
-        self.clean = _with_decomposition(torch.stack(clean), self.decomposition)
+        self.degraded = with_decomposition(torch.stack(degraded), self.decomposition)
+        self.clean = with_decomposition(torch.stack(clean), self.decomposition)
 
     def draw(
         self, step: int, how: Sampling, varied: float, identity: float, dimmed: float = 0.5
@@ -141,7 +148,7 @@ class ThumbnailCache:
         view[:, :6] = (view[:, :6] * gain[:, None, None, None]).clamp(max=1.0)
         # the decomposition is a network: only what changed goes through it again
         changed = gain != 1.0
-        view[changed] = _with_decomposition(view[changed, :6], self.decomposition)
+        view[changed] = with_decomposition(view[changed, :6], self.decomposition)
         mirrored = torch.from_numpy(rng.random(how.batch) < 0.5)[:, None, None, None]
         clean = self.clean[index][:, :3]
         return ThumbnailBatch(
@@ -166,7 +173,8 @@ def _thumbnail(image: Pixels, size: int) -> Tensor:
 
 
 @torch.no_grad()
-def _with_decomposition(thumbnails: Tensor, decomposition: Decomposition) -> Tensor:
+def with_decomposition(thumbnails: Tensor, decomposition: Decomposition) -> Tensor:
+    """Append reflectance and illumination: (N, C, S, S), means first, → (N, C + 4, S, S); no gradient."""
     parts = [torch.cat([part, *decomposition(part[:, :3])], 1) for part in torch.split(thumbnails, 64)]
     return torch.cat(parts) if parts else thumbnails
 
@@ -222,7 +230,10 @@ class PriorStage(Stage):
         prior = self.network.prior
         view, clean = batch.view, batch.clean
         z = prior.generated(prior.encoded(view[:, :6], view[:, 6:9], view[:, 9:]))
-        exposed = self.network.body.exposed(view[:, :3], z)
+        return self.compared(self.network.body.exposed(view[:, :3], z), clean)
+
+    def compared(self, exposed: Tensor, clean: Tensor) -> Parts:
+        """Return the losses of exposed thumbnails, (N, 3, S, S)."""
         error = F.mse_loss(exposed, clean, reduction="none").mean((1, 2, 3))
         brightness = (log_brightness(exposed) - log_brightness(clean)).abs().mean()
         return {

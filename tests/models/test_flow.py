@@ -43,6 +43,17 @@ def test_the_straight_path_to_the_condition_is_integrated_exactly(steps: int) ->
 
 
 @steps_allowed
+def test_a_fresh_flow_leads_straight_to_its_condition(steps: int) -> None:
+    flow, condition = LatentFlow(5, 12), torch.randn(3, 5, 1, 1)
+    torch.testing.assert_close(flow(condition, steps), condition, atol=1e-5, rtol=1e-5)
+
+
+def test_a_narrow_flow_begins_with_random_weights() -> None:
+    flow, condition = LatentFlow(5, 9), torch.randn(3, 5, 1, 1)
+    assert not torch.allclose(flow(condition, 4), condition, atol=0.1)
+
+
+@steps_allowed
 def test_times_run_from_one_to_one_nth(steps: int) -> None:
     flow = zeroed()
     with torch.no_grad():

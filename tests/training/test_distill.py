@@ -80,6 +80,27 @@ def test_a_frozen_prior_keeps_its_weights_while_the_body_learns(student_options,
     assert changed == {"body"}
 
 
+def test_a_body_upon_a_frozen_prior_learns_with_its_latents_whatever_the_phase(
+    student_options, batch, teacher
+):
+    stage = StudentStage(student_options(iterations=8, prior_rate=0.0, phase=0.5), teacher)
+    used, original = [], stage.network.restore
+    stage.network.restore = lambda image, *z: used.append(z) or original(image, *z)
+    stage.losses(batch, 0)
+    with torch.no_grad():
+        z = stage.network.prior.eval()(batch.thumbnail)
+    torch.testing.assert_close(torch.cat(used[0], 1), z)
+
+
+def test_the_rollout_takes_the_number_of_steps_that_ships(student_options, batch):
+    stage, taken = StudentStage(student_options()), []
+    flow = stage.network.prior.image_flow
+    flow.register_forward_hook(lambda module, given, result: taken.append(given[1]))
+    for step in range(6):
+        stage.losses(batch, step)
+    assert taken == [stage.network.config.steps] * 6
+
+
 def test_the_priors_share_of_the_learning_rate(student_options, batch):
     steps = {}
     for rate in (1.0, 0.1):

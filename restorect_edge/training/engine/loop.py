@@ -48,6 +48,9 @@ class Trainer:
         _channels_last(stage.network)
         self.config = stage.config
         self.average = copy.deepcopy(stage.network).eval()
+        # listed once: looking parameters up took as long as averaging them
+        self.means: list[Tensor] = [*self.average.parameters()]
+        self.values: list[Tensor] = [*stage.network.parameters()]
         self.parameters = [p for p in stage.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(
             self._groups(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
@@ -122,9 +125,7 @@ class Trainer:
     @torch.no_grad()
     def _update_average(self) -> None:
         decay = min(self.config.ema, (self.step + 1) / (self.step + 10))
-        pairs = zip(self.average.parameters(), self.stage.network.parameters(), strict=True)
-        for mean, value in pairs:
-            mean.lerp_(value, 1 - decay)
+        torch._foreach_lerp_(self.means, self.values, 1 - decay)
 
     def save(self, path: Path) -> None:
         """Write everything that `load` needs to go on exactly, atomically."""

@@ -22,6 +22,7 @@ __all__ = [
     "pixel",
     "reconstruction",
     "reflectance_consistency",
+    "rollout_matching",
     "structural",
     "texture_consistency",
     "time_grid",
@@ -47,6 +48,32 @@ def velocity_matching(flow: LatentFlow, z: Tensor, t: Tensor, condition: Tensor)
     z = z.detach()
     z_t = (1.0 - t) * z + t * flow.noise
     return F.mse_loss(flow.velocity(z_t, t, condition), flow.noise - z)
+
+
+def rollout_matching(flow: LatentFlow, z: Tensor, condition: Tensor, steps: int) -> Tensor:
+    """Mean of (z_t − t·v(z_t, t, c) − z)² over the points z_t that the rollout itself passes.
+
+    The velocity that leads straight from z_t to z is (z_t − z)/t; the term is t² times its squared error:
+    how far from z one would arrive. `velocity_matching` asks for it on the straight path instead. With one
+    stored ε that path gives the answer away, since (ε − z_t)/(1 − t) = ε − z whatever the condition is: for
+    t < 1 the network learns to go on as it began, and no step corrects the one before. A rollout knows z
+    only from the condition, and so must each of its steps. Points get no gradient, and z none.
+
+    Args:
+        flow: the velocity network and its noise.
+        z: the latents to generate, (N, dim, 1, 1).
+        condition: (N, dim, 1, 1).
+        steps: Euler steps of the rollout.
+    """
+    z = z.detach()
+    z_t = flow.noise.expand_as(z)
+    total = z.new_zeros(())
+    for k in range(steps, 0, -1):
+        t = k / steps
+        velocity = flow.velocity(z_t, t, condition)
+        total = total + F.mse_loss(z_t - t * velocity, z)
+        z_t = (z_t - velocity / steps).detach()
+    return total / steps
 
 
 def time_grid(steps: int, count: int, generator: torch.Generator) -> Tensor:

@@ -92,6 +92,43 @@ def test_velocity_matching_gradient():
 
 
 @pytest.mark.parametrize("steps", STEPS_ALLOWED)
+def test_rollout_matching_looks_at_the_points_of_the_rollout(steps):
+    flow, z, c = LatentFlow(4, 6), torch.randn(2, 4, 1, 1), torch.randn(2, 4, 1, 1)
+    velocity, seen = flow.velocity, []
+    flow.velocity = lambda z_t, t, condition: seen.append((t, z_t)) or velocity(z_t, t, condition)
+    loss = losses.rollout_matching(flow, z, c, steps)
+    matched, seen[:] = list(seen), []
+    flow(c, steps)
+    assert [t for t, _ in matched] == [t for t, _ in seen]
+    for (_, point), (_, passed) in zip(matched, seen, strict=True):
+        torch.testing.assert_close(point, passed)
+    errors = [((point - t * velocity(point, t, c) - z) ** 2).mean() for t, point in matched]
+    torch.testing.assert_close(loss, torch.stack(errors).mean())
+
+
+def test_rollout_matching_asks_every_step_for_the_condition():
+    """On the straight path z_t gives the answer away: a network that is blind to c has no error at t < 1."""
+
+    class Blind(LatentFlow):
+        def velocity(self, z, t, condition):
+            return (self.noise - z) / (1 - t) if t < 1 else self.noise.expand_as(z)
+
+    flow, z, c = Blind(4, 8), torch.randn(3, 4, 1, 1), torch.randn(3, 4, 1, 1)
+    z_t = 0.5 * z + 0.5 * flow.noise
+    torch.testing.assert_close(flow.velocity(z_t, 0.5, c), flow.noise - z)
+    assert losses.rollout_matching(flow, z, c, 2) == pytest.approx(float(z.square().mean()), rel=1e-4)
+
+
+def test_rollout_matching_trains_velocity_and_condition_but_not_the_latent():
+    flow = LatentFlow(6, 16)
+    z, c = (torch.randn(4, 6, 1, 1, requires_grad=True) for _ in range(2))
+    losses.rollout_matching(flow, z, c, 4).backward()
+    assert has_gradient(flow)
+    assert c.grad.abs().sum() > 0
+    assert z.grad is None
+
+
+@pytest.mark.parametrize("steps", STEPS_ALLOWED)
 def test_time_grid_is_the_times_the_rollout_visits(steps):
     flow, visited = LatentFlow(2, 4), set()
     flow.velocity = lambda z, t, condition: visited.add(t) or torch.zeros_like(z)
