@@ -153,7 +153,7 @@ def _prepare(options: argparse.Namespace) -> tuple[Bench, Row]:
 
 def _config(options: argparse.Namespace, variant: Variant, seed: int) -> StudentTraining:
     shared = {name: getattr(options, name) for name in ("preset", "batch", "patch", "amp", "threads")}
-    config = StudentTraining(
+    return StudentTraining(
         **{
             **shared,
             **BASE,
@@ -164,8 +164,6 @@ def _config(options: argparse.Namespace, variant: Variant, seed: int) -> Student
             **variant.changes,
         }
     )
-    config.check()
-    return config
 
 
 def _facts(options: argparse.Namespace, seeds: list[int], bench: Bench) -> dict[str, Any]:

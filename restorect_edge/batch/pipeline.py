@@ -18,6 +18,7 @@ from restorect_edge.media.decoding import as_sdr, read
 from restorect_edge.media.encoding import check_holds, write
 from restorect_edge.media.opening import MAX_PIXELS
 from restorect_edge.media.photo import Photo
+from restorect_edge.utils.options import option
 
 __all__ = ["Settings", "blended", "restore_all", "restore_one"]
 
@@ -31,7 +32,7 @@ Restore = Callable[..., NDArray[Any]]
 """What restores (H, W, 3) uint8 or float32 in [0, 1], such as a `Runtime`; takes ``tile``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """What decides the outputs besides the network.
 
@@ -39,13 +40,15 @@ class Settings:
         UsageError: a number out of range.
     """
 
-    tile: int | None = None
-    quality: int = 95
+    tile: int | None = option(None, metavar="N")
+    """Side of what each tile contributes, in pixels."""
+    quality: int = option(95, metavar="Q", group="photographs and folders")
     """Of JPEG, WebP, AVIF and HEIC, 1 to 100."""
-    strength: float = 1.0
+    strength: float = option(1.0, metavar="S")
     """Share of the restored picture, 0 (the input) to 1."""
-    max_pixels: int = MAX_PIXELS
-    tone_map: bool = False
+    max_pixels: int = option(MAX_PIXELS, python_only=True)
+    """Most pixels of a photograph."""
+    tone_map: bool = option(False, group="photographs and folders")
     """Whether HDR (PQ, HLG) is brought to BT.709; otherwise it is an error."""
 
     def __post_init__(self) -> None:

@@ -1,9 +1,8 @@
 """Command line: ``python -m restorect_edge.bench ARTIFACT...``."""
 
-import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from restorect_edge.bench.measure.protocol import FREE_SHAPES, PROTOCOL, QUICK
@@ -16,12 +15,14 @@ from restorect_edge.bench.report.write import FILES, write
 from restorect_edge.bench.session import Session, Setup
 from restorect_edge.bench.subjects import Candidate, candidates
 from restorect_edge.cli import compare
-from restorect_edge.cli.command import Parser, run
+from restorect_edge.cli.command import run
 from restorect_edge.cli.network import licences
+from restorect_edge.cli.options.parser import Parser
+from restorect_edge.cli.options.shared import Json, OnDevice, Overwrite, Threads
 from restorect_edge.errors import BackendError, RestorectError, UsageError
-from restorect_edge.export.shapes import parse_shapes
-from restorect_edge.targets.registry import RUNTIMES
+from restorect_edge.export.shapes import parse_shapes, written_shapes
 from restorect_edge.utils.destination import require_writable
+from restorect_edge.utils.options import argument, option
 
 EXAMPLES = """  python -m restorect_edge.bench out/lowlight-small-onnx-fp32-split-dynamic
   python -m restorect_edge.bench out/fp32 out/int8 --onnx theirs.onnx --against theirs.onnx -o report
@@ -38,47 +39,53 @@ CAP = PROTOCOL.warm_up_cap_s / PROTOCOL.least_warm_up_s
 """How many times the least warm-up it may take at most."""
 
 
+LONG, MACHINE, JETSON = "how long", "the machine", "Jetson"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench(OnDevice, Threads, Overwrite, Json):
+    """Options of `bench`."""
+
+    artifacts: tuple[str, ...] = argument((), metavar="ARTIFACT")
+    """Artifacts, and weights by name or file."""
+    onnx: tuple[Path, ...] = option((), metavar="FILE")
+    """Models of other people."""
+    shapes: Sequence[tuple[int, int]] | None = option(
+        None, metavar="HxW[,HxW]", parse=parse_shapes, write=written_shapes
+    )
+    """Image sizes, height first; by default the artifact's own."""
+    against: str | None = option(None, metavar="ROW")
+    """The artifact, weights or file that all are compared with."""
+    duration: float | None = option(None, metavar="S", group=LONG, more=f"default {PROTOCOL.duration_s:g}")
+    """Seconds of a row's timed runs."""
+    runs: int | None = option(None, metavar="N", group=LONG, more=f"default {PROTOCOL.least_runs}")
+    """Timed runs of a row, at least."""
+    warm_up: float | None = option(
+        None, metavar="S", group=LONG, more=f"default {PROTOCOL.least_warm_up_s:g}, at most ten times that"
+    )
+    """Seconds of warm-up, at least."""
+    sustained: float = option(0.0, metavar="S", group=LONG)
+    """Seconds to run without rest then."""
+    quick: bool = option(False, group=LONG)
+    """A rehearsal in seconds: too short to measure."""
+    power_mode: tuple[str, ...] = option((), metavar="M", group=MACHINE)
+    """Its name, for the record; with --host the modes to measure in."""
+    lock_clocks: bool = option(False, group=MACHINE)
+    """Lock clocks at their highest, and put them back afterwards."""
+    profile: bool = option(False)
+    """Also show which modules take the time."""
+    bundle: str | None = option(None, choices=("jetson",), group=JETSON)
+    """Write a kit that measures there, to -o."""
+    host: str | None = option(None, metavar="USER@HOST", group=JETSON)
+    """Measure there, over ssh."""
+    output: Path | None = option(None, "-o", "--output-dir", metavar="DIR")
+    """Where the report goes; by default nowhere."""
+
+
 def parser() -> Parser:
     """Return the parser."""
-    p = Parser(
-        "bench", "Measure latency, memory and throughput, with the conditions that they depend on.", EXAMPLES
-    )
-    p.add_argument("artifacts", metavar="ARTIFACT", nargs="*", help="artifacts, and weights by name or file")
-    p.add_argument("--onnx", type=Path, nargs="+", default=[], metavar="FILE", help="models of other people")
-    p.add_argument("--shapes", metavar="HxW[,HxW]", help="image sizes; default: the artifact's own")
-    p.add_argument("--threads", type=int, metavar="N", help="CPU threads; default: the back end decides")
-    p.add_argument(
-        "--runtime", metavar="R", help=f"back end, if not the artifact's own: {', '.join(RUNTIMES)}"
-    )
-    p.add_argument("--device", default="auto", metavar="D", help="such as cpu, gpu, cuda; default auto")
-    p.add_argument(
-        "--against", metavar="ROW", help="the artifact, weights or file that all are compared with"
-    )
-    how = p.add_argument_group("how long")
-    how.add_argument("--duration", type=float, metavar="S", help="of a row's timed runs; default 10")
-    how.add_argument("--runs", type=int, metavar="N", help="timed runs of a row, at least; default 200")
-    how.add_argument("--warm-up", type=float, metavar="S", help="at least; default 3, at most ten times that")
-    how.add_argument(
-        "--sustained", type=float, default=0.0, metavar="S", help="then run without rest this long; default 0"
-    )
-    how.add_argument("--quick", action="store_true", help="a rehearsal in seconds: too short to measure")
-    state = p.add_argument_group("the machine")
-    state.add_argument(
-        "--power-mode",
-        nargs="+",
-        default=[],
-        metavar="M",
-        help="its name, for the record; with --host the modes to measure in",
-    )
-    state.add_argument("--lock-clocks", action="store_true", help="at their highest; put back afterwards")
-    p.add_argument("--profile", action="store_true", help="also show which modules take the time")
-    jetson = p.add_argument_group("Jetson")
-    jetson.add_argument("--bundle", choices=["jetson"], help="write a kit that measures there, to -o")
-    jetson.add_argument("--host", metavar="USER@HOST", help="measure there, over ssh")
-    p.add_argument("-o", "--output", type=Path, metavar="DIR", help="where the report goes; default: nowhere")
-    p.add_argument("--overwrite", action="store_true", help="replace a report that is there")
-    p.add_argument("--json", action="store_true", help="the report as one JSON object on standard output")
-    return p
+    description = "Measure latency, memory and throughput, with the conditions that they depend on."
+    return Parser("bench", description, EXAMPLES, Bench)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -89,14 +96,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(_bench, parser(), words)
 
 
-def _bench(args: argparse.Namespace) -> int:
+def _bench(args: Bench) -> int:
     if args.bundle:
         return _bundle(args)
     _check_output(args, FILES)
-    return _measure_there(args) if args.host else _measure_here(args)
+    return _measure_there(args, args.host) if args.host else _measure_here(args)
 
 
-def _measure_here(args: argparse.Namespace) -> int:
+def _measure_here(args: Bench) -> int:
     if len(args.power_mode) > 1:
         raise UsageError("--power-mode takes one name here, which is recorded; several are for --host")
     setup = Setup(
@@ -128,7 +135,7 @@ def _measure_here(args: argparse.Namespace) -> int:
     return 0
 
 
-def _measure_there(args: argparse.Namespace) -> int:
+def _measure_there(args: Bench, host: str) -> int:
     """Measure on a Jetson by the kit, and make its report one like ours."""
     if args.output is None:
         raise UsageError("--host needs -o DIR, where the report goes")
@@ -137,14 +144,14 @@ def _measure_there(args: argparse.Namespace) -> int:
             "--onnx, --threads, --runtime, --profile and --against are not for --host: TensorRT runs there"
         )
     options = RunOptions(
-        power_modes=tuple(args.power_mode),
+        power_modes=args.power_mode,
         lock_clocks=args.lock_clocks,
         duration_s=args.duration,
         sustained_s=args.sustained or None,
         more=("--quick",) if args.quick else (),
     )
     found = remote(
-        args.host,
+        host,
         args.artifacts,
         args.output,
         shapes=_shapes(args) or FREE_SHAPES,
@@ -155,7 +162,7 @@ def _measure_there(args: argparse.Namespace) -> int:
     return 0
 
 
-def _bundle(args: argparse.Namespace) -> int:
+def _bundle(args: Bench) -> int:
     if args.output is None:
         raise UsageError("--bundle needs -o FILE, such as -o kit.tar.gz")
     _check_output(args, ())
@@ -167,36 +174,33 @@ def _bundle(args: argparse.Namespace) -> int:
     return 0
 
 
-def _protocol(args: argparse.Namespace) -> Protocol:
+def _protocol(args: Bench) -> Protocol:
     base = QUICK if args.quick else PROTOCOL
     warm_up = base.least_warm_up_s if args.warm_up is None else args.warm_up
-    numbers = {
-        "--duration": base.duration_s if args.duration is None else args.duration,
-        "--runs": base.least_runs if args.runs is None else args.runs,
-        "--warm-up": warm_up,
-        "--sustained": args.sustained,
-    }
-    least = {"--runs": 1}
-    for option, value in numbers.items():
-        if not least.get(option, 0) <= value < float("inf"):
-            raise UsageError(f"{option} is at least {least.get(option, 0)}, got {value:g}")
+    duration = base.duration_s if args.duration is None else args.duration
+    runs = base.least_runs if args.runs is None else args.runs
+    numbers = {"duration": duration, "warm-up": warm_up, "sustained": args.sustained, "runs": runs}
+    for name, value in numbers.items():
+        least = 1 if name == "runs" else 0
+        if not least <= value < float("inf"):
+            raise UsageError(f"--{name} is at least {least}, got {value:g}")
     if args.threads is not None and args.threads < 1:
         raise UsageError(f"--threads is at least 1, got {args.threads}")
     return replace(
         base,
         threads=args.threads,
-        duration_s=float(numbers["--duration"]),
-        least_runs=numbers["--runs"],
-        least_warm_up_s=float(warm_up),
+        duration_s=duration,
+        least_runs=runs,
+        least_warm_up_s=warm_up,
         warm_up_cap_s=base.warm_up_cap_s if args.warm_up is None else CAP * warm_up,
     )
 
 
-def _shapes(args: argparse.Namespace) -> tuple[tuple[int, int], ...]:
-    return tuple(dict.fromkeys(parse_shapes(args.shapes))) if args.shapes else ()
+def _shapes(args: Bench) -> tuple[tuple[int, int], ...]:
+    return tuple(dict.fromkeys(args.shapes or ()))
 
 
-def _check_output(args: argparse.Namespace, names: Sequence[str]) -> None:
+def _check_output(args: Bench, names: Sequence[str]) -> None:
     """Raise `UsageError` before any work where the output is there already, or cannot be written."""
     if args.output is None:
         return
@@ -221,7 +225,7 @@ def _against(name: str | None, found: Sequence[Candidate]) -> Subject | None:
 
 
 def _hand_over(
-    report: Report, args: argparse.Namespace, against: Subject | None = None, looks: Sequence[Look] = ()
+    report: Report, args: Bench, against: Subject | None = None, looks: Sequence[Look] = ()
 ) -> None:
     """Print a report, and write it where that is asked for."""
     text = report.to_json() if args.json else console.as_text(report, against)

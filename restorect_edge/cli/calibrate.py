@@ -1,20 +1,23 @@
 """Command line: ``python -m restorect_edge.calibrate --weights lowlight-small``."""
 
-import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from restorect_edge.cli.command import Parser, run
+from restorect_edge.cli.command import run
 from restorect_edge.cli.network import licences
+from restorect_edge.cli.options.parser import Parser
+from restorect_edge.cli.options.shared import Json
 from restorect_edge.errors import UsageError
-from restorect_edge.quantization.data.dataset import CalibrationSet, calibration_images
-from restorect_edge.quantization.data.validation import validation_pairs
-from restorect_edge.quantization.options import ALIASES, CPUS, MAX_PSNR_DROP, Calibration, require_nncf
+from restorect_edge.quantization.data.dataset import CalibrationSet
+from restorect_edge.quantization.options import Calibration, Int8Options, require_nncf
 from restorect_edge.utils.destination import require_writable
 from restorect_edge.utils.files import replacing
+from restorect_edge.utils.options import option
+from restorect_edge.weights import licence
 
 if TYPE_CHECKING:
     from restorect_edge.models.weights import Weights
@@ -33,64 +36,22 @@ Both are the same for the same weights, data and seed, but for --qat, which does
 """
 
 
-def calibration_arguments(p: Parser) -> None:
-    """Add the options of a calibration set: where it is, how much of it, and the seed of the choice."""
-    p.add_argument(
-        "--data",
-        "--calib-data",
-        type=Path,
-        metavar="DIR|MANIFEST",
-        help="calibration images (default: the shipped set of the task)",
-    )
-    p.add_argument(
-        "--num",
-        "--num-calib",
-        type=int,
-        default=128,
-        metavar="N",
-        help="maximum number of them (default: 128)",
-    )
-    p.add_argument(
-        "--seed",
-        "--calib-seed",
-        type=int,
-        default=0,
-        metavar="N",
-        help="random seed of the choice (default: 0)",
-    )
+@dataclass(frozen=True, kw_only=True)
+class Calibrate(Json, Int8Options):
+    """Options of `calibrate`."""
+
+    weights: str = option(licence.DEFAULT, "-w", metavar="NAME|PATH")
+    """Weights by name or file."""
+    output: Path | None = option(None, "-o", metavar="FILE")
+    """The plan; by default out/NAME-int8-plan.json, or nowhere with --json."""
+    recipe: Path | None = option(None, metavar="FILE")
+    """The recipe; by default beside the plan."""
 
 
 def parser() -> Parser:
     """Return the parser."""
-    p = Parser("calibrate", "Calibrate a student to INT8 once for all targets, and write the plan.", EXAMPLES)
-    p.add_argument(
-        "-w", "--weights", default="lowlight-small", metavar="NAME|PATH", help="default lowlight-small"
-    )
-    calibration_arguments(p)
-    p.add_argument(
-        "--max-psnr-drop",
-        type=float,
-        default=MAX_PSNR_DROP,
-        metavar="DB",
-        help=f"the most INT8 may cost, default {MAX_PSNR_DROP:.2f} dB",
-    )
-    p.add_argument(
-        "--validation", type=Path, metavar="DIR", help="pairs to measure it on; default: those of the task"
-    )
-    p.add_argument("--qat", type=float, metavar="MINUTES", help="fine-tune under quantization first")
-    p.add_argument(
-        "--cpu",
-        choices=(*CPUS, *ALIASES),
-        default=CPUS[0],
-        metavar="|".join(CPUS),
-        help="portable (default), exact on every x86, or vnni, for CPUs that have it and all other hardware",
-    )
-    p.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="the plan; default out/NAME-int8-plan.json"
-    )
-    p.add_argument("--recipe", type=Path, metavar="FILE", help="the recipe; default beside the plan")
-    p.add_argument("--json", action="store_true", help="the plan on standard output, and in FILE if given")
-    return p
+    description = "Calibrate a student to INT8 once for all targets, and write the plan."
+    return Parser("calibrate", description, EXAMPLES, Calibrate)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -98,24 +59,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(_calibrate, parser(), argv)
 
 
-def _calibrate(args: argparse.Namespace) -> int:
-    for path in filter(None, (args.output, args.recipe)):
-        require_writable(path)  # before minutes of calibration
+def _calibrate(args: Calibrate) -> int:
+    for given in filter(None, (args.output, args.recipe)):
+        require_writable(given)  # before minutes of calibration
     weights = student_weights(args.weights)
     path = _output(args, weights)
     recipe = _recipe_path(args, path)
-    task = str(weights.card.get("task", "custom"))
-    chosen = calibration_images(args.data, num=args.num, seed=args.seed, task=task)
+    wanted = args.calibration(str(weights.card.get("task", "custom")))
+    chosen = wanted.photographs
     for note in chosen.notes:
         _say(f"warning: {note}")
-    wanted = Calibration(
-        photographs=chosen,
-        seed=args.seed,
-        max_psnr_drop=args.max_psnr_drop,
-        validation=validation_pairs(args.validation, task),
-        qat=args.qat,
-        cpu=ALIASES.get(args.cpu, args.cpu),
-    )
     _say(f"calibrating {weights.name} on {chosen.count} photographs, {chosen.source}")
     made = _made(weights, wanted)
     files = {path: made.plan.to_json(), recipe: made.recipe.to_json()}
@@ -146,19 +99,15 @@ def student_weights(source: str) -> "Weights":
     return weights
 
 
-def _output(args: argparse.Namespace, weights: "Weights") -> Path | None:
+def _output(args: Calibrate, weights: "Weights") -> Path | None:
     """Return where the plan goes."""
     if args.output is None:
         return None if args.json else _writable(Path("out") / f"{weights.name}-int8-plan.json")
-    output: Path = args.output
-    return output
+    return args.output
 
 
-def _recipe_path(args: argparse.Namespace, plan: Path | None) -> Path | None:
-    if args.recipe is not None:
-        recipe: Path = args.recipe
-        return recipe
-    return plan and plan.with_name(f"{plan.stem.removesuffix('-plan')}-recipe.json")
+def _recipe_path(args: Calibrate, plan: Path | None) -> Path | None:
+    return args.recipe or (plan and plan.with_name(f"{plan.stem.removesuffix('-plan')}-recipe.json"))
 
 
 def _writable(path: Path) -> Path:

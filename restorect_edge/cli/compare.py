@@ -6,7 +6,6 @@ reports have the same one, and the intervals of its own medians part, times are 
 machine is as it was, and the anchor would only add its noise.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -20,8 +19,11 @@ from restorect_edge.bench.measure.record import RecordError, Report, Row
 from restorect_edge.bench.measure.statistics import Interval, Values, bootstrap, median_interval, replicates
 from restorect_edge.bench.report.console import aligned
 from restorect_edge.bench.report.words import interval, shown
-from restorect_edge.cli.command import Parser, run
+from restorect_edge.cli.command import run
+from restorect_edge.cli.options.parser import Parser
+from restorect_edge.cli.options.shared import Json
 from restorect_edge.errors import IncompatibleError, QualityError, UsageError
+from restorect_edge.utils.options import argument, option
 
 __all__ = ["THRESHOLD", "Change", "Comparison", "compare", "main", "parser", "relative"]
 
@@ -219,20 +221,21 @@ def _machine_cell(change: Change) -> str:
     return f"{100 * (change.machine - 1):+.1f} %, {'taken out' if change.corrected else 'noise'}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Compare(Json):
+    """Options of `bench compare`."""
+
+    before: Path = argument(metavar="BEFORE.json")
+    """Report of bench."""
+    after: Path = argument(metavar="AFTER.json")
+    """Another, of the same machine."""
+    threshold: float = option(100 * THRESHOLD, metavar="PERCENT")
+    """Least change that counts, in percent."""
+
+
 def parser() -> Parser:
     """Return the parser."""
-    p = Parser("bench compare", "Compare two reports of one machine, row by row.", EXAMPLES, config=())
-    p.add_argument("before", type=Path, metavar="BEFORE.json", help="a report of bench")
-    p.add_argument("after", type=Path, metavar="AFTER.json", help="another")
-    p.add_argument(
-        "--threshold",
-        type=float,
-        default=100 * THRESHOLD,
-        metavar="PERCENT",
-        help=f"least change that counts; default {100 * THRESHOLD:g}",
-    )
-    p.add_argument("--json", action="store_true", help="one JSON object on standard output")
-    return p
+    return Parser("bench compare", "Compare two reports of one machine, row by row.", EXAMPLES, Compare)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -240,7 +243,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(_compare, parser(), argv)
 
 
-def _compare(args: argparse.Namespace) -> int:
+def _compare(args: Compare) -> int:
     if not 0 <= args.threshold < 100:
         raise UsageError(f"--threshold is a percentage from 0 to below 100, got {args.threshold:g}")
     before, after = _opened(args.before), _opened(args.after)

@@ -1,6 +1,5 @@
 """Command line: ``python -m restorect_edge.doctor``."""
 
-import argparse
 import json
 import os
 import platform
@@ -10,7 +9,9 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
 
-from restorect_edge.cli.command import Parser, run
+from restorect_edge.cli.command import run
+from restorect_edge.cli.options.parser import Parser
+from restorect_edge.cli.options.shared import Json
 from restorect_edge.errors import BackendError, MissingDependencyError
 from restorect_edge.targets.registry import RUNTIMES, TARGETS, backend_class, labels
 from restorect_edge.utils.cpu import cpu_name, has_vnni
@@ -50,11 +51,14 @@ class TargetReport:
     needs: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Doctor(Json):
+    """Options of `doctor`."""
+
+
 def parser() -> Parser:
     """Return the parser."""
-    p = Parser("doctor", "Show what runs on this machine, and what the rest needs.", EXAMPLES, config=())
-    p.add_argument("--json", action="store_true", help="one JSON object on standard output")
-    return p
+    return Parser("doctor", "Show what runs on this machine, and what the rest needs.", EXAMPLES, Doctor)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(_doctor, parser(), argv)
 
 
-def _doctor(args: argparse.Namespace) -> int:
+def _doctor(args: Doctor) -> int:
     found = examine()
     print(json.dumps(found, indent=2) if args.json else _text(found))
     return 0

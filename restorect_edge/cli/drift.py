@@ -1,6 +1,5 @@
 """Command line: ``python -m restorect_edge.drift ARTIFACT|WEIGHTS``."""
 
-import argparse
 import json
 import math
 import sys
@@ -12,13 +11,17 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from restorect_edge.artifact import Artifact
-from restorect_edge.cli.calibrate import calibration_arguments, student_weights
-from restorect_edge.cli.command import Parser, run
+from restorect_edge.cli.calibrate import student_weights
+from restorect_edge.cli.command import run
 from restorect_edge.cli.network import licences
+from restorect_edge.cli.options.parser import Parser
+from restorect_edge.cli.options.shared import Json
 from restorect_edge.errors import MissingDependencyError, UsageError
-from restorect_edge.quantization.data.dataset import CalibrationSet, calibration_images
+from restorect_edge.quantization.data.dataset import CalibrationSet
+from restorect_edge.quantization.options import CalibrationData
 from restorect_edge.utils.destination import require_writable
 from restorect_edge.utils.files import replacing
+from restorect_edge.utils.options import argument, option
 
 if TYPE_CHECKING:
     from restorect_edge.models.student import Student
@@ -84,16 +87,24 @@ class Report:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Drift(Json, CalibrationData):
+    """Options of `drift`."""
+
+    source: str = argument(metavar="ARTIFACT|WEIGHTS")
+    """INT8 artifact, or weights by name or file."""
+    weights: str | None = option(None, "-w", metavar="NAME|PATH")
+    """What the artifact was made from, if that is not shipped."""
+    plot: Path | None = option(None, metavar="FILE")
+    """Draw the table as a PNG image."""
+    output: Path | None = option(None, "-o", metavar="DIR")
+    """Write drift.json and drift.png there."""
+
+
 def parser() -> Parser:
     """Return the parser."""
-    p = Parser("drift", "Show how far INT8 takes each module and flow step from its float32 form.", EXAMPLES)
-    p.add_argument("source", metavar="ARTIFACT|WEIGHTS", help="INT8 artifact, or weights by name or file")
-    p.add_argument("-w", "--weights", metavar="PATH", help="what the artifact was made from, if not shipped")
-    calibration_arguments(p)
-    p.add_argument("--plot", type=Path, metavar="FILE", help="draw the table as a PNG image")
-    p.add_argument("--json", action="store_true", help="one JSON object on standard output")
-    p.add_argument("-o", "--output", type=Path, metavar="DIR", help="write drift.json and drift.png there")
-    return p
+    description = "Show how far INT8 takes each module and flow step from its float32 form."
+    return Parser("drift", description, EXAMPLES, Drift)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -101,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(_drift, parser(), argv)
 
 
-def _drift(args: argparse.Namespace) -> int:
+def _drift(args: Drift) -> int:
     plots = _plots(args)
     report = _from_artifact(args) if Path(args.source).is_dir() else _from_weights(args)
     content = json.dumps(report.to_dict(), indent=2)
@@ -113,7 +124,7 @@ def _drift(args: argparse.Namespace) -> int:
     return 0
 
 
-def _plots(args: argparse.Namespace) -> list[Path]:
+def _plots(args: Drift) -> list[Path]:
     """Return where plots go; what is wrong with it is said before minutes of measuring."""
     paths: list[Path] = [args.plot] if args.plot else []
     if paths and paths[0].suffix.lower() != ".png":
@@ -130,12 +141,11 @@ def _plots(args: argparse.Namespace) -> list[Path]:
     return paths
 
 
-def _from_weights(args: argparse.Namespace) -> Report:
+def _from_weights(args: Drift) -> Report:
     if args.weights is not None:
         raise UsageError("--weights is for artifacts; name the weights as the source")
     weights = student_weights(args.source)
-    task = str(weights.card.get("task", "custom"))
-    chosen = calibration_images(args.data, num=args.num, seed=args.seed, task=task)
+    chosen = args.photographs(str(weights.card.get("task", "custom")))
     from restorect_edge.quantization.quantize import quantize_student
 
     for note in chosen.notes:
@@ -147,7 +157,7 @@ def _from_weights(args: argparse.Namespace) -> Report:
     return _measured(weights.name, "calibrated on the same photographs", student, quantised, chosen)
 
 
-def _from_artifact(args: argparse.Namespace) -> Report:
+def _from_artifact(args: Drift) -> Report:
     artifact = Artifact.open(args.source)
     manifest = artifact.manifest
     if manifest.precision != "int8":
@@ -155,7 +165,7 @@ def _from_artifact(args: argparse.Namespace) -> Report:
             f"'{artifact.path}' is {manifest.precision}; drift is between float32 and int8: "
             "export with --precision int8, or name the weights"
         )
-    chosen = calibration_images(args.data, num=args.num, seed=args.seed, task=manifest.task)
+    chosen = args.photographs(manifest.task)
     for line in licences([args.source]):
         _say(line)
     student, quantised = _rebuilt(artifact, args.weights)

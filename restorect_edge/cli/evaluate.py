@@ -1,16 +1,18 @@
 """Command line: ``python -m restorect_edge.evaluate WEIGHTS_OR_ARTIFACT --data DIR``."""
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from restorect_edge.cli.command import Parser, run
+from restorect_edge.cli.command import run
 from restorect_edge.cli.network import licences
+from restorect_edge.cli.options.parser import Parser
+from restorect_edge.cli.options.shared import Json, OnDevice
 from restorect_edge.cli.scoring.comparison import as_text, write_comparison, write_rows
 from restorect_edge.cli.scoring.items import Item, find, fitted
 from restorect_edge.cli.scoring.methods import Method, opened
@@ -21,8 +23,8 @@ from restorect_edge.evaluation.published import DATASETS, comparable, table
 from restorect_edge.evaluation.report import Report, report, write_csv, write_markdown
 from restorect_edge.evaluation.scores import METRICS, Evaluator, choose
 from restorect_edge.media.formats import check_suffix
-from restorect_edge.targets.registry import RUNTIMES
 from restorect_edge.utils.destination import require_writable
+from restorect_edge.utils.options import argument, option
 
 EXAMPLES = """  python -m restorect_edge.evaluate lowlight-small --data pairs/val
   python -m restorect_edge.evaluate lowlight-small --data pairs/val --runtime openvino --json
@@ -51,49 +53,42 @@ temporary folder.
 """
 
 
+@dataclass(frozen=True, kw_only=True)
+class Evaluate(OnDevice, Json):
+    """Options of `evaluate`."""
+
+    source: str | None = argument(None, metavar="WEIGHTS_OR_ARTIFACT")
+    """Weights by name or file, or an artifact."""
+    data: Path = option(metavar="DIR")
+    """Folder of pairs, or of images."""
+    outputs: str | None = option(None, metavar="DIR")
+    """Score the pictures in DIR, which any method made, instead."""
+    compare: tuple[str, ...] | None = option(None, metavar="SOURCE")
+    """Several of these, folders of results as well, in one table and one sheet."""
+    protocol: str = option("standard", metavar="NAME", more=", ".join(PROTOCOLS))
+    """How images are compared."""
+    correction: float | None = option(None, metavar="S", more="default 0.1")
+    """Strength of restorect's correction, 0 to 1."""
+    border: int | None = option(None, metavar="N")
+    """Pixels left out at each edge; by default the protocol's."""
+    metrics: str | None = option(
+        None, metavar="LIST", more=f"{','.join(METRICS)}; default psnr,ssim,psnr_gt_mean for pairs"
+    )
+    """Which metrics."""
+    published: str | None = option(None, metavar="SET", more=", ".join(DATASETS))
+    """Show published figures beside."""
+    csv: Path | None = option(None, metavar="FILE")
+    """Write the scores of each image."""
+    markdown: Path | None = option(None, metavar="FILE")
+    """Write a page with conditions and tables."""
+    sheet: Path | None = option(None, metavar="FILE")
+    """Write the best, median and worst image as a picture."""
+
+
 def parser() -> Parser:
     """Return the parser."""
-    p = Parser("evaluate", "Score weights, an artifact or results on pairs of images.", EXAMPLES)
-    p.add_argument(
-        "source", metavar="WEIGHTS_OR_ARTIFACT", nargs="?", help="weights by name or file, or an artifact"
-    )
-    p.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of pairs, or of images")
-    p.add_argument(
-        "--outputs", metavar="DIR", help="score the pictures in DIR, which any method made, instead"
-    )
-    p.add_argument(
-        "--compare",
-        nargs="+",
-        metavar="SOURCE",
-        help="several of these, folders of results as well, in one table and one sheet",
-    )
-    p.add_argument(
-        "--runtime", metavar="NAME", help=f"back end: {', '.join(RUNTIMES)}; default the source's own"
-    )
-    p.add_argument("--device", default="auto", metavar="D", help="such as cpu, gpu, cuda; default auto")
-    p.add_argument(
-        "--protocol", default="standard", metavar="NAME", help=f"{', '.join(PROTOCOLS)}; default standard"
-    )
-    p.add_argument(
-        "--correction",
-        type=float,
-        metavar="S",
-        help="strength of restorect's correction, 0 to 1; default 0.1",
-    )
-    p.add_argument(
-        "--border", type=int, metavar="N", help="pixels left out at each edge; default the protocol's"
-    )
-    p.add_argument(
-        "--metrics", metavar="LIST", help=f"of {','.join(METRICS)}; default psnr,ssim,psnr_gt_mean for pairs"
-    )
-    p.add_argument("--published", metavar="SET", help=f"show published figures beside: {', '.join(DATASETS)}")
-    p.add_argument("--json", action="store_true", help="one JSON object on standard output")
-    p.add_argument("--csv", type=Path, metavar="FILE", help="write the scores of each image")
-    p.add_argument("--markdown", type=Path, metavar="FILE", help="write a page with conditions and tables")
-    p.add_argument(
-        "--sheet", type=Path, metavar="FILE", help="write the best, median and worst image as a picture"
-    )
-    return p
+    description = "Score weights, an artifact or results on pairs of images."
+    return Parser("evaluate", description, EXAMPLES, Evaluate)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -101,13 +96,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(_evaluate, parser(), argv)
 
 
-def _evaluate(args: argparse.Namespace) -> int:
+def _evaluate(args: Evaluate) -> int:
     sources = _sources(args)
     if args.sheet:
         check_suffix(args.sheet)
-    for option in ("csv", "markdown", "sheet"):
-        if (path := getattr(args, option)) is not None:
-            require_writable(path, option=f"--{option}")
+    for name in ("csv", "markdown", "sheet"):
+        if (path := getattr(args, name)) is not None:
+            require_writable(path, option=f"--{name}")
     if args.published:
         comparable(args.published, args.protocol)
     items = find(args.data)
@@ -121,7 +116,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
-def _sources(args: argparse.Namespace) -> list[str]:
+def _sources(args: Evaluate) -> list[str]:
     """Return what is to be scored: exactly one of the source, --outputs and --compare is given."""
     given = [
         name
@@ -141,15 +136,15 @@ def _sources(args: argparse.Namespace) -> list[str]:
         if not Path(args.outputs).is_dir():
             raise UsageError(f"--outputs takes a folder of results, got '{args.outputs}'")
         return [args.outputs]
-    return [args.source] if args.compare is None else list(args.compare)
+    return list(args.compare or filter(None, [args.source]))
 
 
-def _chosen(args: argparse.Namespace, items: Sequence[Item], scale: int) -> Evaluator:
+def _chosen(args: Evaluate, items: Sequence[Item], scale: int) -> Evaluator:
     chosen = protocol(args.protocol, correction=args.correction, border=args.border, scale=scale)
     return Evaluator(chosen, choose(args.metrics, chosen, paired=items[0].clean is not None))
 
 
-def _scored(source: str, args: argparse.Namespace, items: Sequence[Item]) -> Report:
+def _scored(source: str, args: Evaluate, items: Sequence[Item]) -> Report:
     with opened(source, items, runtime=args.runtime, device=args.device) as method:
         scale = method.scale(items)
         evaluator = _chosen(args, items, scale)
@@ -183,7 +178,7 @@ def _add(evaluator: Evaluator, method: Method, item: Item, scale: int) -> None:
     evaluator.add(item.name, restored, clean, restoring=method.seconds)
 
 
-def _write(args: argparse.Namespace, found: Sequence[Report]) -> None:
+def _write(args: Evaluate, found: Sequence[Report]) -> None:
     """Print what was found, and write the files that were asked for."""
     beside = _published(args, found)
     if args.compare is None:
@@ -207,7 +202,7 @@ def _write(args: argparse.Namespace, found: Sequence[Report]) -> None:
     )
 
 
-def _published(args: argparse.Namespace, found: Sequence[Report]) -> list[str]:
+def _published(args: Evaluate, found: Sequence[Report]) -> list[str]:
     """Return the lines of the table of published figures, where one was asked for."""
     if not args.published:
         return []

@@ -1,16 +1,19 @@
 """Command line: ``python -m restorect_edge.inspect ARTIFACT``."""
 
-import argparse
 import json
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from restorect_edge.artifact import UNVERIFIED, Artifact, Manifest
-from restorect_edge.cli.command import Parser, run
+from restorect_edge.cli.command import run
+from restorect_edge.cli.options.parser import Parser
+from restorect_edge.cli.options.shared import Json
 from restorect_edge.targets.registry import TARGETS
+from restorect_edge.utils.options import argument
 from restorect_edge.weights import license_of
 
 EXAMPLES = """  python -m restorect_edge.inspect out/lowlight-small-onnx-fp32-split-dynamic
@@ -22,17 +25,18 @@ checked; no back end is needed.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Inspect(Json):
+    """Options of `inspect`."""
+
+    artifact: Path = argument(metavar="ARTIFACT")
+    """Directory that an export made."""
+
+
 def parser() -> Parser:
     """Return the parser."""
-    p = Parser(
-        "inspect",
-        "Show what an artifact is, takes and gives, and how it was verified.",
-        EXAMPLES,
-        config=(),
-    )
-    p.add_argument("artifact", type=Path, metavar="ARTIFACT", help="directory that an export made")
-    p.add_argument("--json", action="store_true", help="one JSON object on standard output")
-    return p
+    description = "Show what an artifact is, takes and gives, and how it was verified."
+    return Parser("inspect", description, EXAMPLES, Inspect)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(_inspect, parser(), argv)
 
 
-def _inspect(args: argparse.Namespace) -> int:
+def _inspect(args: Inspect) -> int:
     artifact = Artifact.open(args.artifact)
     if args.json:
         print(json.dumps(as_json(artifact), indent=2))

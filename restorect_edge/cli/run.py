@@ -1,10 +1,10 @@
 """Command line: ``python -m restorect_edge.run [NETWORK] INPUT... -o OUT``."""
 
-import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,19 @@ from restorect_edge.batch.journal import Row
 from restorect_edge.batch.lanes import Blended, SideBySide
 from restorect_edge.batch.pipeline import Settings
 from restorect_edge.batch.session import Outcomes, Session
-from restorect_edge.cli.command import Parser, run
+from restorect_edge.cli.command import run
 from restorect_edge.cli.network import network_and_inputs
+from restorect_edge.cli.options.parser import Parser
+from restorect_edge.cli.options.shared import OnDevice, Overwrite, Threads
 from restorect_edge.errors import MissingDependencyError, RestorectError, UsageError, did_you_mean
 from restorect_edge.inference.base import Runtime
 from restorect_edge.inference.video.stream import FrameRestorer
 from restorect_edge.media import video
 from restorect_edge.media.formats import READABLE, VIDEO_SUFFIXES
 from restorect_edge.media.opening import MAX_PIXELS
+from restorect_edge.media.video.options import VIDEOS, VideoOptions
 from restorect_edge.targets.loading import load
-from restorect_edge.targets.registry import RUNTIMES
+from restorect_edge.utils.options import argument, option, taken
 from restorect_edge.weights import licence, names, ready
 
 EXAMPLES = """  python -m restorect_edge.run dark.jpg
@@ -57,126 +60,77 @@ no file of a video.
 WORKERS = 2
 
 
+PHOTOGRAPHS = "photographs and folders"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(OnDevice, Threads, Overwrite, Settings, VideoOptions):
+    """Options of `run`."""
+
+    words: tuple[str, ...] = argument((), metavar="[NETWORK] INPUT")
+    """Images and folders, or a video; a network before."""
+    weights: str | None = option(None, "-w", metavar="NETWORK", more=f"default {licence.DEFAULT}")
+    """The network, an artifact or weights; all words are inputs then."""
+    product: bool = option(False, more=f"default {licence.PRODUCT} then")
+    """Take only weights that may be shipped."""
+    precision: str | None = option(None, choices=ready.PRECISIONS)
+    """Of weights by name; int8 is smaller and faster on CPUs."""
+    output: str | None = option(None, "-o", metavar="OUT")
+    """File or folder; by default beside the input."""
+    verbose: bool = option(False, "-v")
+    """Show the timing of each image."""
+    at_once: int | None = option(
+        None,
+        metavar="N",
+        more="default as many as there are threads, up to 4, where the back end gains by it; 1 for a camera, "
+        "and for the least delay",
+    )
+    """Images or frames restored side by side, sharing the threads."""
+    skip_existing: bool = option(False, group=PHOTOGRAPHS)
+    """Restore only files that have no output yet."""
+    recursive: bool = option(True, group=PHOTOGRAPHS)
+    """Look into sub-folders."""
+    report: Path | None = option(None, metavar="FILE", group=PHOTOGRAPHS)
+    """Write what became of each file, .csv or .json."""
+    workers: int | None = option(
+        None,
+        metavar="N",
+        group=PHOTOGRAPHS,
+        more=f"default {WORKERS}, 0: everything in turn; with --cluster: processes, default one per CPU",
+    )
+    """Threads that decode and encode beside the network."""
+    cluster: bool = option(False, group=PHOTOGRAPHS)
+    """Restore on Ray: the cluster of RAY_ADDRESS, or processes of this machine (extra 'ray')."""
+    max_megapixels: float = option(MAX_PIXELS / 1e6, metavar="M", group=PHOTOGRAPHS)
+    """Largest photograph."""
+    camera: str | None = option(None, metavar="DEVICE", group=VIDEOS)
+    """Record: a number, /dev/video0, or rtsp://HOST/PATH."""
+    prior_every: int = option(1, metavar="K", group=VIDEOS)
+    """Run the prior every K frames."""
+    smooth: float = option(0.0, metavar="A", group=VIDEOS, more="default 0")
+    """Share of latent and brightness kept from frame to frame, 0 to below 1."""
+    no_fixed_copy: bool = option(False, group=VIDEOS)
+    """Do not compile dynamic graphs for the video's size in the background (OpenVINO)."""
+
+    @cached_property
+    def named(self) -> tuple[str, list[Path]]:
+        """The network and the inputs that the words name."""
+        return network_and_inputs(self.words, self.weights, product=self.product)
+
+    @property
+    def artifact(self) -> str:
+        """The network."""
+        return self.named[0]
+
+    @property
+    def inputs(self) -> list[Path]:
+        """What is restored."""
+        return self.named[1]
+
+
 def parser() -> Parser:
     """Return the parser."""
-    p = Parser("run", "Restore photographs, whole folders of them, videos and cameras.", EXAMPLES)
-    p.add_argument(
-        "words", metavar="[NETWORK] INPUT", nargs="*", help="images and folders, or a video; a network before"
-    )
-    p.add_argument("-w", "--weights", metavar="NETWORK", help="the network; all words are inputs then")
-    p.add_argument(
-        "--product",
-        action="store_true",
-        help=f"only weights that may be shipped; default {licence.PRODUCT} then",
-    )
-    p.add_argument(
-        "--precision", choices=ready.PRECISIONS, help="of weights by name; int8 is smaller and faster on CPUs"
-    )
-    p.add_argument("-o", "--output", metavar="OUT", help="file or folder; default: beside the input")
-    p.add_argument("--overwrite", action="store_true", help="replace files that exist")
-    p.add_argument(
-        "--strength", type=float, default=1.0, metavar="S", help="0 (the input) to 1 (restored); default 1"
-    )
-    p.add_argument("--tile", type=int, metavar="N", help="side of what each tile contributes, in pixels")
-    p.add_argument("--device", default="auto", metavar="D", help="such as cpu, gpu, cuda; default auto")
-    p.add_argument(
-        "--runtime", metavar="R", help=f"back end, if not the artifact's own: {', '.join(RUNTIMES)}"
-    )
-    p.add_argument("--threads", type=int, metavar="N", help="CPU threads; default: the back end decides")
-    p.add_argument("-v", "--verbose", action="store_true", help="show the timing of each image")
-    p.add_argument(
-        "--at-once",
-        type=int,
-        metavar="N",
-        help="images or frames restored side by side, sharing the threads; default: as many as there are "
-        "threads, up to 4, where the back end gains by it; 1 for a camera, and for the least delay",
-    )
-    _add_photo_options(p)
-    _add_video_options(p)
-    return p
-
-
-def _add_photo_options(p: Parser) -> None:
-    g = p.add_argument_group("photographs and folders")
-    g.add_argument(
-        "--quality", type=int, default=95, metavar="Q", help="of JPEG, WebP, AVIF, HEIC, 1 to 100; default 95"
-    )
-    g.add_argument("--skip-existing", action="store_true", help="restore only files that have no output yet")
-    g.add_argument(
-        "--recursive",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="look into sub-folders; default yes",
-    )
-    g.add_argument(
-        "--report", type=Path, metavar="FILE", help="write what became of each file, .csv or .json"
-    )
-    g.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help=f"threads that decode and encode beside the network; default {WORKERS}, 0: everything in turn; "
-        "with --cluster: processes, default one per CPU",
-    )
-    g.add_argument(
-        "--cluster",
-        action="store_true",
-        help="restore on Ray: the cluster of RAY_ADDRESS, or processes of this machine (extra 'ray')",
-    )
-    g.add_argument(
-        "--max-megapixels",
-        type=float,
-        default=MAX_PIXELS / 1e6,
-        metavar="M",
-        help=f"largest photograph; default {MAX_PIXELS // 1_000_000}",
-    )
-
-
-def _add_video_options(p: Parser) -> None:
-    defaults = video.VideoOptions()
-    g = p.add_argument_group("videos and cameras")
-    g.add_argument("--camera", metavar="DEVICE", help="record: a number, /dev/video0, or rtsp://HOST/PATH")
-    g.add_argument(
-        "--prior-every", type=int, default=1, metavar="K", help="run the prior every K frames; default 1"
-    )
-    g.add_argument(
-        "--smooth",
-        type=float,
-        default=0.0,
-        metavar="A",
-        help="share of latent and brightness kept from frame to frame, 0 to below 1; default 0",
-    )
-    g.add_argument(
-        "--no-fixed-copy",
-        action="store_true",
-        help="do not compile dynamic graphs for the video's size in the background (OpenVINO)",
-    )
-    g.add_argument("--encoder", metavar="NAME", help="such as libx264 (default), libx265, libsvtav1, ffv1")
-    g.add_argument("--crf", type=int, metavar="N", help="quality, 0 (best) to 63; default 18 for libx264")
-    g.add_argument(
-        "--audio",
-        default=defaults.audio,
-        metavar="HOW",
-        help="copy (default), encode what the container cannot hold, or drop that",
-    )
-    g.add_argument(
-        "--tone-map",
-        action="store_true",
-        help="bring HDR (PQ, HLG) to SDR, which is restored; of photographs too",
-    )
-    g.add_argument(
-        "--deinterlace",
-        action=argparse.BooleanOptionalAction,
-        default=defaults.deinterlace,
-        help="make whole frames of two fields; default yes",
-    )
-    g.add_argument(
-        "--max-damaged",
-        type=float,
-        default=defaults.max_damaged,
-        metavar="S",
-        help=f"share of frames that may be damaged, 0 to 1; default {defaults.max_damaged:g}",
-    )
+    return Parser("run", "Restore photographs, whole folders of them, videos and cameras.", EXAMPLES, Run)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -184,15 +138,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(_run, parser(), argv)
 
 
-def _run(args: argparse.Namespace) -> int:
-    args.artifact, args.inputs = network_and_inputs(args.words, args.weights, product=args.product)
-    settings = Settings(
-        tile=args.tile,
-        quality=args.quality,
-        strength=args.strength,
-        max_pixels=round(args.max_megapixels * 1e6),
-        tone_map=args.tone_map,
-    )
+def _run(args: Run) -> int:
+    settings = replace(taken(Settings, args), max_pixels=round(args.max_megapixels * 1e6))
     if args.at_once is not None and args.at_once < 1:
         raise UsageError(f"--at-once is 1 image or more, got {args.at_once}")
     if args.cluster and args.workers == 0:
@@ -210,7 +157,7 @@ def _run(args: argparse.Namespace) -> int:
     return _run_photos(args, settings)
 
 
-def _nothing_to_restore(args: argparse.Namespace) -> UsageError:
+def _nothing_to_restore(args: Run) -> UsageError:
     """Return the error of a command without inputs; its one word may be an input that is not there."""
     word = args.words[0] if args.words else None
     if word is None or word in names() or Path(word).exists():
@@ -229,14 +176,14 @@ def _is_video(inputs: Sequence[Path], output: str | None) -> bool:
     return named and len(files) == len(inputs) == 1 and files[0].suffix.lower() not in still
 
 
-def _load(args: argparse.Namespace) -> Runtime:
+def _load(args: Run) -> Runtime:
     loaded = load(**_network(args))
     if told := licence.line(loaded.info.weights, option=not args.product):
         _say(told)
     return loaded
 
 
-def _network(args: argparse.Namespace) -> dict[str, Any]:
+def _network(args: Run) -> dict[str, Any]:
     """Return the arguments of `load`; on a cluster, a path must not depend on where a worker runs."""
     there = Path(args.artifact).exists()
     return {
@@ -245,7 +192,7 @@ def _network(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _run_photos(args: argparse.Namespace, settings: Settings) -> int:
+def _run_photos(args: Run, settings: Settings) -> int:
     """Restore pictures, whole folders of them too."""
     found = plan(args.inputs, args.output, recursive=args.recursive)
     session = Session(
@@ -278,9 +225,7 @@ def _run_photos(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _restore_all(
-    session: Session, outcomes: Outcomes, args: argparse.Namespace, *, single: bool
-) -> list[RestorectError]:
+def _restore_all(session: Session, outcomes: Outcomes, args: Run, *, single: bool) -> list[RestorectError]:
     """Restore every image and return the errors; a single one's own error is raised."""
     errors: list[RestorectError] = []
     extras: set[str] = set()
@@ -313,17 +258,10 @@ def timing_line(row: Row) -> str:
     return f"{row.source} {row.width}×{row.height}: {shown}"
 
 
-def _run_video(args: argparse.Namespace) -> int:
+def _run_video(args: Run) -> int:
     """Restore one video or camera into one file."""
     out = _video_output(args)
-    options = video.VideoOptions(
-        encoder=args.encoder,
-        crf=args.crf,
-        audio=args.audio,
-        tone_map=args.tone_map,
-        deinterlace=args.deinterlace,
-        max_damaged=args.max_damaged,
-    )
+    options = taken(VideoOptions, args)
     with _load(args) as runtime:
         restore = _frames(runtime, args)
         if args.camera:
@@ -336,7 +274,7 @@ def _run_video(args: argparse.Namespace) -> int:
     return 0
 
 
-def _video_output(args: argparse.Namespace) -> Path:
+def _video_output(args: Run) -> Path:
     """Return where a video goes.
 
     Raises:
@@ -363,7 +301,7 @@ def _video_output(args: argparse.Namespace) -> Path:
     return out
 
 
-def _frames(runtime: Runtime, args: argparse.Namespace) -> Callable[[NDArray[Any]], NDArray[Any]]:
+def _frames(runtime: Runtime, args: Run) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """Return what restores frames: one call each, or a file's by its `stream`."""
     at_once = runtime.best_at_once if args.at_once is None else args.at_once
     restore = FrameRestorer(

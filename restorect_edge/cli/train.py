@@ -1,25 +1,19 @@
 """Command line: ``python -m restorect_edge.train {teacher,student} --data DIR -o DIR``."""
 
-import argparse
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from restorect_edge.cli.command import Parser, run
+from restorect_edge.cli.command import run
+from restorect_edge.cli.options.parser import Parser
 from restorect_edge.errors import UsageError
-from restorect_edge.training.config import (
-    PriorTraining,
-    StudentTraining,
-    TeacherTraining,
-    Training,
-    documented,
-    merged,
-    to_toml,
-)
+from restorect_edge.training.config import PriorTraining, StudentTraining, TeacherTraining
 from restorect_edge.utils.destination import require_writable
 from restorect_edge.utils.extras import require
+from restorect_edge.utils.options import argument, option, taken
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,54 +38,57 @@ degraded as the task says. --data can be given more than once. Without --teacher
 pairs alone. Ctrl-C keeps the last step; --resume goes on from it.
 """
 
-KINDS: dict[str, type[Training]] = {
-    "teacher": TeacherTraining,
-    "prior": PriorTraining,
-    "student": StudentTraining,
-}
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a run of any kind is besides its options."""
+
+    what: str = argument(choices=("teacher", "prior", "student"))
+    """What is trained."""
+    data: tuple[Path, ...] = option((), metavar="DIR", repeated=True)
+    """What to train on; can be given more than once."""
+    validation: Path | None = option(None, metavar="DIR")
+    """Held-out pairs, or photographs to make them of."""
+    init: str | None = option(None, metavar="NAME|PATH")
+    """Weights to begin with; those of a narrower preset are widened."""
+    output_dir: Path | None = option(None, "-o", "--output", metavar="DIR")
+    """Where the run is kept."""
+    resume: bool = option(False)
+    """Go on from the last checkpoint in the output folder."""
+    skip_bad: bool = option(False)
+    """Leave out files that cannot be used, and say so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taught(Run):
+    """A run that can learn from another network."""
+
+    teacher: Path | None = option(None, metavar="FILE")
+    """What to learn from: a student's teacher, or the student whose prior is copied."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teacher(Run, TeacherTraining):
+    """Options of `train teacher`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prior(Taught, PriorTraining):
+    """Options of `train prior`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Student(Taught, StudentTraining):
+    """Options of `train student`."""
+
+
+Train = Teacher | Prior | Student
+KINDS = {"teacher": Teacher, "prior": Prior, "student": Student}
 
 
 def parser() -> Parser:
-    """Return the parser; every field of the configurations is an option."""
-    p = Parser("train", "Train a teacher, or an edge student with or without one.", EXAMPLES, config=())
-    p.add_argument("what", choices=list(KINDS))
-    p.add_argument("--data", type=Path, action="append", metavar="DIR", help="what to train on")
-    p.add_argument("--validation", type=Path, metavar="DIR", help="held-out pairs, or photos to make them of")
-    p.add_argument(
-        "--teacher",
-        type=Path,
-        metavar="FILE",
-        help="what to learn from: a student's teacher, or the student whose prior is copied",
-    )
-    p.add_argument(
-        "--init", metavar="NAME|PATH", help="weights to begin with; those of a narrower preset are widened"
-    )
-    p.add_argument("-o", "--output-dir", type=Path, metavar="DIR", help="where the run is kept")
-    p.add_argument(
-        "--resume", action="store_true", help="go on from the last checkpoint in the output folder"
-    )
-    p.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be used, and say so")
-    p.add_argument("--config", type=Path, metavar="FILE", help="TOML file with any of the options below")
-    p.add_argument("--print-config", action="store_true", help="print the options as TOML, and stop")
-    options = p.add_argument_group("options of the run")
-    for name, (kinds, default, meaning) in _options().items():
-        only = f" ({kinds[0]} only)" if len(kinds) == 1 else ""
-        options.add_argument(
-            "--" + name.replace("_", "-"),
-            type=type(default),
-            metavar=type(default).__name__.upper(),
-            help=f"{meaning}{only}; default {default}",
-        )
-    return p
-
-
-def _options() -> dict[str, tuple[list[str], Any, str]]:
-    """Return each option with the kinds that have it, its default and its meaning."""
-    found: dict[str, tuple[list[str], Any, str]] = {}
-    for kind, cls in reversed(KINDS.items()):
-        for field, meaning in documented(cls):
-            found.setdefault(field.name, ([], field.default, meaning))[0].append(kind)
-    return found
+    """Return the parser."""
+    return Parser("train", "Train a teacher, or an edge student with or without one.", EXAMPLES, KINDS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -99,11 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(_train, parser(), argv)
 
 
-def _train(args: argparse.Namespace) -> int:
-    config = _config(args)
-    if args.print_config:
-        sys.stdout.write(to_toml(config))
-        return 0
+def _train(args: Train) -> int:
     if not args.data or args.output_dir is None:
         raise UsageError("--data and --output-dir are needed: what to train on, and where the run is kept")
     require_writable(args.output_dir, folder=True)
@@ -111,14 +104,14 @@ def _train(args: argparse.Namespace) -> int:
     from restorect_edge.training.data.heldout import held_out
     from restorect_edge.training.engine.loop import fit
 
-    stage = _stage(args, config)
+    stage = _stage(args)
     made = args.output_dir / "validation"
     best = fit(
         stage,
-        _source(args, config),
+        _source(args),
         args.output_dir,
-        validation=held_out(args.validation, task=config.task, made=made) if args.validation else (),
-        initial=_initial(args.init, config.preset, stage.network.state_dict()),
+        validation=held_out(args.validation, task=args.task, made=made) if args.validation else (),
+        initial=_initial(args.init, args.preset, stage.network.state_dict()),
         resume=args.resume,
         log=_say,
     )
@@ -126,41 +119,28 @@ def _train(args: argparse.Namespace) -> int:
     return 0
 
 
-def _config(args: argparse.Namespace) -> Training:
-    kind = KINDS[args.what]
-    given = {name: getattr(args, name) for name in _options() if getattr(args, name) is not None}
-    known = {field.name for field, _ in documented(kind)}
-    for name in given:
-        if name not in known:
-            raise UsageError(f"--{name.replace('_', '-')} is not an option of a {args.what}'s run")
-    if args.teacher is not None and args.what == "teacher":
-        raise UsageError("--teacher is for students and priors: it names what they learn from")
-    return merged(kind, args.config, given)
-
-
-def _stage(args: argparse.Namespace, config: Training) -> "Stage":
+def _stage(args: Train) -> "Stage":
     from restorect_edge.training.distill import StudentStage
     from restorect_edge.training.prior import PriorStage
     from restorect_edge.training.teacher import TeacherStage, load_teacher
 
-    if isinstance(config, TeacherTraining):
-        return TeacherStage(config)
-    if isinstance(config, PriorTraining):
-        if args.teacher is None:
-            return PriorStage(config)
-        from restorect_edge.training.prior_distill import DistilledPriorStage, load_student
+    if isinstance(args, Teacher):
+        return TeacherStage(taken(TeacherTraining, args))
+    if isinstance(args, Student):
+        taught = load_teacher(args.teacher) if args.teacher else ()
+        return StudentStage(taken(StudentTraining, args), *taught)
+    if args.teacher is None:
+        return PriorStage(taken(PriorTraining, args))
+    from restorect_edge.training.prior_distill import DistilledPriorStage, load_student
 
-        return DistilledPriorStage(config, *load_student(str(args.teacher)))
-    assert isinstance(config, StudentTraining)
-    return StudentStage(config, *load_teacher(args.teacher)) if args.teacher else StudentStage(config)
+    return DistilledPriorStage(taken(PriorTraining, args), *load_student(str(args.teacher)))
 
 
-def _source(args: argparse.Namespace, config: Training) -> "Source":
+def _source(args: Train) -> "Source":
     from restorect_edge.training.data.sources import MixedSource, open_source
 
     sources = [
-        open_source(folder, task=config.task, least=config.patch, skip_bad=args.skip_bad)
-        for folder in args.data
+        open_source(folder, task=args.task, least=args.patch, skip_bad=args.skip_bad) for folder in args.data
     ]
     for source in sources:
         for note in source.notes:

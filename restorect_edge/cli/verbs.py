@@ -1,6 +1,5 @@
 """The console script ``restorect-edge VERB``: each verb is also ``python -m restorect_edge.VERB``."""
 
-import argparse
 import importlib
 import shlex
 from collections.abc import Sequence
@@ -8,9 +7,11 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from restorect_edge.cli.command import Parser, run
+from restorect_edge.cli.command import run
+from restorect_edge.cli.options.parser import Parser
 from restorect_edge.errors import UsageError, unknown_name
 from restorect_edge.targets.registry import labels
+from restorect_edge.utils.options import argument
 
 __all__ = ["VERBS", "Verb", "main", "parser"]
 
@@ -46,14 +47,22 @@ verbs:
 """ + "\n".join(f"  {name:<10} {verb.summary}" for name, verb in VERBS.items())
 
 
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """What is typed after ``restorect-edge``."""
+
+    verb: str | None = argument(None, metavar="VERB", more="VERB --help says more")
+    """One of the verbs below."""
+    arguments: tuple[str, ...] = argument((), metavar="...", rest=True)
+    """The verb's own arguments."""
+
+
 def parser() -> Parser:
     """Return the parser of the verb; what follows the verb is the verb's own."""
-    p = Parser("", "Restore dark photographs on phones, Jetsons and PCs.", EXAMPLES, config=())
+    p = Parser("", "Restore dark photographs on phones, Jetsons and PCs.", EXAMPLES, Words, config=())
     p.add_argument(
         "--version", action="version", version=f"restorect-edge {metadata.version('restorect-edge')}"
     )
-    p.add_argument("verb", metavar="VERB", nargs="?", help="one of the verbs below; VERB --help says more")
-    p.add_argument("arguments", metavar="...", nargs=argparse.REMAINDER, help="the verb's own arguments")
     return p
 
 
@@ -62,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(_dispatch, parser(), argv)
 
 
-def _dispatch(args: argparse.Namespace) -> int:
+def _dispatch(args: Words) -> int:
     if args.verb is None:
         raise UsageError(f"no verb; choose {', '.join(VERBS)}, or see: restorect-edge --help")
     if args.verb not in VERBS:

@@ -1,15 +1,18 @@
 """Command line: ``python -m restorect_edge.verify ARTIFACT``."""
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from restorect_edge.artifact import Artifact
-from restorect_edge.cli.command import Parser, run
+from restorect_edge.cli.command import run
 from restorect_edge.cli.network import licences
+from restorect_edge.cli.options.parser import Parser
+from restorect_edge.cli.options.shared import Json
 from restorect_edge.errors import QualityError
+from restorect_edge.utils.options import argument, option
 
 EXAMPLES = """  python -m restorect_edge.verify out/lowlight-small-onnx-fp32-split-dynamic
   python -m restorect_edge.verify out/mine-openvino-fp32-split-dynamic --weights runs/mine/best.safetensors
@@ -22,16 +25,23 @@ edited, or has something that cannot be run here, 5 running it fails.
 """
 
 
+@dataclass(frozen=True, kw_only=True)
+class Verify(Json):
+    """Options of `verify`."""
+
+    artifact: Path = argument(metavar="ARTIFACT")
+    """Directory that an export made."""
+    images: Path | None = option(None, metavar="DIR")
+    """Photographs to use instead of the shipped ones."""
+    weights: str | None = option(None, "-w", metavar="NAME|PATH")
+    """What the artifact was made from, if that is not shipped."""
+
+
 def parser() -> Parser:
     """Return the parser."""
-    p = Parser("verify", "Check an artifact's files, run it, and compare it with its network.", EXAMPLES)
-    p.add_argument("artifact", type=Path, metavar="ARTIFACT", help="directory that an export made")
-    p.add_argument(
-        "--images", type=Path, metavar="DIR", help="photographs to use instead of the shipped ones"
+    return Parser(
+        "verify", "Check an artifact's files, run it, and compare it with its network.", EXAMPLES, Verify
     )
-    p.add_argument("--weights", metavar="NAME|PATH", help="what it was made from, if that is not shipped")
-    p.add_argument("--json", action="store_true", help="one JSON object on standard output")
-    return p
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(_verify, parser(), argv)
 
 
-def _verify(args: argparse.Namespace) -> int:
+def _verify(args: Verify) -> int:
     from restorect_edge.export.verify.check import judged
 
     artifact = Artifact.open(args.artifact)

@@ -7,26 +7,21 @@ imported only when something is exported.
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from restorect_edge.artifact import Artifact
 from restorect_edge.errors import UsageError
-from restorect_edge.export.options import (
-    AUTO,
-    MAX_PSNR_DROP,
-    UINT8,
-    Calibration,
-    ExportOptions,
-    ExportRequest,
-)
+from restorect_edge.export.options import AUTO, UINT8, Calibration, ExportOptions, ExportRequest
 from restorect_edge.spec import ImageSpec
 from restorect_edge.targets.base import Target
 from restorect_edge.targets.models import is_model, starting_at
 from restorect_edge.targets.registry import TARGETS, resolve
+from restorect_edge.utils.options import takes
 from restorect_edge.weights.kinds import is_program
+from restorect_edge.weights.licence import DEFAULT
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,101 +29,51 @@ if TYPE_CHECKING:
     from restorect_edge.export.jobs import Job
     from restorect_edge.export.source import Source
 
-__all__ = ["TARGETS", "ExportOptions", "ExportRequest", "Plan", "export", "prepare"]
+__all__ = ["TARGETS", "Export", "ExportOptions", "ExportRequest", "Plan", "export", "prepare"]
 
 Progress = Callable[[str], None]
 
 
-def export(
-    source: "str | Path | nn.Module" = "lowlight-small",
-    *,
-    target: str,
-    spec: ImageSpec | None = None,
-    name: str | None = None,
-    precision: str | None = None,
-    shapes: Sequence[tuple[int, int]] | None = None,
-    dynamic: bool | None = None,
-    steps: int | None = None,
-    form: str | None = None,
-    io: str | None = None,
-    minimum_deployment_target: str = "ios17",
-    calib_data: str | Path | None = None,
-    num_calib: int | None = None,
-    calib_seed: int | None = None,
-    max_psnr_drop: float | None = None,
-    validation: str | Path | None = None,
-    qat: float | None = None,
-    cpu: str | None = None,
-    allow_unverified: bool = False,
-    output_dir: str | Path = "out",
-    overwrite: bool = False,
-    progress: Progress = lambda message: None,
-) -> Artifact:
+def _silent(message: str) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Export(ExportRequest):
+    """What `export` takes."""
+
+    source: "str | Path | nn.Module" = DEFAULT
+    """Weights by name or ``.safetensors`` file; a checkpoint of the community, ``.pth`` or ``.safetensors``,
+    whose architecture the extra ``spandrel`` tells; any torch module image → image; a ``.pt2`` file that
+    `torch.export.save` wrote; or an ``.onnx`` file, for the targets that can start there."""
+    _: KW_ONLY
+    target: str
+    """Name of `TARGETS`, such as ``onnx``."""
+    overwrite: bool = False
+    """Replace an artifact of that name."""
+    progress: Progress = _silent
+    """Is given a line per stage."""
+
+
+@takes(Export)
+def export(asked: Export) -> Artifact:
     """Export a network for one target, verify the result and return it.
 
     Args:
-        source: weights by name or ``.safetensors`` file; a checkpoint of the community, ``.pth`` or
-            ``.safetensors``, whose architecture the extra ``spandrel`` tells; any torch module image → image;
-            a ``.pt2`` file that `torch.export.save` wrote; or an ``.onnx`` file, for the targets
-            that can start there.
+        source: the network; see `Export`, whose fields, with those of `ExportRequest`, are the arguments:
+            each is an option of ``restorect-edge export`` and says there what it means.
         target: a name of `TARGETS`, such as ``onnx``.
-        spec: the contract of a module or program of one's own; by default any size, scale 1, pictures in
-            [0, 1]. Other ranges become part of the graph: ``ImageSpec(input_range=(0, 255), ...)``.
-        name: what to call a module of one's own.
-        precision: one of the target's `Target.precisions`, or ``auto`` for students; by default the target's
-            usual one.
-        shapes: (height, width) of each fixed size. Without shapes, `dynamic` and `form` the target decides:
-            for CPUs photographs of any size, for phones and boards camera frames of (720, 1280) and turned.
-        dynamic: leave height and width free instead.
-        steps: Euler steps of the flow, 1, 2, 4 or 8. The shipped weights are trained for 4: small's PSNR on
-            LOL-v1 falls by 1.4 dB at 2 and by 9 dB at 1, for work that is not worth saving.
-        form: ``whole`` is one graph; ``split`` is prior and body, for images of any size by exact tiles; by
-            default whole where `shapes` or `dynamic` are given, and else the target's.
-        io: ``uint8`` lets the graph take and give 8-bit levels, (1, H, W, 3), for targets with
-            `Target.levels`: conversion is then the backend's work. By default ``float32``: planes
-            (1, 3, H, W) in [0, 1].
-        minimum_deployment_target: ``ios16``, ``ios17`` or ``ios18``; Core ML only.
-        calib_data: for INT8, a folder of photographs or pairs, or a manifest; by default the set that is
-            shipped for the task.
-        num_calib: for INT8, the most photographs to calibrate on; by default 128.
-        calib_seed: for INT8, the seed of their choice; by default 0.
-        max_psnr_drop: for INT8, the most dB it may cost against clean images; by default 0.10.
-        validation: for INT8, a folder of pairs that this is measured on; by default the photographs that
-            are shipped for the task.
-        qat: for INT8, minutes of quantization-aware fine-tuning before calibration.
-        cpu: for INT8, ``portable`` (default), which is exact on every x86 CPU, or ``vnni``, which has a bit
-            more of each weight and is exact where the CPU has VNNI.
-        allow_unverified: keep an artifact that what verifies it cannot run, such as for an operation that
-            the MIL interpreter lacks: its manifest says so, and loading it warns.
-        output_dir: where the artifact's directory is made.
-        overwrite: replace an artifact of that name.
-        progress: is given a line per stage.
+        options: such as ``precision``, ``shapes`` as (height, width) pairs, ``dynamic`` and ``output_dir``.
+
+    Returns:
+        The artifact that was made.
 
     Raises:
         UsageError, QualityError, MissingDependencyError, IncompatibleError, BackendError: see
             `restorect_edge.errors`; nothing half-made is left behind.
     """
-    request = ExportRequest(
-        spec=spec,
-        name=name,
-        precision=precision,
-        shapes=shapes,
-        dynamic=dynamic,
-        steps=steps,
-        form=form,
-        io=io,
-        minimum_deployment_target=minimum_deployment_target,
-        calib_data=calib_data,
-        num_calib=num_calib,
-        calib_seed=calib_seed,
-        max_psnr_drop=max_psnr_drop,
-        validation=validation,
-        qat=qat,
-        cpu=cpu,
-        allow_unverified=allow_unverified,
-        output_dir=output_dir,
-    )
-    return prepare(source, [target], request).run(overwrite=overwrite, progress=progress)[0]
+    plan = prepare(asked.source, [asked.target], asked)
+    return plan.run(overwrite=asked.overwrite, progress=asked.progress)[0]
 
 
 class Plan:
@@ -147,7 +92,7 @@ class Plan:
         self.jobs, self.folder, self.calibration = jobs, folder, calibration
         self.paths = [job.path(folder) for job in jobs]
 
-    def run(self, *, overwrite: bool = False, progress: Progress = lambda message: None) -> list[Artifact]:
+    def run(self, *, overwrite: bool = False, progress: Progress = _silent) -> list[Artifact]:
         """Make and verify the artifacts."""
         if self.jobs[0].options.precision == AUTO and self.calibration is not None:
             from restorect_edge.export.auto import make_auto
@@ -186,7 +131,7 @@ def prepare(
         row.check(options)
         row.require()
     jobs = _jobs(source, rows, asked, request)
-    return Plan(jobs, Path(request.output_dir), _calibration(jobs, request, cpu))
+    return Plan(jobs, Path(request.output_dir), _calibration(jobs, request))
 
 
 def _jobs(
@@ -268,35 +213,17 @@ def _options(row: Target, request: ExportRequest, cpu: str) -> ExportOptions:
     )
 
 
-def _calibration(jobs: "Sequence[Job]", request: ExportRequest, cpu: str) -> Calibration | None:
+def _calibration(jobs: "Sequence[Job]", request: ExportRequest) -> Calibration | None:
     """Find the photographs for INT8, or None for a precision that needs none."""
     if not request.calibrates:
         return None
-    from restorect_edge.quantization.data.dataset import calibration_images
-    from restorect_edge.quantization.data.validation import validation_pairs
     from restorect_edge.quantization.options import require_nncf
 
     require_nncf()
     source = jobs[0].source
     if not source.is_student:
         _check_own_calibration(jobs, request)
-    data, seed = request.calib_data, request.calib_seed or 0
-    photographs = calibration_images(
-        None if data is None else Path(data),
-        num=128 if request.num_calib is None else request.num_calib,
-        seed=seed,
-        task=source.task,
-    )
-    return Calibration(
-        photographs=photographs,
-        seed=seed,
-        max_psnr_drop=MAX_PSNR_DROP if request.max_psnr_drop is None else request.max_psnr_drop,
-        validation=validation_pairs(
-            None if request.validation is None else Path(request.validation), source.task
-        ),
-        qat=request.qat,
-        cpu=cpu,
-    )
+    return request.calibration(source.task, x86=any(job.target.x86 for job in jobs))
 
 
 def _check_own_calibration(jobs: "Sequence[Job]", request: ExportRequest) -> None:

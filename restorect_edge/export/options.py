@@ -1,15 +1,19 @@
 """Options of an export, as data: what the caller asks for, and what a target needs to know of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from restorect_edge.errors import UsageError
 from restorect_edge.export.naming import check_name
-from restorect_edge.quantization.options import ALIASES, CPUS, MAX_PSNR_DROP, Calibration
+from restorect_edge.export.shapes import parse_shapes, written_shapes
+from restorect_edge.quantization.options import ALIASES, CPUS, MAX_PSNR_DROP, Calibration, Int8Options
 from restorect_edge.spec import ImageSpec
+from restorect_edge.targets.base import Target
 from restorect_edge.targets.options import AUTO, IOS, PRECISIONS, UINT8, ExportOptions
+from restorect_edge.targets.registry import TARGETS, labels
 from restorect_edge.utils.destination import require_writable
+from restorect_edge.utils.options import option
 
 __all__ = [
     "ALIASES",
@@ -27,35 +31,79 @@ __all__ = [
 
 FORMS = ("whole", "split")
 
-INT8_ONLY = ("calib_data", "num_calib", "calib_seed", "max_psnr_drop", "validation", "qat", "cpu")
+INT8_ONLY = tuple(each.name for each in fields(Int8Options))
 """Fields of a request that only an export with calibration takes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportRequest:
-    """Everything that a caller may ask of an export besides network and target; see `export`.
+def _default_precisions() -> str:
+    """Return the targets' default precisions in words, the base class's first."""
+    others = dict.fromkeys(t.precision for t in TARGETS.values() if t.precision != Target.precision)
+    named = {p: [name for name, t in TARGETS.items() if t.precision == p] for p in others}
+    return ", ".join(
+        [f"default {Target.precision}", *(f"{' and '.join(names)} {p}" for p, names in named.items())]
+    )
+
+
+def _default_sides() -> str:
+    """Return the targets' default sides in words."""
+    sized = {name: t.sides for name, t in TARGETS.items() if t.sides}
+    named = {sides: [n for n in sized if sized[n] == sides] for sides in dict.fromkeys(sized.values())}
+    told = (f"{' and '.join(n)} {','.join(f'{h}x{w}' for h, w in sides)}" for sides, n in named.items())
+    return ", ".join(["default: any size", *told])
+
+
+def _having(precision: str) -> str:
+    return labels("and", among={name: t for name, t in TARGETS.items() if precision in t.precisions})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest(Int8Options):
+    """Everything that a caller may ask of an export besides network and target.
 
     A field left None takes the default that its meaning has for the target.
     """
 
-    spec: ImageSpec | None = None
-    name: str | None = None
-    precision: str | None = None
-    shapes: Sequence[tuple[int, int]] | None = None
-    dynamic: bool | None = None
-    steps: int | None = None
-    form: str | None = None
-    io: str | None = None
-    minimum_deployment_target: str = "ios17"
-    calib_data: str | Path | None = None
-    num_calib: int | None = None
-    calib_seed: int | None = None
-    max_psnr_drop: float | None = None
-    validation: str | Path | None = None
-    qat: float | None = None
-    cpu: str | None = None
-    allow_unverified: bool = False
-    output_dir: str | Path = "out"
+    spec: ImageSpec | None = option(None, python_only=True)
+    """Contract of a module or program of one's own; by default any size, scale 1, pictures in [0, 1]. Other
+    ranges become part of the graph: ``ImageSpec(input_range=(0, 255), ...)``."""
+    name: str | None = option(None, python_only=True)
+    """What to call a module of one's own."""
+    precision: str | None = option(
+        None,
+        choices=(*PRECISIONS, AUTO),
+        more=f"{_default_precisions()}; int8 is calibrated; w8: weights alone, {_having('w8')}; "
+        "auto: measured and chosen",
+    )
+    """Weights and arithmetic inside the graph."""
+    shapes: Sequence[tuple[int, int]] | None = option(
+        None,
+        metavar="HxW[,HxW]",
+        parse=parse_shapes,
+        write=written_shapes,
+        replaces=("dynamic",),
+        more=_default_sides(),
+    )
+    """Fixed image sizes, height first."""
+    dynamic: bool | None = option(None, replaces=("shapes",))
+    """Leave height and width free instead."""
+    steps: int | None = option(None, metavar="N", more="default 4")
+    """Euler steps of the flow: 1, 2, 4 or 8; weights are trained for 4, and lose by others."""
+    form: str | None = option(None, choices=FORMS)
+    """One graph (whole), or prior and body (split), for any size by exact tiles; by default split, and whole
+    where sides are given."""
+    io: str | None = option(
+        None,
+        choices=IOS,
+        more=f"uint8 levels for {', '.join(t.name for t in TARGETS.values() if t.levels)}",
+    )
+    """What images are at the graph's input and output: float32 planes (1, 3, H, W) in [0, 1] (default), or
+    levels (1, H, W, 3), whose conversion is the backend's work."""
+    minimum_deployment_target: str = option("ios17", metavar="IOS", more="ios16, ios17 or ios18")
+    """Oldest system that must load the file, Core ML only."""
+    allow_unverified: bool = option(False)
+    """Keep what cannot be run here for a verdict, and say so in its manifest."""
+    output_dir: str | Path = option("out", "-o", "--output", metavar="DIR")
+    """Where the artifact's directory is made."""
 
     def check(self) -> None:
         """Raise `UsageError` for what can be seen to be wrong without looking at the network."""
@@ -83,10 +131,6 @@ class ExportRequest:
         if given and not self.calibrates:
             options = ", ".join("--" + name.replace("_", "-") for name in given)
             raise UsageError(f"{options}: for --precision int8 or auto, got {self.precision or 'none'}")
-
-    def int8_for(self, x86: bool) -> str:
-        """Return which of `CPUS` INT8 is made for: by default `portable` where an x86 CPU may run it."""
-        return ALIASES.get(self.cpu or "", self.cpu) or ("portable" if x86 else "vnni")
 
     @property
     def calibrates(self) -> bool:

@@ -1,8 +1,10 @@
 """Image sizes as they are typed."""
 
+from collections.abc import Iterable
+
 from restorect_edge.errors import UsageError
 
-__all__ = ["parse_shapes"]
+__all__ = ["parse_shapes", "written_shapes"]
 
 
 def parse_shapes(text: str) -> list[tuple[int, int]]:
@@ -18,3 +20,8 @@ def parse_shapes(text: str) -> list[tuple[int, int]]:
             raise UsageError(f"'{part}' is not a shape; write height x width, such as 400x600,720x1280")
         shapes.append((int(height), int(width)))
     return shapes
+
+
+def written_shapes(shapes: Iterable[tuple[int, int]]) -> str:
+    """Return (height, width) pairs as they are typed."""
+    return ",".join(f"{height}x{width}" for height, width in shapes)

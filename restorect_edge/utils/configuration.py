@@ -1,102 +1,113 @@
-"""Options of a command from a TOML file, and as one: each is named as on the command line."""
+"""Options from a TOML file, and as one: each is named as on the command line."""
 
-import argparse
 import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from restorect_edge.errors import UsageError, unknown_name
-from restorect_edge.utils.toml import read_toml
+from restorect_edge.utils.options import Option
 
-__all__ = ["add_configuration", "read_configuration", "to_toml"]
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
-OWN = ("config", "print_config", "help", "version")
-TYPES: dict[Any, type | tuple[type, ...]] = {int: int, float: (int, float)}
+__all__ = ["merged", "read_configuration", "to_toml"]
+
+O = TypeVar("O")  # noqa: E741
+
+WORDS: dict[type, tuple[type | tuple[type, ...], str]] = {
+    bool: (bool, "true or false"),
+    int: (int, "a whole number"),
+    float: ((int, float), "a number"),
+}
 """What TOML has for a type of an option; all others are written as strings."""
 
 
-def add_configuration(parser: argparse.ArgumentParser, *flags: str) -> None:
-    """Add ``--config``, by these names, and ``--print-config``."""
-    group = parser.add_argument_group("configuration")
-    group.add_argument(
-        *flags, dest="config", type=Path, metavar="FILE", help="TOML file with any of the other options"
-    )
-    group.add_argument("--print-config", action="store_true", help="print all options as TOML, and stop")
+def merged(known: Sequence[Option], file: Path | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values by name: those given, over those of the file."""
+    found = read_configuration(known, file) if file else {}
+    replaced = {other for o in known if given.get(o.name) for other in o.replaces}
+    return {**{name: value for name, value in found.items() if name not in replaced}, **given}
 
 
-def read_configuration(parser: argparse.ArgumentParser, path: Path) -> dict[str, Any]:
-    """Return the values of a file by destination, converted as the command line's are.
+def read_configuration(known: Sequence[Option], path: Path) -> dict[str, Any]:
+    """Return the values of a file by name, converted as those of the command line are.
 
     Raises:
         UsageError: no such file, not TOML, an unknown key, or a value that the option does not take.
     """
-    known = {name: action for action in _options(parser) for name in _names(action)}
+    keys = {key: o for o in known for key in o.keys}
     values = {}
-    for key, value in read_toml(path, "configuration").items():
-        if key not in known:
-            raise unknown_name(f"key in '{path}'", key, known)
-        values[known[key].dest] = _Reader(known[key], key, path).value(value)
+    for key, value in _read_toml(path, "configuration").items():
+        if key not in keys:
+            raise unknown_name(f"key in '{path}'", key, keys)
+        values[keys[key].name] = _Reader(keys[key], key, path).value(value)
     return values
 
 
-def to_toml(parser: argparse.ArgumentParser, values: argparse.Namespace) -> str:
-    """Return a command's options as TOML, each with its meaning; those without a value as comments."""
+def to_toml(known: Sequence[Option], values: Mapping[str, Any]) -> str:
+    """Return options as TOML, each with its meaning; those without a value as comments."""
     lines = []
-    for action in _options(parser):
-        value, name = getattr(values, action.dest), _names(action)[0]
-        meaning = " ".join((action.help or "").replace("%%", "%").split())
-        if value is None:
-            lines.append(f"# {name} =  # {meaning}")
+    for o in known:
+        value = values.get(o.name, o.default)
+        if not o.keys:
+            continue
+        if value is None or value is MISSING or value == ():
+            lines.append(f"# {o.keys[0]} =  # {o.help}")
         else:
-            lines.append(f"{name} = {json.dumps(value, default=str, ensure_ascii=False)}  # {meaning}")
+            written = o.write(value) if o.write else value
+            lines.append(f"{o.keys[0]} = {json.dumps(written, default=str, ensure_ascii=False)}  # {o.help}")
     return "\n".join(lines) + "\n"
 
 
-def _options(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    return [each for each in parser._actions if each.option_strings and each.dest not in OWN]
+def _read_toml(path: Path, what: str) -> dict[str, Any]:
+    """Return the content of a TOML file; `what` it is, such as ``recipe``, is said in errors.
 
-
-def _names(action: argparse.Action) -> list[str]:
-    """Return the names of an option in a file, the first of which is printed."""
-    return [name[2:].replace("-", "_") for name in action.option_strings if name.startswith("--")]
+    Raises:
+        UsageError: no such file, not readable, or not TOML.
+    """
+    try:
+        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UsageError(f"no {what} at '{path}'") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"cannot read the {what} '{path}': {error}") from error
+    return content
 
 
 class _Reader:
     """Converts the value of one key of a file."""
 
-    def __init__(self, action: argparse.Action, key: str, path: Path) -> None:
-        self.action, self.key, self.path = action, key, path
+    def __init__(self, option: Option, key: str, path: Path) -> None:
+        self.option, self.key, self.path = option, key, path
 
     def value(self, found: Any) -> Any:
         """Return what the option would have by such an argument."""
-        action = self.action
-        if action.nargs == 0 or isinstance(action, argparse.BooleanOptionalAction):
-            return self._of(bool, found)
-        if action.nargs in (None, "?"):
-            several = isinstance(found, list) and action.type is None  # such as shapes: HxW,HxW
+        count = self.option.count
+        if count is None:
+            several = isinstance(found, list) and self.option.kind is str  # such as shapes: HxW,HxW
             return self._single(",".join(map(str, found)) if several else found)
-        if not isinstance(found, list) or (isinstance(action.nargs, int) and len(found) != action.nargs):
-            count = f" of {action.nargs}" if isinstance(action.nargs, int) else ""
-            raise self._error(f"a list{count}", found)
-        return [self._single(each) for each in found]
+        if not isinstance(found, list) or count not in ("+", len(found)):
+            raise self._error("a list" if count == "+" else f"a list of {count}", found)
+        return tuple(self._single(each) for each in found)
 
     def _single(self, found: Any) -> Any:
-        kind = self.action.type
-        value = self._of(TYPES.get(kind, str), found)
-        if callable(kind):
-            try:
-                value = kind(value)
-            except (ValueError, TypeError, argparse.ArgumentTypeError) as error:
-                raise UsageError(f"'{self.key}' in '{self.path}': {error}") from error
-        if self.action.choices is not None and value not in self.action.choices:
-            raise self._error(f"one of {', '.join(map(str, self.action.choices))}", found)
+        o = self.option
+        kind, words = WORDS.get(o.kind, (str, "a string"))
+        if not isinstance(found, kind) or (isinstance(found, bool) and o.kind is not bool):
+            raise self._error(words, found)
+        try:
+            convert: Callable[[Any], Any] = o.parse or o.kind
+            value = convert(found)
+        except UsageError as error:
+            raise UsageError(f"'{self.key}' in '{self.path}': {error}") from error
+        if o.choices and value not in o.choices:
+            raise self._error(f"one of {', '.join(map(str, o.choices))}", found)
         return value
-
-    def _of(self, kind: type | tuple[type, ...], found: Any) -> Any:
-        if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
-            words = {bool: "true or false", int: "a whole number", str: "a string"}
-            raise self._error(words.get(kind, "a number") if isinstance(kind, type) else "a number", found)
-        return found
 
     def _error(self, wanted: str, found: Any) -> UsageError:
         return UsageError(f"'{self.key}' in '{self.path}' must be {wanted}, got {found!r}")

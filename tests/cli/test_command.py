@@ -4,21 +4,34 @@ import importlib
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import pytest
 
 from restorect_edge import errors
 from restorect_edge.cli import run as run_verb
 from restorect_edge.cli import verbs
-from restorect_edge.cli.command import INTERRUPTED, PIPE_CLOSED, Parser, run
+from restorect_edge.cli.command import INTERRUPTED, PIPE_CLOSED, run
+from restorect_edge.cli.options.parser import Parser
+from restorect_edge.utils.options import argument, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbered:
+    number: int = argument()
+    output: str | None = option(None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Habitual:
+    overwrite: str | None = option(None)
+    precision: str | None = option(None)
+    shapes: str | None = option(None)
 
 
 @pytest.fixture
 def parser():
-    p = Parser("test", "A verb.", "  restorect-edge test 3\n")
-    p.add_argument("number", type=int)
-    p.add_argument("--output")
-    return p
+    return Parser("test", "A verb.", "  restorect-edge test 3\n", Numbered)
 
 
 def raising(error):
@@ -119,14 +132,16 @@ def test_a_defect_is_not_swallowed(parser):
 CHATTY = """
 import sys
 import time
-from restorect_edge.cli.command import Parser, run
+from restorect_edge.cli.command import run
+from restorect_edge.cli.options.parser import Parser
+from restorect_edge.cli.doctor import Doctor
 
 def main(args):
     for number in range(100_000):
         print(number)
     return 0
 
-sys.exit(run(main, Parser("test", "", ""), []))
+sys.exit(run(main, Parser("test", "", "", Doctor), []))
 """
 
 
@@ -151,10 +166,7 @@ def test_a_reader_that_goes_away_is_no_traceback():
     ],
 )
 def test_an_unknown_option_names_the_one_that_may_be_meant(capsys, given, meant):
-    parser = Parser("test", "", "")
-    for option in ("--overwrite", "--precision", "--shapes"):
-        parser.add_argument(option)
-    assert run(lambda args: 0, parser, [given]) == 1
+    assert run(lambda args: 0, Parser("test", "", "", Habitual), [given]) == 1
     assert f"(did you mean {meant}?); see: restorect-edge test --help" in capsys.readouterr().err
 
 
@@ -169,12 +181,12 @@ def test_an_unknown_option_names_the_one_that_may_be_meant(capsys, given, meant)
 )
 def test_options_may_stand_between_inputs(given):
     args = run_verb.parser().parse_args(given)
-    assert args.words == ["net", "a.jpg", "b.jpg"]
+    assert args.words == ("net", "a.jpg", "b.jpg")
     assert args.overwrite
 
 
 def test_after_two_dashes_a_name_may_begin_with_one():
-    assert run_verb.parser().parse_args(["--overwrite", "--", "-a.jpg"]).words == ["-a.jpg"]
+    assert run_verb.parser().parse_args(["--overwrite", "--", "-a.jpg"]).words == ("-a.jpg",)
 
 
 def test_an_unknown_option_between_inputs_is_the_only_one_blamed(capsys):
@@ -202,13 +214,15 @@ def test_an_option_like_no_other_has_no_hint(parser, capsys):
 
 NAMING = r"""
 import os, sys
-from restorect_edge.cli.command import Parser, run
+from restorect_edge.cli.command import run
+from restorect_edge.cli.options.parser import Parser
+from restorect_edge.cli.doctor import Doctor
 
 def main(args):
     print(os.fsdecode(b"caf\xe9.jpg"), "gr\u00fcn")
     return 0
 
-sys.exit(run(main, Parser("test", "", ""), []))
+sys.exit(run(main, Parser("test", "", "", Doctor), []))
 """
 
 
@@ -224,7 +238,9 @@ def test_any_file_name_is_printed(encoding, printed):
 
 STOPPED = """
 import os, signal, sys, time
-from restorect_edge.cli.command import Parser, run
+from restorect_edge.cli.command import run
+from restorect_edge.cli.options.parser import Parser
+from restorect_edge.cli.doctor import Doctor
 
 number = getattr(signal, sys.argv[1])
 
@@ -234,7 +250,7 @@ def main(args):
     return 0
 
 signal.signal(number, signal.SIG_DFL)  # under nohup a process begins with it ignored
-sys.exit(run(main, Parser("test", "", ""), []))
+sys.exit(run(main, Parser("test", "", "", Doctor), []))
 """
 """A process of its own: with a handler of a library that an earlier test used, the signal ends the suite."""
 

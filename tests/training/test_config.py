@@ -1,35 +1,43 @@
 """Options of a run."""
 
+from dataclasses import asdict
+
 import pytest
 
 from restorect_edge.errors import UsageError
-from restorect_edge.training.config import StudentTraining, TeacherTraining, documented, merged, to_toml
+from restorect_edge.training.config import PriorTraining, StudentTraining, TeacherTraining
+from restorect_edge.utils.configuration import merged, to_toml
+from restorect_edge.utils.options import options
+
+
+def read(kind, path, given):
+    return kind(**merged(options(kind), path, given))
 
 
 @pytest.mark.parametrize("kind", [StudentTraining, TeacherTraining])
 def test_printed_options_read_back(kind, tmp_path):
     path = tmp_path / "run.toml"
-    path.write_text(to_toml(kind(seed=7, learning_rate=2e-4)))
-    assert merged(kind, path, {}) == kind(seed=7, learning_rate=2e-4)
+    path.write_text(to_toml(options(kind), asdict(kind(seed=7, learning_rate=2e-4))))
+    assert read(kind, path, {}) == kind(seed=7, learning_rate=2e-4)
 
 
 def test_what_is_given_wins_over_the_file_and_the_file_over_the_defaults(tmp_path):
     path = tmp_path / "run.toml"
     path.write_text("seed = 3\nbatch = 2\nema = 1\n")
-    config = merged(StudentTraining, path, {"seed": 4})
+    config = read(StudentTraining, path, {"seed": 4})
     assert (config.seed, config.batch, config.ema, config.patch) == (4, 2, 1.0, 128)
 
 
-def test_every_option_says_what_it_means():
-    for kind in (StudentTraining, TeacherTraining):
-        assert all(meaning for _, meaning in documented(kind))
+@pytest.mark.parametrize("kind", [StudentTraining, TeacherTraining, PriorTraining])
+def test_every_option_says_what_it_means(kind):
+    assert all(o.meaning for o in options(kind))
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("sede = 3", "unknown key in .*'sede'.*did you mean 'seed'"),
-        ("seed = 'one'", "'seed' in .* must be a int, got 'one'"),
+        ("seed = 'one'", "'seed' in .* must be a whole number, got 'one'"),
         ("seed = ", "cannot read the configuration"),
         ("patch = 100", "patch must be a multiple of 16 pixels, got 100"),
         ("batch = 0", "batch must be at least 1, got 0"),
@@ -41,9 +49,9 @@ def test_mistakes(text, message, tmp_path):
     path = tmp_path / "run.toml"
     path.write_text(text)
     with pytest.raises(UsageError, match=message):
-        merged(StudentTraining, path, {})
+        read(StudentTraining, path, {})
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UsageError, match="no configuration at"):
-        merged(StudentTraining, tmp_path / "none.toml", {})
+        read(StudentTraining, tmp_path / "none.toml", {})

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from restorect_edge.errors import UsageError, unknown_name
 from restorect_edge.media.video.library import pyav
+from restorect_edge.utils.options import option
 
-__all__ = ["SUFFIXES", "VideoOptions", "check_destination"]
+__all__ = ["SUFFIXES", "VIDEOS", "VideoOptions", "check_destination"]
 
 SUFFIXES = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 """Of files that can be written, with FFmpeg's name of the container."""
@@ -17,9 +18,11 @@ CRF = {"libx264": 18, "libx265": 20, "libvpx-vp9": 24, "libsvtav1": 24}
 EXTRAS = {"libvpx-vp9": {"b": "0"}, "libx265": {"x265-params": "log-level=error"}}
 """Options that constant quality needs besides, and that keep an encoder quiet."""
 AUDIO = ("copy", "encode", "drop")
+VIDEOS = "videos and cameras"
+"""Heading of the options in a command's help."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class VideoOptions:
     """What is not decided by the video itself.
 
@@ -27,18 +30,20 @@ class VideoOptions:
         UsageError: a value out of range, or an unknown name.
     """
 
-    encoder: str | None = None
+    encoder: str | None = option(
+        None, metavar="NAME", more="such as libx265, libsvtav1 or ffv1", group=VIDEOS
+    )
     """FFmpeg's name of the video encoder; by default ``libx264``, of WebM ``libvpx-vp9``."""
-    crf: int | None = None
+    crf: int | None = option(None, metavar="N", group=VIDEOS)
     """Constant rate factor, 0 (best) to 63; by default that of `CRF`."""
-    audio: str = "copy"
+    audio: str = option("copy", metavar="HOW", group=VIDEOS)
     """``copy``: an error where the container cannot hold a track; ``encode``: such tracks to AAC (of WebM
     Opus); ``drop``: such tracks are left out."""
-    tone_map: bool = False
+    tone_map: bool = option(False, group=VIDEOS)
     """Whether HDR (PQ, HLG) is brought to BT.709; otherwise it is an error."""
-    deinterlace: bool = True
+    deinterlace: bool = option(True, group=VIDEOS)
     """Whether frames of two fields are deinterlaced."""
-    max_damaged: float = 0.1
+    max_damaged: float = option(0.1, metavar="S", group=VIDEOS)
     """Share of frames that may be missing or damaged, 0 to 1; they are passed over."""
 
     def __post_init__(self) -> None:

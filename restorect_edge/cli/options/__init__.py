@@ -1,0 +1,1 @@
+"""Options of the verbs: those that several have, and the parser that is made of a verb's."""
