@@ -16,7 +16,7 @@ from PIL import Image
 from restorect_edge.artifact import Artifact, file_hash
 from restorect_edge.media.photos import photo_paths
 from restorect_edge.targets.registry import TARGETS
-from restorect_edge.utils.toml import read_toml
+from restorect_edge.utils.configuration import read_toml
 from restorect_edge.weights import licence, locate, names, ready
 
 MOST = 40e6

@@ -15,7 +15,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["merged", "read_configuration", "to_toml"]
+__all__ = ["merged", "read_configuration", "read_toml", "to_toml"]
 
 O = TypeVar("O")  # noqa: E741
 
@@ -42,7 +42,7 @@ def read_configuration(known: Sequence[Option], path: Path) -> dict[str, Any]:
     """
     keys = {key: o for o in known for key in o.keys}
     values = {}
-    for key, value in _read_toml(path, "configuration").items():
+    for key, value in read_toml(path, "configuration").items():
         if key not in keys:
             raise unknown_name(f"key in '{path}'", key, keys)
         values[keys[key].name] = _Reader(keys[key], key, path).value(value)
@@ -64,7 +64,7 @@ def to_toml(known: Sequence[Option], values: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _read_toml(path: Path, what: str) -> dict[str, Any]:
+def read_toml(path: Path, what: str) -> dict[str, Any]:
     """Return the content of a TOML file; `what` it is, such as ``recipe``, is said in errors.
 
     Raises:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from restorect_edge.utils.toml import read_toml
+from restorect_edge.utils.configuration import read_toml
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "runtimes" / "docker"
