@@ -1,6 +1,7 @@
 """What a trace has that converters do not take, and that has an equal in what they do: numbers read off
 parameters by ``.item()``, assignments to the pixels of a mask, and angles of nothing."""
 
+import math
 from typing import Any
 
 import torch
@@ -56,10 +57,9 @@ def made_convertible(program: torch.export.ExportedProgram) -> fx.GraphModule:
     """Return a program's module with ``x[mask] = f(y[mask])`` as ``where(mask, f(y), x)``: equal results.
 
     The number of pixels in a mask is not known to a graph, which few converters take. Assignments whose `f`
-    looks at more than one pixel stay as they are. ``atan2(y, x)``, which ONNX has as the arctangent of y / x,
-    is given 1 for x where both are 0: that is 0 as well, and not 0 / 0.
+    looks at more than one pixel stay as they are. Angles are taken by octants.
     """
-    module = program.run_decompositions({}).module(check_guards=False)
+    module = program.run_decompositions({_ANGLE: _by_octants}).module(check_guards=False)
     assert isinstance(module, fx.GraphModule)
     for node in list(module.graph.nodes):
         mask = _mask(node) if node.target is _PUT else None
@@ -70,8 +70,6 @@ def made_convertible(program: torch.export.ExportedProgram) -> fx.GraphModule:
             chosen.meta = dict(node.meta)
             node.replace_all_uses_with(chosen)
             module.graph.erase_node(node)
-    for node in [node for node in module.graph.nodes if node.target is _ANGLE]:
-        _guard(module.graph, node)
     for node in reversed(list(module.graph.nodes)):
         if node.target in _CHECKS or (not node.users and node.op == "call_function"):
             module.graph.erase_node(node)
@@ -79,16 +77,16 @@ def made_convertible(program: torch.export.ExportedProgram) -> fx.GraphModule:
     return module
 
 
-def _guard(graph: fx.Graph, angle: fx.Node) -> None:
-    """Add 1 to the second argument of an ``atan2`` where both are 0."""
-    aten = torch.ops.aten
-    with graph.inserting_before(angle):
-        zeros = [graph.call_function(aten.eq.Scalar, (value, 0)) for value in angle.args]
-        numbers = [
-            graph.call_function(aten._to_copy.default, (zero,), {"dtype": torch.float32}) for zero in zeros
-        ]
-        both = graph.call_function(aten.mul.Tensor, tuple(numbers))
-        angle.update_arg(1, graph.call_function(aten.add.Tensor, (angle.args[1], both)))
+def _by_octants(y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """Return ``atan2(y, x)`` as the arctangent of at most 1, mirrored: coremltools takes the angle of (0, -1)
+    for 0, and ONNX divides 0 by 0 where both are 0.
+    """
+    across, up = x.abs(), y.abs()
+    longer = torch.maximum(across, up)
+    angle = torch.atan(torch.minimum(across, up) / (longer + (longer == 0).to(longer.dtype)))
+    angle = torch.where(up > across, math.pi / 2 - angle, angle)
+    angle = torch.where(x < 0, math.pi - angle, angle)
+    return torch.where(y < 0, -angle, angle)
 
 
 def _mask(node: fx.Node) -> fx.Node | None:

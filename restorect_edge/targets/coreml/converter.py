@@ -26,6 +26,7 @@ from restorect_edge.errors import BackendError, UsageError, unknown_name
 from restorect_edge.mil.library import library, quiet
 from restorect_edge.models.tracing.graph import Graph
 from restorect_edge.targets.coreml.ane import eligibility
+from restorect_edge.targets.coreml.lowering import lowered, resized
 from restorect_edge.targets.options import PRECISIONS, ExportOptions
 from restorect_edge.utils.foreign import reason, without_bar
 
@@ -79,7 +80,7 @@ def _remove_debug_map(package: Path) -> None:
 def _converted(ct: Any, graph: Graph, target: Any, precision: str, scratch: Path) -> Any:
     program = _to_levels(graph) if graph.output == "restored" else graph.program
     return ct.convert(
-        _without_aliases(program.run_decompositions({})),
+        lowered(program),
         convert_to="mlprogram",
         minimum_deployment_target=target,
         compute_precision=ct.precision.FLOAT32 if precision == "fp32" else _half(ct),
@@ -88,16 +89,6 @@ def _converted(ct: Any, graph: Graph, target: Any, precision: str, scratch: Path
         package_dir=str(scratch / f"model{SUFFIX}"),
         skip_model_load=True,
     )
-
-
-def _without_aliases(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
-    """Let values be read themselves instead of by another name, which coremltools has no conversion for."""
-    for node in list(program.graph.nodes):
-        if node.target is torch.ops.aten.alias.default:
-            node.replace_all_uses_with(node.all_input_nodes[0])
-            program.graph.erase_node(node)
-    program.graph_module.recompile()
-    return program
 
 
 def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> dict[str, Any]:
@@ -165,7 +156,9 @@ def _to_levels(graph: Graph) -> torch.export.ExportedProgram:
     example = [torch.zeros(_shape(v.shape)) for v in values]
     with torch.no_grad():
         return torch.export.export(
-            _Levels(graph.program.module()), tuple(example), dynamic_shapes=(free,) if any(free) else None
+            _Levels(resized(graph.program.module(check_guards=False))),
+            tuple(example),
+            dynamic_shapes=(free,) if any(free) else None,
         )
 
 

@@ -8,6 +8,7 @@ from torch import nn
 import restorect_edge
 from restorect_edge import ImageSpec
 from restorect_edge.models.tracing.graph import trace_whole
+from restorect_edge.models.tracing.scalars import _by_octants
 
 
 class Power(nn.Module):
@@ -67,6 +68,12 @@ def test_the_angle_of_nothing_is_zero_in_onnx_too(tmp_path):
     assert artifact.manifest.verification["psnr"] > 100
     with restorect_edge.load(artifact.path) as restore:
         assert not restore(np.zeros((16, 24, 3), np.float32)).any()
+
+
+def test_angles_by_octants_are_those_of_torch():
+    axis = torch.tensor([-2.0, -1.0, -1e-9, 0.0, 1e-9, 0.3, 1.0])
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    assert torch.allclose(_by_octants(y, x), torch.atan2(y, x), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
