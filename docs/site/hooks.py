@@ -4,9 +4,9 @@ MkDocs calls the functions named ``on_…``. Pages of the repository outside ``d
 by their path; a link to a file that has no page becomes plain code, so that none leads nowhere.
 """
 
+import dataclasses
 import importlib
 import json
-import os
 import posixpath
 import re
 from pathlib import Path
@@ -14,7 +14,9 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 
+from restorect_edge.cli import compare
 from restorect_edge.cli.verbs import VERBS
+from restorect_edge.utils.options import options
 from restorect_edge.weights import card, locate, names
 
 ROOT = Path(__file__).parents[2]
@@ -66,16 +68,37 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
 
 
 def commands() -> str:
-    """Return the page of all verbs: what ``--help`` prints, 80 columns wide."""
-    os.environ["COLUMNS"] = "80"
+    """Return the page of all verbs, made of the dataclasses of their options."""
     parts = [
         "# Command line\n\nEvery verb is `restorect-edge VERB` and `python -m restorect_edge.VERB`; "
-        "`VERB --help` prints what stands here. Exit codes: [errors](errors.md).\n"
+        "`VERB --help` prints what stands here. Every option is also a key of the TOML file of "
+        "`--config FILE`, with `_` for `-`; what is given on the command line wins. `--print-config` prints "
+        "such a file with all of them. Exit codes: [errors](errors.md).\n"
     ]
-    for name, verb in VERBS.items():
-        text = importlib.import_module(verb.module).parser().format_help()
-        parts.append(f"## {name}\n\n{verb.summary[0].upper()}{verb.summary[1:]}.\n\n```text\n{text}```\n")
+    modules = {**{name: verb.module for name, verb in VERBS.items()}, "bench compare": compare.__name__}
+    for name, module in modules.items():
+        p = importlib.import_module(module).parser()
+        parts.append(f"## {name}\n\n{p.description}\n\n```text\n{p.epilog}```\n")
+        parts += [_table(f"{name} {kind}".strip(), cls) for kind, cls in p.kinds.items()]
     return "\n".join(parts)
+
+
+def _table(name: str, cls: type) -> str:
+    """Return the table of the options of a verb."""
+    rows = [f"### Options of {name}\n", "| option | value | default | meaning |", "|---|---|---|---|"]
+    for o in options(cls):
+        flags = ", ".join(f"`{flag}`" for flag in o.flags) or f"`{o.metavar or o.name}`"
+        unset = o.default is None or o.default is False or o.default == ()
+        default = f"`{o.shown(o.default)}`" if not unset else ""
+        kind = "" if o.kind is bool else " or ".join(map(str, o.choices)) or o.kind.__name__.lower()
+        cells = (
+            flags,
+            kind + (" …" if o.count else ""),
+            "required" if o.default is dataclasses.MISSING else default,
+            "; ".join(filter(None, (o.meaning, o.more))),
+        )
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows) + "\n"
 
 
 def weights() -> str:

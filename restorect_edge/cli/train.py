@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from restorect_edge.cli.command import run
 from restorect_edge.cli.options.parser import Parser
@@ -42,6 +42,9 @@ pairs alone. Ctrl-C keeps the last step; --resume goes on from it.
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """What a run of any kind is besides its options."""
+
+    HINTS: ClassVar[Mapping[str, str]] = {"--device": "CUDA_VISIBLE_DEVICES, of whose GPUs the first is used"}
+    """Answers to options that there are not."""
 
     what: str = argument(choices=("teacher", "prior", "student"))
     """What is trained."""

@@ -59,11 +59,11 @@ class Export(ExportRequest):
 def export(asked: Export) -> Artifact:
     """Export a network for one target, verify the result and return it.
 
+        export("net.pt2", target="onnx", precision="fp16", shapes=[(480, 640)])
+
     Args:
-        source: the network; see `Export`, whose fields, with those of `ExportRequest`, are the arguments:
-            each is an option of ``restorect-edge export`` and says there what it means.
-        target: a name of `TARGETS`, such as ``onnx``.
-        options: such as ``precision``, ``shapes`` as (height, width) pairs, ``dynamic`` and ``output_dir``.
+        asked: the fields of `Export` and `ExportRequest`, each an argument of its own; they are the options
+            of ``restorect-edge export``.
 
     Returns:
         The artifact that was made.

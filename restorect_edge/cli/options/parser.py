@@ -15,29 +15,32 @@ from restorect_edge.utils.options import Option, options
 __all__ = ["Parser"]
 
 HABITS = {
-    "-d": "--device",
-    "-f": "--target",
-    "-i": "the input without an option",
-    "-m": "--weights",
-    "-t": "--tile",
-    "-y": "--overwrite",
-    "--batch-size": "--batch",
-    "--dataset": "--data",
-    "--epochs": "--iterations",
-    "--format": "--target",
-    "--fp16": "--precision fp16",
-    "--half": "--precision fp16",
-    "--imgsz": "--shapes",
-    "--input": "the input without an option",
-    "--int8": "--precision int8",
-    "--jobs": "--workers",
-    "--lr": "--learning-rate",
-    "--model": "--weights",
-    "--out": "--output",
-    "--output-dir": "--output",
-    "--weight-format": "--precision",
+    "-d": ("--device",),
+    "-f": ("--target",),
+    "-i": ("the input without an option",),
+    "-m": ("--weights",),
+    "-t": ("--tile",),
+    "-y": ("--overwrite",),
+    "--batch-size": ("--batch",),
+    "--data": ("--images", "the input without an option"),
+    "--dataset": ("--data",),
+    "--device": ("the --device of run, bench and evaluate",),
+    "--epochs": ("--iterations",),
+    "--format": ("--target",),
+    "--fp16": ("--precision fp16",),
+    "--gpus": ("--device",),
+    "--half": ("--precision fp16",),
+    "--imgsz": ("--shapes",),
+    "--input": ("the input without an option",),
+    "--int8": ("--precision int8",),
+    "--jobs": ("--workers",),
+    "--lr": ("--learning-rate",),
+    "--model": ("--weights",),
+    "--out": ("--output",),
+    "--output-dir": ("--output",),
+    "--weight-format": ("--precision",),
 }
-"""Options of other tools, and what does the same here where a verb has it."""
+"""Options of other tools, and what does the same here: the first that a verb has, or that is no option."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -156,7 +159,8 @@ class Parser(argparse.ArgumentParser):
         words = (word.partition("=")[0] for word in given[: given.index("--") if "--" in given else None])
         unknown = [word for word in words if word not in known and (word[:2] == "--" or word in HABITS)]
         if unknown:
-            hints = (_nearest(word, known) for word in unknown)
+            own = {word: hint for cls in self.kinds.values() for word, hint in _hints(cls).items()}
+            hints = (own.get(word) or _nearest(word, known) for word in unknown)
             meant = ", ".join(dict.fromkeys(hint for hint in hints if hint))
             hint = f" (did you mean {meant}?)" if meant else ""
             self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
@@ -195,9 +199,15 @@ def _add_configuration(parser: argparse.ArgumentParser, flags: Sequence[str]) ->
     group.add_argument("--print-config", action="store_true", help="print all options as TOML, and stop")
 
 
+def _hints(cls: type) -> Mapping[str, str]:
+    """Return what a verb itself says of options that it has not: its `HINTS`."""
+    hints: Mapping[str, str] = getattr(cls, "HINTS", {})
+    return hints
+
+
 def _nearest(word: str, options: Sequence[str]) -> str:
-    habit = HABITS.get(word, "")
-    if habit and (habit[0] != "-" or habit.partition(" ")[0] in options):
-        return habit
+    for habit in HABITS.get(word, ()):
+        if habit[0] != "-" or habit.partition(" ")[0] in options:
+            return habit
     near = difflib.get_close_matches(word, options, n=1, cutoff=0.6)
     return near[0] if near else ""
