@@ -167,7 +167,9 @@ def test_weights_that_are_not_ready_name_what_they_need(python, photographs):
 
 
 def test_names_that_are_none_are_said_before_what_would_run_them(python, photographs):
-    done = run(python, "-m", "restorect_edge", "run", "lowlight-nan", "gray.png", cwd=photographs)
+    done = run(
+        python, "-m", "restorect_edge", "run", "lowlight-nan", "gray.png", "-o", "other.png", cwd=photographs
+    )
     assert done.returncode == 1
     assert "unknown weights 'lowlight-nan'" in done.stderr
     assert "did you mean 'lowlight-nano'?" in done.stderr

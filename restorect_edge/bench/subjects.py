@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from restorect_edge.artifact import Artifact, Manifest, file_hash
 from restorect_edge.bench.measure.protocol import FREE_SHAPES
 from restorect_edge.bench.measure.record import Subject, Work
-from restorect_edge.bench.measure.subject import subject_of
+from restorect_edge.bench.measure.subject import quality_of, subject_of
 from restorect_edge.bench.measure.work import count_graph, total
 from restorect_edge.bench.peer import Prepared, peer_subject
 from restorect_edge.bench.platforms import apple
@@ -27,8 +27,6 @@ from restorect_edge.targets.registry import RUNTIMES, WEIGHTS, backend_class, ru
 from restorect_edge.weights import card, locate
 
 __all__ = ["Candidate", "Opened", "candidates"]
-
-"""Heights and widths that what is of dynamic shape is measured at, unless others are asked for."""
 
 Shape = tuple[int, int]
 
@@ -263,7 +261,7 @@ def _of_artifact(source: str, runtime: str | None, device: str) -> list[Candidat
         "runtime": chosen,
         "sizes": () if manifest.spec.tileable and manifest.form == "split" else tuple(made),
         "task": manifest.task,
-        "quality": _own_quality(manifest),
+        "quality": quality_of(manifest),
         "manifest": manifest,
     }
     if chosen == apple.RUNTIME:
@@ -315,11 +313,6 @@ def _of_peer(path: Path, runtime: str | None, device: str) -> Candidate:
         manifest=manifest,
         prepared=prepared,
     )
-
-
-def _own_quality(manifest: Manifest) -> dict[str, float]:
-    found = manifest.verification.get("psnr") if manifest.verification.get("status") == "pass" else None
-    return {"psnr_to_float32": float(found)} if isinstance(found, (int, float)) else {}
 
 
 def _told_apart(found: Sequence[Candidate]) -> list[Candidate]:

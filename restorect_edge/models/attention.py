@@ -19,7 +19,7 @@ __all__ = [
     "SpatialChannelNorm",
     "TransformerBlock",
     "TransposedAttention",
-    "standardise",
+    "standardize",
 ]
 
 EPSILON = 1e-5
@@ -29,11 +29,11 @@ LIMIT = 10.0
 """Spatial Channel Layer Normalization clamps to ± this many standard deviations."""
 
 
-def standardise(x: Tensor, dims: tuple[int, ...]) -> Tensor:
+def standardize(x: Tensor, dims: tuple[int, ...]) -> Tensor:
     """Shift and scale `x` to mean 0 and (biased) variance 1 over `dims`."""
-    centred = x - x.mean(dims, keepdim=True)
-    variance = (centred * centred).mean(dims, keepdim=True)
-    return centred * torch.rsqrt(variance + EPSILON)
+    centered = x - x.mean(dims, keepdim=True)
+    variance = (centered * centered).mean(dims, keepdim=True)
+    return centered * torch.rsqrt(variance + EPSILON)
 
 
 class SpatialChannelNorm(nn.Module):
@@ -49,7 +49,7 @@ class SpatialChannelNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize (N, C, H, W)."""
-        return standardise(x, (1, 2, 3)).clamp(-LIMIT, LIMIT) * self.scale
+        return standardize(x, (1, 2, 3)).clamp(-LIMIT, LIMIT) * self.scale
 
 
 class QKNorm(nn.Module):
@@ -62,7 +62,7 @@ class QKNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize (N, heads, channels, pixels)."""
-        return standardise(x, (2,)) * self.weight + self.bias
+        return standardize(x, (2,)) * self.weight + self.bias
 
 
 class Modulation(nn.Module):

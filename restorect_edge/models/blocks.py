@@ -1,4 +1,4 @@
-"""Building blocks of the strictly local body: re-parameterised convolution, area resize, exposure curve.
+"""Building blocks of the strictly local body: re-parameterized convolution, area resize, exposure curve.
 
 Every tensor is NCHW, images are RGB in [0, 1].
 """
@@ -48,6 +48,7 @@ class RepConv(nn.Module):
         self.middle = nn.Conv2d(hidden, hidden, 3, stride, 1, bias=False)
         self.squeeze = nn.Conv2d(hidden, cout, 1, bias=False)
         self.has_identity = identity and cin == cout and stride == 1
+        # the 3×3 alone begins at the usual scale: full branches beside it would add up to a larger one
         nn.init.normal_(self.squeeze.weight, std=0.1 * hidden**-0.5)
         nn.init.normal_(self.conv1.weight, std=0.3 * cin**-0.5)
 
@@ -59,6 +60,7 @@ class RepConv(nn.Module):
             point = point + identity[:, :, None, None]
         outer = torch.einsum("om,mnhw->onhw", self.squeeze.weight[:, :, 0, 0], self.middle.weight)
         chain = torch.einsum("onhw,ni->oihw", outer, self.expand.weight[:, :, 0, 0])
+        # a 1×1 kernel is a 3×3 one with zeros around it
         kernel: Tensor = self.conv3.weight + chain + F.pad(point, (1, 1, 1, 1))
         return kernel
 
@@ -110,6 +112,7 @@ def area_thumbnail(x: Tensor, size: int, *, deviation: bool = False, centering: 
     cells = F.avg_pool2d(x, POOL)
     if deviation:
         cells = torch.cat([cells, block_deviation(x, centering)], 1)
+    # products of matrices, for adaptive pooling would round the borders of its cells to whole pixels
     rows = _area_matrix(cells.shape[2], size, x.device)
     columns = _area_matrix(cells.shape[3], size, x.device)
     return torch.matmul(torch.matmul(rows, cells), columns.transpose(0, 1))

@@ -89,6 +89,7 @@ class ConditionEncoder(nn.Module):
         if grid:
             self.grid = nn.Conv2d(width, dim, grid, bias=False)
             self.statistics = nn.Conv2d(2 * cin, dim, 1, bias=False)
+            # a fresh encoder goes by the mean: the layout comes in as far as it helps
             nn.init.normal_(self.grid.weight, std=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -182,6 +183,7 @@ class Body(nn.Module):
         self.up1 = nn.Conv2d(two, 4 * one, 1)
         self.decode1 = _blocks(one, config.blocks[4])
         self.leave = RepConv(one, 12)
+        # near zero: a fresh body begins at gain 1, with colors as they are and nothing modulated
         for layer in (self.exposure, self.colour, self.modulation):
             nn.init.normal_(layer.weight, std=0.02)
             if layer.bias is not None:
@@ -222,6 +224,7 @@ class Body(nn.Module):
 
     def forward(self, image: Tensor, z: Tensor) -> Tensor:
         restored = self.restore(image, z)[0]
+        # a value that is clamped has no gradient, so training sees how far out it lies
         return restored if self.training else restored.clamp(0.0, 1.0)
 
 
@@ -334,6 +337,7 @@ def build(preset: str, *, seed: int = 0) -> Student | PaperStudent:
     """
     if preset not in PRESETS:
         raise unknown_name("preset", preset, PRESETS)
+    # the caller's random numbers go on as if none had been drawn here
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return PRESETS[preset]()

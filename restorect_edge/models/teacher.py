@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restorect_edge.errors import UsageError
-from restorect_edge.models.attention import RetinexAttention, SelfAttention, TransformerBlock, standardise
+from restorect_edge.models.attention import RetinexAttention, SelfAttention, TransformerBlock, standardize
 from restorect_edge.models.retinex import Decomposition
 
 __all__ = [
@@ -221,20 +221,20 @@ class ImageEncoder(nn.Module):
     Args:
         config: gives the latent's and the encoder's size.
         images: how many RGB images are stacked in the channels: 1 (x) or 2 (x and y).
-        normalize: standardise the latent over its channels, as the student's conditions are.
+        normalize: standardize the latent over its channels, as the student's conditions are.
     """
 
-    def __init__(self, config: TransformerConfig, *, images: int = 1, normalise: bool = True) -> None:
+    def __init__(self, config: TransformerConfig, *, images: int = 1, normalize: bool = True) -> None:
         super().__init__()
         width = config.latent // 4
-        self.normalise = normalise
+        self.normalize = normalize
         self.trunk = _trunk(width, config.encoder_blocks)
         self.image = _Branch(3 * images, width, 4 * width)
 
     def forward(self, image: Tensor) -> Tensor:
         """Encode (N, 3·images, H, W), sides a multiple of 4."""
         z: Tensor = self.image(image, self.trunk)
-        return standardise(z, (1,)) if self.normalise else z
+        return standardize(z, (1,)) if self.normalize else z
 
 
 class RetinexEncoder(nn.Module):
@@ -243,10 +243,10 @@ class RetinexEncoder(nn.Module):
     The two branches share their residual blocks. Arguments as for `ImageEncoder`.
     """
 
-    def __init__(self, config: TransformerConfig, *, images: int = 1, normalise: bool = True) -> None:
+    def __init__(self, config: TransformerConfig, *, images: int = 1, normalize: bool = True) -> None:
         super().__init__()
         width = config.latent // 4
-        self.normalise = normalise
+        self.normalize = normalize
         self.trunk = _trunk(width, config.encoder_blocks)
         self.reflectance = _Branch(3 * images, width, 3 * width)
         self.illumination = _Branch(images, width, width)
@@ -255,7 +255,7 @@ class RetinexEncoder(nn.Module):
         """Encode R (N, 3·images, H, W) and L (N, images, H, W), sides a multiple of 4."""
         parts = self.reflectance(reflectance, self.trunk), self.illumination(illumination, self.trunk)
         z = torch.cat(parts, 1)
-        return standardise(z, (1,)) if self.normalise else z
+        return standardize(z, (1,)) if self.normalize else z
 
 
 class _Branch(nn.Module):

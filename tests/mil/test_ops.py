@@ -33,7 +33,7 @@ def along_channels(v):
     return v[None, :, None, None]
 
 
-def standardised(x, axes, epsilon):
+def standardized(x, axes, epsilon):
     return (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + epsilon)
 
 
@@ -126,15 +126,15 @@ UNARY = {
     ),
     "layer_norm": (
         lambda x: mb.layer_norm(x=x, axes=[2, 3], gamma=ROW_GAMMA, beta=ROW_BETA, epsilon=1e-3),
-        lambda x: standardised(x, (2, 3), 1e-3) * ROW_GAMMA + ROW_BETA,
+        lambda x: standardized(x, (2, 3), 1e-3) * ROW_GAMMA + ROW_BETA,
     ),
     "layer_norm without affine": (
         lambda x: mb.layer_norm(x=x, axes=[1], epsilon=1e-5),
-        lambda x: standardised(x, (1,), 1e-5),
+        lambda x: standardized(x, (1,), 1e-5),
     ),
     "instance_norm": (
         lambda x: mb.instance_norm(x=x, gamma=GAMMA, beta=BETA, epsilon=1e-3),
-        lambda x: standardised(x, (2, 3), 1e-3) * along_channels(GAMMA) + along_channels(BETA),
+        lambda x: standardized(x, (2, 3), 1e-3) * along_channels(GAMMA) + along_channels(BETA),
     ),
     "batch_norm": (
         lambda x: mb.batch_norm(x=x, mean=MEAN, variance=VARIANCE, gamma=GAMMA, beta=BETA, epsilon=1e-3),

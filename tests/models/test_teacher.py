@@ -80,7 +80,7 @@ def attended(
     c, h, w = q.shape
     width = c // heads
 
-    def normalised(rows: np.ndarray, norm: QKNorm) -> np.ndarray:
+    def normalized(rows: np.ndarray, norm: QKNorm) -> np.ndarray:
         for pixel in range(rows.shape[1]):
             column = rows[:, pixel]
             rows[:, pixel] = (column - column.mean()) / np.sqrt(column.var() + 1e-5)
@@ -92,7 +92,7 @@ def attended(
     for head in range(heads):
         part = slice(head * width, (head + 1) * width)
         rows = [x[part].reshape(width, -1).copy() for x in (q, k, v)]
-        scores = normalised(rows[0], layer.q_norm) @ normalised(rows[1], layer.k_norm).T
+        scores = normalized(rows[0], layer.q_norm) @ normalized(rows[1], layer.k_norm).T
         weights = np.exp(scores * layer.temperature[head].item())
         result[part] = weights / weights.sum(1, keepdims=True) @ rows[2]
     weight = layer.out.weight.detach().numpy()[:, :, 0, 0]
@@ -237,8 +237,8 @@ def test_the_paper_size_has_the_published_parameter_count() -> None:
     with torch.device("meta"):
         parts = [
             TransformerUNet(config),
-            ImageEncoder(config, images=2, normalise=False),
-            RetinexEncoder(config, images=2, normalise=False),
+            ImageEncoder(config, images=2, normalize=False),
+            RetinexEncoder(config, images=2, normalize=False),
         ]
     count = sum(p.numel() for part in parts for p in part.parameters())
     modules = [module for part in parts for module in part.modules()]
@@ -257,18 +257,18 @@ def test_encoders_give_standardised_latents() -> None:
 
 def test_encoders_take_pairs_and_leave_the_latent_alone_when_told() -> None:
     x, illumination = torch.rand(1, 6, 16, 16), torch.rand(1, 2, 16, 16)
-    encoder = ImageEncoder(TINY, images=2, normalise=False)
+    encoder = ImageEncoder(TINY, images=2, normalize=False)
     z = encoder(x)
     assert z.shape == (1, TINY.latent, 1, 1)
     assert z.mean().abs() > 1e-4
-    encoder.normalise = True
+    encoder.normalize = True
     torch.testing.assert_close(encoder(x).flatten(), F.layer_norm(z.flatten(), (TINY.latent,)))
-    retinex = RetinexEncoder(TINY, images=2, normalise=False)
+    retinex = RetinexEncoder(TINY, images=2, normalize=False)
     assert retinex(x, illumination).shape == (1, TINY.latent, 1, 1)
 
 
 def test_three_quarters_of_the_retinex_latent_come_from_the_reflectance() -> None:
-    encoder = RetinexEncoder(TINY, normalise=False)
+    encoder = RetinexEncoder(TINY, normalize=False)
     reflectance, illumination = torch.rand(1, 3, 16, 16), torch.rand(1, 1, 16, 16)
     with torch.no_grad():
         z = encoder(reflectance, illumination)

@@ -8,11 +8,11 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from restorect_edge.artifact import Artifact
+from restorect_edge.artifact import Artifact, Manifest
 from restorect_edge.bench.measure.protocol import Call
 from restorect_edge.bench.measure.record import Subject
 
-__all__ = ["restoring", "subject_of"]
+__all__ = ["quality_of", "restoring", "subject_of"]
 
 
 def subject_of(artifact: Artifact, name: str | None = None) -> Subject:
@@ -31,6 +31,12 @@ def subject_of(artifact: Artifact, name: str | None = None) -> Subject:
         weights_sha256=manifest.weights.get("sha256"),
         bytes=artifact.bytes,
     )
+
+
+def quality_of(manifest: Manifest) -> dict[str, float]:
+    """Return what an artifact says of its own quality, as `Row.quality`."""
+    found = manifest.verification.get("psnr") if manifest.verification.get("status") == "pass" else None
+    return {"psnr_to_float32": float(found)} if isinstance(found, (int, float)) else {}
 
 
 def restoring(run: Any, images: Sequence[Any]) -> Call:

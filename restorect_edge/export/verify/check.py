@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from restorect_edge.export.verify.verdict import (
     FLAT_LEVELS,
     GATES,
     GENERATED_GATES,
-    Fused,
+    Found,
     NotRunError,
     Verification,
     large_gate,
@@ -123,7 +124,9 @@ def check(
         else:
             found = measured(artifact, pictures(artifact, images), runners, reference, quantized)
         by = "; ".join(filter(None, (runners[0].provider, remark, note, target.leaves_open)))
-        fused = _fused(artifact, runners[1].provider, found[1]) if len(runners) > 1 else None
+        fused = None
+        if len(found) > 1:
+            fused = Found(by=runners[1].provider, **_numbers(found[1], artifact.manifest.precision))
     compared_with = "its golden images" if reference is None else "float32 PyTorch"
     if isinstance(reference, Called):
         compared_with = reference.name
@@ -182,45 +185,27 @@ def _golden_rows(artifact: Artifact, runner: Runtime) -> list[Row]:
     return rows
 
 
-def _fused(artifact: Artifact, by: str, rows: Sequence[Row]) -> Fused:
-    worst, gate = _worst(artifact, rows)
-    return Fused(
-        by=by,
-        psnr=round(worst.psnr, 2),
-        worst_image=worst.name,
-        gate=gate,
-        generated_psnr=_generated_psnr(artifact, rows),
-        flat_offset=_flat_offset(artifact, rows),
-        psnr_drop=_drop(rows),
-    )
-
-
 def _verdict(
-    artifact: Artifact, target: Target, rows: Sequence[Row], fused: Fused | None, *, by: str, reference: str
+    artifact: Artifact, target: Target, rows: Sequence[Row], fused: Found | None, *, by: str, reference: str
 ) -> Verification:
+    precision = artifact.manifest.precision
     colors = [255 * row.channel_shift for row in rows if row.kind == "color"]
     rows = [row for row in rows if row.kind != "color"]
-    worst, gate = _worst(artifact, rows)
     agreements = [row.agreement for row in rows if row.agreement is not None]
     found = Verification(
         status="pass",
         by=by,
         reference=reference,
-        psnr=round(worst.psnr, 2),
+        **_numbers(rows, precision),
         psnr_mean=round(float(np.mean([row.psnr for row in rows])), 2),
         max_abs=max(row.max_abs for row in rows),
-        mean_shift=worst.mean_shift,
-        worst_image=worst.name,
-        gate=gate,
+        mean_shift=_worst(rows, precision).mean_shift,
         images=len(rows),
         agreement=round(min(agreements), 2) if agreements else None,
-        psnr_drop=_drop(rows),
-        generated_psnr=_generated_psnr(artifact, rows),
-        flat_offset=_flat_offset(artifact, rows),
         color_offset=round(max(colors), 2) if colors else None,
         fused=fused,
     )
-    failures = tuple(_failures(found, artifact.manifest.precision, target))
+    failures = tuple(_failures(found, precision, target))
     return replace(found, status="fail" if failures else "pass", failures=failures)
 
 
@@ -237,7 +222,7 @@ def _failures(found: Verification, precision: str, target: Target) -> Iterator[s
         yield f"{extra:.2f} dB more quality drop as run here than as written (gate {EXTRA_DROP:.2f} dB)"
 
 
-def _short(found: Verification | Fused, precision: str, how: str) -> Iterator[str]:
+def _short(found: Found, precision: str, how: str) -> Iterator[str]:
     if found.psnr < found.gate:
         yield f"{found.psnr:.1f} dB on '{found.worst_image}'{how} (gate {found.gate:.0f} dB)"
     least = GENERATED_GATES[precision]
@@ -255,27 +240,28 @@ def _gate(row: Row, precision: str) -> float:
     return large_gate(table[precision], row.pixels, row.max_abs)
 
 
-def _worst(artifact: Artifact, rows: Sequence[Row]) -> tuple[Row, float]:
-    """Return the row with the least to spare, and its gate; in 8 bits among the photographs."""
-    precision = artifact.manifest.precision
+def _worst(rows: Sequence[Row], precision: str) -> Row:
+    """Return the row with the least to spare; in 8 bits among the photographs."""
     counted = [row for row in rows if row.kind == "photograph" or precision not in QUANTIZED]
-    worst = min(counted, key=lambda row: row.psnr - _gate(row, precision))
-    return worst, _gate(worst, precision)
+    return min(counted, key=lambda row: row.psnr - _gate(row, precision))
 
 
-def _generated_psnr(artifact: Artifact, rows: Sequence[Row]) -> float | None:
-    found = [row.psnr for row in rows if row.kind == "generated"]
-    return round(min(found), 2) if found and artifact.manifest.precision in QUANTIZED else None
-
-
-def _flat_offset(artifact: Artifact, rows: Sequence[Row]) -> float | None:
-    found = [255 * row.channel_shift for row in rows if row.kind == "flat"]
-    return round(max(found), 2) if found and artifact.manifest.precision in QUANTIZED else None
-
-
-def _drop(rows: Sequence[Row]) -> float | None:
-    found = [row.drop for row in rows if row.drop is not None]
-    return round(float(np.mean(found)), 3) if found else None
+def _numbers(rows: Sequence[Row], precision: str) -> dict[str, Any]:
+    """Return the fields of `Found` for the rows of one run."""
+    worst = _worst(rows, precision)
+    drops = [row.drop for row in rows if row.drop is not None]
+    numbers: dict[str, Any] = {
+        "psnr": round(worst.psnr, 2),
+        "worst_image": worst.name,
+        "gate": _gate(worst, precision),
+        "psnr_drop": round(float(np.mean(drops)), 3) if drops else None,
+    }
+    if precision in QUANTIZED:
+        generated = [row.psnr for row in rows if row.kind == "generated"]
+        flat = [255 * row.channel_shift for row in rows if row.kind == "flat"]
+        numbers["generated_psnr"] = round(min(generated), 2) if generated else None
+        numbers["flat_offset"] = round(max(flat), 2) if flat else None
+    return numbers
 
 
 def find_reference(artifact: Artifact, weights: str | Path | None) -> Reference | None:

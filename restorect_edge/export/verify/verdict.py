@@ -15,7 +15,7 @@ __all__ = [
     "FLAT_LEVELS",
     "GATES",
     "GENERATED_GATES",
-    "Fused",
+    "Found",
     "NotRunError",
     "Unverified",
     "Verification",
@@ -107,63 +107,58 @@ class Unverified:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fused:
-    """What the artifact gives as its users run it here, where that is not the arithmetic of the graph."""
+class Found:
+    """How far an artifact is from its network, as one thing runs it."""
 
     by: str
-    """What ran it."""
-    psnr: float
-    """Of the worst image, in dB with peak 1, as `Verification.psnr`."""
-    worst_image: str
-    gate: float
-    generated_psnr: float | None = None
-    flat_offset: float | None = None
-    psnr_drop: float | None = None
-
-    def summary(self) -> str:
-        """Return the numbers as a clause of the verdict's line."""
-        drop = "" if self.psnr_drop is None else f", {self.psnr_drop:+.2f} dB quality drop"
-        flat = "" if self.flat_offset is None else f", flat frames within {self.flat_offset:.1f} levels"
-        return (
-            f"as run here {self.psnr:.1f} dB (gate {self.gate:.0f} dB) on '{self.worst_image}'"
-            f"{drop}{flat}, by {self.by}"
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verification:
-    """What a verification found."""
-
-    status: str
-    """`pass` or `fail`."""
-    by: str
-    """What ran the artifact, and what that leaves open."""
-    reference: str
-    """What it was compared with."""
+    """What ran it, and what that leaves open."""
     psnr: float
     """Of the image with the least to spare, in dB with peak 1; 200 stands for equality, -200 for values that
     are no numbers. In 8 bits of a photograph: `generated_psnr` and `flat_offset` are of the rest."""
+    worst_image: str
+    gate: float
+    """Least `psnr` that passes on that image."""
+    generated_psnr: float | None = None
+    """8 bits: of the worst of noise, pure colors and ramps; None in float, where `psnr` counts them in."""
+    flat_offset: float | None = None
+    """8 bits: largest shift of a channel's mean on a flat frame, in levels of 255."""
+    psnr_drop: float | None = None
+    """8 bits: mean loss of PSNR in dB against clean photographs; None where there are none."""
+
+    def summary(self) -> str:
+        """Return the numbers as a clause of the verdict's line."""
+        return (
+            f"as run here {self.psnr:.1f} dB (gate {self.gate:.0f} dB) on '{self.worst_image}'"
+            f"{self._costs}, by {self.by}"
+        )
+
+    @property
+    def _costs(self) -> str:
+        drop = "" if self.psnr_drop is None else f", {self.psnr_drop:+.2f} dB quality drop"
+        flat = "" if self.flat_offset is None else f", flat frames within {self.flat_offset:.1f} levels"
+        return drop + flat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification(Found):
+    """What a verification found, by the arithmetic of the graph where this machine has what runs it so."""
+
+    status: str
+    """`pass` or `fail`."""
+    reference: str
+    """What it was compared with."""
     psnr_mean: float
     max_abs: float
     """Largest difference of any value, on the scale [0, 1]; not clipped where the graph gives floats."""
     mean_shift: float
     """Difference of mean brightness of the worst image, on the scale [0, 1]."""
-    worst_image: str
-    gate: float
-    """Least `psnr` that passes on that image."""
     images: int
     agreement: float | None = None
     """INT8: `psnr` against the quantized network in PyTorch; None where that is not at hand."""
-    psnr_drop: float | None = None
-    """INT8: mean loss of PSNR in dB against clean photographs; None where there are none."""
-    generated_psnr: float | None = None
-    """8 bits: of the worst of noise, pure colors and ramps; None in float, where `psnr` counts them in."""
-    flat_offset: float | None = None
-    """8 bits: largest shift of a channel's mean on a flat frame, in levels of 255."""
     color_offset: float | None = None
-    """INT8: the same on flat frames of pure colors, in levels of 255. Its ranges do not hold them, for those
+    """INT8: the same as `flat_offset` on flat frames of pure colors. Its ranges do not hold them, for those
     that would cost photographs their fidelity; so there is no gate, and the line says what to expect."""
-    fused: Fused | None = None
+    fused: Found | None = None
     """The same as the artifact runs here for its users; None where the numbers above are of that run."""
     failures: tuple[str, ...] = ()
     """Which gates it falls short of, in words."""
@@ -174,15 +169,12 @@ class Verification:
 
     def summary(self) -> str:
         """Return the verdict as one line."""
-        drop = "" if self.psnr_drop is None else f", {self.psnr_drop:+.2f} dB quality drop"
         agreement = "" if self.agreement is None else f", {self.agreement:.1f} dB from its quantized network"
-        flat = "" if self.flat_offset is None else f", flat frames within {self.flat_offset:.1f} levels"
-        if self.color_offset is not None:
-            flat += f", of pure colors within {self.color_offset:.0f}"
+        color = "" if self.color_offset is None else f", of pure colors within {self.color_offset:.0f}"
         fused = "" if self.fused is None else f"; {self.fused.summary()}"
         failed = "" if not self.failures else f"; falls short: {', '.join(self.failures)}"
         return (
             f"{self.status}: {self.psnr:.1f} dB from {self.reference} (gate {self.gate:.0f} dB) on "
-            f"'{self.worst_image}'{agreement}{drop}{flat}, max {self.max_abs:.2g}, {self.images} images, "
-            f"by {self.by}{fused}{failed}"
+            f"'{self.worst_image}'{agreement}{self._costs}{color}, max {self.max_abs:.2g}, "
+            f"{self.images} images, by {self.by}{fused}{failed}"
         )

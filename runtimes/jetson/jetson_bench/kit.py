@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,6 @@ class Entry:
     least_psnr: float
     """In dB, of each golden image."""
     shapes: tuple[Shape, ...]
-    quality: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,5 +92,4 @@ def _entry(row: dict[str, Any]) -> Entry:
         golden=tuple(row["golden"]),
         least_psnr=row["least_psnr"],
         shapes=tuple((height, width) for height, width in row["shapes"]),
-        quality=row["quality"],
     )

@@ -24,7 +24,7 @@ from restorect_edge.bench.measure.protocol import (
     timed,
 )
 from restorect_edge.bench.measure.record import Cold, Protocol, Row
-from restorect_edge.bench.measure.subject import restoring
+from restorect_edge.bench.measure.subject import quality_of, restoring
 from restorect_edge.errors import BackendError, IncompatibleError, QualityError
 from restorect_edge.evaluation.metrics import psnr
 
@@ -156,7 +156,7 @@ def not_measured(kit: Kit, entry: Entry, shape: Shape, mode: str | None, reason:
         shape=shape,
         status="not measured",
         reason=reason,
-        quality=entry.quality,
+        quality=quality_of(kit.artifact(entry).manifest),
     )
 
 

@@ -200,7 +200,6 @@ def _entry(name: str, artifact: Artifact, pairs: list[str], shapes: list[Shape])
         "name": name,
         "precision": artifact.manifest.precision,
         "golden": pairs,
-        "quality": {},
         "least_psnr": min(GATES[artifact.manifest.precision], ROUNDING_PSNR),
         "shapes": shapes,
     }

@@ -32,7 +32,6 @@ from restorect_edge.utils.files import replacing
 
 __all__ = ["Fetched", "RunOptions", "remote"]
 
-"""On the board, in the home of the user."""
 REPORT = "report.json"
 PAUSES_S = (1.0, 5.0, 15.0)
 """Before each further try after a lost connection."""
