@@ -156,7 +156,7 @@ def _watched(trainer: Trainer, clocks: Clocks) -> Iterator[None]:
     hooks: list[tuple[object, str, str]] = [
         (trainer.stage, "losses", "forward"),
         (trainer, "_backward", "backward"),
-        (trainer, "_optimise", "optimiser"),
+        (trainer, "_optimize", "optimiser"),
         (trainer, "_update_average", "average"),
     ]
     for owner, name, part in hooks:

@@ -5,7 +5,7 @@ python calibration/darken.py calibration KODAK_DIR calibration
 
 KODAK_DIR holds the Kodak set, 01 to 24 in any format; four more photographs come with scikit-image. A
 physical model of a short exposure: linearise, scale the exposure, shift the white balance, add shot and
-read noise, encode, quantise. Deterministic. The results are synthetic, and say so wherever shown.
+read noise, encode, quantize. Deterministic. The results are synthetic, and say so wherever shown.
 """
 
 import hashlib

@@ -17,7 +17,7 @@ from restorect_edge.artifact import Artifact, file_hash
 from restorect_edge.media.photos import photo_paths
 from restorect_edge.targets.registry import TARGETS
 from restorect_edge.utils.configuration import read_toml
-from restorect_edge.weights import licence, locate, names, ready
+from restorect_edge.weights import license, locate, names, ready
 
 MOST = 40e6
 """Bytes of a wheel that is still quick to fetch."""
@@ -43,7 +43,7 @@ def test_a_ready_artifact_is_whole_and_belongs_to_the_shipped_weights(folder):
 
 
 def test_the_default_weights_are_ready_in_both_precisions():
-    for name in (licence.DEFAULT, licence.PRODUCT):
+    for name in (license.DEFAULT, license.PRODUCT):
         assert ready.available(name) == list(ready.PRECISIONS)
 
 

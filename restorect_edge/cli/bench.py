@@ -16,7 +16,7 @@ from restorect_edge.bench.session import Session, Setup
 from restorect_edge.bench.subjects import Candidate, candidates
 from restorect_edge.cli import compare
 from restorect_edge.cli.command import run
-from restorect_edge.cli.network import licences
+from restorect_edge.cli.network import licenses
 from restorect_edge.cli.options.parser import Parser
 from restorect_edge.cli.options.shared import Json, OnDevice, Overwrite, Threads
 from restorect_edge.errors import BackendError, RestorectError, UsageError
@@ -116,7 +116,7 @@ def _measure_here(args: Bench) -> int:
     )
     found = candidates(args.artifacts, args.onnx, runtime=args.runtime, device=args.device)
     against = _against(args.against, found)
-    for line in licences(args.artifacts):
+    for line in licenses(args.artifacts):
         _say(line)
     session = Session(found, setup, Machine())
     try:

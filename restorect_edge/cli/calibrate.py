@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from restorect_edge.cli.command import run
-from restorect_edge.cli.network import licences
+from restorect_edge.cli.network import licenses
 from restorect_edge.cli.options.parser import Parser
 from restorect_edge.cli.options.shared import Json
 from restorect_edge.errors import UsageError
@@ -17,7 +17,7 @@ from restorect_edge.quantization.options import Calibration, Int8Options, requir
 from restorect_edge.utils.destination import require_writable
 from restorect_edge.utils.files import replacing
 from restorect_edge.utils.options import option
-from restorect_edge.weights import licence
+from restorect_edge.weights import license
 
 if TYPE_CHECKING:
     from restorect_edge.models.weights import Weights
@@ -40,7 +40,7 @@ Both are the same for the same weights, data and seed, but for --qat, which does
 class Calibrate(Json, Int8Options):
     """Options of `calibrate`."""
 
-    weights: str = option(licence.DEFAULT, "-w", metavar="NAME|PATH")
+    weights: str = option(license.DEFAULT, "-w", metavar="NAME|PATH")
     """Weights by name or file."""
     output: Path | None = option(None, "-o", metavar="FILE")
     """The plan; by default out/NAME-int8-plan.json, or nowhere with --json."""
@@ -94,7 +94,7 @@ def student_weights(source: str) -> "Weights":
     weights = load_weights(source)
     if weights.student is None:
         raise UsageError(f"'{weights.name}' has no prior and local body; only such students are quantized")
-    for line in licences([source]):
+    for line in licenses([source]):
         _say(line)
     return weights
 

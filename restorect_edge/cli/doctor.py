@@ -20,7 +20,7 @@ from restorect_edge.weights import card, license_of, locate, names
 EXAMPLES = """  python -m restorect_edge.doctor
   python -m restorect_edge.doctor --json
 
-Lists what runs here, on which devices, and what each back end and export target that is missing needs.
+Lists what runs here, on which devices, and what each backend and export target that is missing needs.
 The exit code is 0 whatever is found.
 """
 
@@ -156,7 +156,7 @@ def _text(found: dict[str, Any]) -> str:
         f"{base['os']}, {base['machine']}",
         f"{base['cpu']}, {base['cores']} logical cores{_vnni(base['vnni'])}",
         "",
-        "Back ends",
+        "Backends",
     ]
     for row in found["runtimes"]:
         state = ", ".join(row["devices"]) if row["available"] else f"needs: {row['needs']}"

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from restorect_edge.artifact import Artifact
 from restorect_edge.cli.calibrate import student_weights
 from restorect_edge.cli.command import run
-from restorect_edge.cli.network import licences
+from restorect_edge.cli.network import licenses
 from restorect_edge.cli.options.parser import Parser
 from restorect_edge.cli.options.shared import Json
 from restorect_edge.errors import MissingDependencyError, UsageError
@@ -153,8 +153,8 @@ def _from_weights(args: Drift) -> Report:
     _say(f"calibrating {weights.name} on {chosen.count} photographs, {chosen.source}")
     student = weights.body_owner()
     # the portable form, as `calibrate` and `export` give it unless asked for another
-    quantised = quantize_student(student, chosen.images, saturation_safe=True)
-    return _measured(weights.name, "calibrated on the same photographs", student, quantised, chosen)
+    quantized = quantize_student(student, chosen.images, saturation_safe=True)
+    return _measured(weights.name, "calibrated on the same photographs", student, quantized, chosen)
 
 
 def _from_artifact(args: Drift) -> Report:
@@ -166,10 +166,10 @@ def _from_artifact(args: Drift) -> Report:
             "export with --precision int8, or name the weights"
         )
     chosen = args.photographs(manifest.task)
-    for line in licences([args.source]):
+    for line in licenses([args.source]):
         _say(line)
-    student, quantised = _rebuilt(artifact, args.weights)
-    return _measured(artifact.path.name, "rebuilt from its plan", student, quantised, chosen)
+    student, quantized = _rebuilt(artifact, args.weights)
+    return _measured(artifact.path.name, "rebuilt from its plan", student, quantized, chosen)
 
 
 def _rebuilt(artifact: Artifact, weights: str | None) -> "tuple[Student, QuantizedStudent]":
@@ -191,12 +191,12 @@ def _rebuilt(artifact: Artifact, weights: str | None) -> "tuple[Student, Quantiz
 
 
 def _measured(
-    name: str, how: str, student: "Student", quantised: "QuantizedStudent", chosen: CalibrationSet
+    name: str, how: str, student: "Student", quantized: "QuantizedStudent", chosen: CalibrationSet
 ) -> Report:
     from restorect_edge.quantization.drift.measure import measure
 
     images = tqdm(chosen.images, unit="image", file=sys.stderr, disable=None)
-    return Report(name=name, how=how, photographs=chosen, rows=measure(student, quantised, images))
+    return Report(name=name, how=how, photographs=chosen, rows=measure(student, quantized, images))
 
 
 def table(report: Report) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from restorect_edge.cli.command import run
-from restorect_edge.cli.network import licences
+from restorect_edge.cli.network import licenses
 from restorect_edge.cli.options.parser import Parser
 from restorect_edge.cli.options.shared import Json, OnDevice
 from restorect_edge.cli.scoring.comparison import as_text, write_comparison, write_rows
@@ -41,7 +41,7 @@ metrics without a target can score. Clean images are as large as the output: 2, 
 for a network that enlarges. Scores are means over images, and of different protocols never comparable:
 
   standard   RGB, full resolution, 8-bit output; psnr_gt_mean, a column of its own, is the PSNR after scaling
-             the output to the target's mean grey
+             the output to the target's mean gray
   gt-mean    every metric after that scaling
   restorect  as the script published with RestoRect: bilinear 256x256, correction of mean and deviation
              towards the target by 0.1 (--correction), luma with red and blue exchanged, border of 5 pixels
@@ -106,7 +106,7 @@ def _evaluate(args: Evaluate) -> int:
     if args.published:
         comparable(args.published, args.protocol)
     items = find(args.data)
-    for line in licences(sources):
+    for line in licenses(sources):
         print(line, file=sys.stderr)
     _chosen(args, items, scale=1)  # refuses what is wrong before anything is loaded
     found = [_scored(source, args, items) for source in sources]

@@ -18,7 +18,7 @@ from restorect_edge.spec import ImageSpec, SizeRequirements
 from restorect_edge.targets.models import is_model, starting_at
 from restorect_edge.targets.registry import labels
 from restorect_edge.utils.options import option
-from restorect_edge.weights import licence
+from restorect_edge.weights import license
 from restorect_edge.weights.kinds import is_program
 
 EXAMPLES = """  python -m restorect_edge.export --target coreml
@@ -30,7 +30,7 @@ EXAMPLES = """  python -m restorect_edge.export --target coreml
   python -m restorect_edge.export --target openvino --weights mine.pt2 --halo 8 --multiple-of 4
 
 Each artifact is run and compared with the float32 network before it is handed over.
-Exit codes: 0 ok, 1 usage, 2 quality gate, 3 missing dependency, 4 incompatible file, 5 back-end failure.
+Exit codes: 0 ok, 1 usage, 2 quality gate, 3 missing dependency, 4 incompatible file, 5 backend failure.
 """
 OF_PROGRAMS = ("input_range", "output_range", "mean", "std", "output_mean", "output_std")
 """Options that say which values a network has as inputs and outputs, each a field of `ImageSpec`."""
@@ -99,7 +99,7 @@ def _export(args: Export) -> int:
     if args.json:
         print(json.dumps({"artifacts": rows}))
         return 0
-    if told := licence.line(plan.jobs[0].source.weights, option=not args.product):
+    if told := license.line(plan.jobs[0].source.weights, option=not args.product):
         _say(told)
     if not args.dry_run:
         for row in rows:
@@ -111,7 +111,7 @@ def _export(args: Export) -> int:
 
 
 def _plan(args: Export) -> Plan:
-    target, weights = args.target, licence.chosen(args.weights, product=args.product)
+    target, weights = args.target, license.chosen(args.weights, product=args.product)
     if target is None:
         raise UsageError(f"--target is missing; choose {', '.join(TARGETS)} or all")
     if target != "all" and target not in TARGETS:

@@ -19,8 +19,8 @@ from restorect_edge.weights import license_of
 EXAMPLES = """  python -m restorect_edge.inspect out/lowlight-small-onnx-fp32-split-dynamic
   python -m restorect_edge.inspect ARTIFACT --json
 
-Shows what an artifact takes and gives, what it was made from and how it was verified. Every file's hash is
-checked; no back end is needed.
+Shows an artifact's input and output, what it was made from and how it was verified. Every file's hash is
+checked; no backend is needed.
 """
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -35,7 +35,7 @@ class Inspect(Json):
 
 def parser() -> Parser:
     """Return the parser."""
-    description = "Show what an artifact is, takes and gives, and how it was verified."
+    description = "Show what an artifact is, its input and output, and how it was verified."
     return Parser("inspect", description, EXAMPLES, Inspect)
 
 

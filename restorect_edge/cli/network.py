@@ -7,10 +7,10 @@ from typing import Any
 from restorect_edge.artifact import MANIFEST, Artifact
 from restorect_edge.errors import RestorectError
 from restorect_edge.media.formats import READABLE, VIDEO_SUFFIXES
-from restorect_edge.weights import card, licence, locate
+from restorect_edge.weights import card, license, locate
 from restorect_edge.weights.kinds import SUFFIXES
 
-__all__ = ["licences", "network_and_inputs"]
+__all__ = ["licenses", "network_and_inputs"]
 
 LEFT_OF_AN_ARTIFACT = ("report.json", "golden")
 """What a folder holds that was an artifact before its manifest was lost."""
@@ -33,8 +33,8 @@ def network_and_inputs(
         UsageError: weights that are not for products.
     """
     if asked is not None or not words or _is_input(words[0]):
-        return licence.chosen(asked, product=product), [Path(word) for word in words]
-    return licence.chosen(words[0], product=product), [Path(word) for word in words[1:]]
+        return license.chosen(asked, product=product), [Path(word) for word in words]
+    return license.chosen(words[0], product=product), [Path(word) for word in words[1:]]
 
 
 def _is_input(word: str) -> bool:
@@ -52,7 +52,7 @@ def _was_artifact(path: Path) -> bool:
     return any((path / name).exists() for name in LEFT_OF_AN_ARTIFACT) or next(natives, None) is not None
 
 
-def licences(sources: Iterable[str]) -> list[str]:
+def licenses(sources: Iterable[str]) -> list[str]:
     """Return what may be done with the weights of networks, one line each; nothing for what is no network.
 
     Args:
@@ -64,7 +64,7 @@ def licences(sources: Iterable[str]) -> list[str]:
             facts = _facts(source)
         except RestorectError:  # whoever runs it says what is wrong with it
             continue
-        told.append(licence.line(facts))
+        told.append(license.line(facts))
     return [line for line in dict.fromkeys(told) if line]
 
 

@@ -29,7 +29,7 @@ from restorect_edge.media.opening import MAX_PIXELS
 from restorect_edge.media.video.options import VIDEOS, VideoOptions
 from restorect_edge.targets.loading import load
 from restorect_edge.utils.options import argument, option, taken
-from restorect_edge.weights import licence, names, ready
+from restorect_edge.weights import license, names, ready
 
 EXAMPLES = """  python -m restorect_edge.run dark.jpg
   python -m restorect_edge.run --product dark.jpg
@@ -69,9 +69,9 @@ class Run(OnDevice, Threads, Overwrite, Settings, VideoOptions):
 
     words: tuple[str, ...] = argument((), metavar="[NETWORK] INPUT")
     """Images and folders, or a video; a network before."""
-    weights: str | None = option(None, "-w", metavar="NETWORK", more=f"default {licence.DEFAULT}")
+    weights: str | None = option(None, "-w", metavar="NETWORK", more=f"default {license.DEFAULT}")
     """The network, an artifact or weights; all words are inputs then."""
-    product: bool = option(False, more=f"default {licence.PRODUCT} then")
+    product: bool = option(False, more=f"default {license.PRODUCT} then")
     """Take only weights that may be shipped."""
     precision: str | None = option(None, choices=ready.PRECISIONS)
     """Of weights by name; int8 is smaller and faster on CPUs."""
@@ -82,7 +82,7 @@ class Run(OnDevice, Threads, Overwrite, Settings, VideoOptions):
     at_once: int | None = option(
         None,
         metavar="N",
-        more="default as many as there are threads, up to 4, where the back end gains by it; 1 for a camera, "
+        more="default as many as there are threads, up to 4, where the backend gains by it; 1 for a camera, "
         "and for the least delay",
     )
     """Images or frames restored side by side, sharing the threads."""
@@ -178,7 +178,7 @@ def _is_video(inputs: Sequence[Path], output: str | None) -> bool:
 
 def _load(args: Run) -> Runtime:
     loaded = load(**_network(args))
-    if told := licence.line(loaded.info.weights, option=not args.product):
+    if told := license.line(loaded.info.weights, option=not args.product):
         _say(told)
     return loaded
 

@@ -30,7 +30,7 @@ VERBS = {
     "verify": Verb("restorect_edge.cli.verify", "run an artifact and compare it with its network"),
     "run": Verb("restorect_edge.cli.run", "restore photographs, one or whole folders"),
     "evaluate": Verb("restorect_edge.cli.evaluate", "score on pairs of degraded and clean images"),
-    "inspect": Verb("restorect_edge.cli.inspect", "show what an artifact is, takes and gives"),
+    "inspect": Verb("restorect_edge.cli.inspect", "show what an artifact is, and its input and output"),
     "doctor": Verb("restorect_edge.cli.doctor", "show what runs on this machine, and what the rest needs"),
     "calibrate": Verb("restorect_edge.cli.calibrate", "quantize a student to INT8 and write the plan"),
     "drift": Verb("restorect_edge.cli.drift", "show how far INT8 takes each module from its float form"),

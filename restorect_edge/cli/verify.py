@@ -8,7 +8,7 @@ from pathlib import Path
 
 from restorect_edge.artifact import Artifact
 from restorect_edge.cli.command import run
-from restorect_edge.cli.network import licences
+from restorect_edge.cli.network import licenses
 from restorect_edge.cli.options.parser import Parser
 from restorect_edge.cli.options.shared import Json
 from restorect_edge.errors import QualityError
@@ -54,7 +54,7 @@ def _verify(args: Verify) -> int:
 
     artifact = Artifact.open(args.artifact)
     result = judged(artifact, images=args.images, weights=args.weights)
-    for line in licences([str(artifact.path)]):
+    for line in licenses([str(artifact.path)]):
         print(line, file=sys.stderr)
     if args.json:
         print(json.dumps({"artifact": str(artifact.path), **result.to_dict()}, indent=2))

@@ -77,7 +77,7 @@ def _model(name: str) -> dict[str, NDArray[Any]]:
         return dict(arrays)
 
 
-def _normalised(luma: Floats, border: Literal["constant", "edge"]) -> Floats:
+def _normalized(luma: Floats, border: Literal["constant", "edge"]) -> Floats:
     """Subtract the local mean and divide by the local deviation plus 1."""
     padded = np.pad(luma, 3, mode=border)
     mean, square = blur(np.stack([padded, padded * padded]), WINDOW)
@@ -94,7 +94,7 @@ def _halve(image: Floats) -> Floats:
 
 def _block_features(luma: Floats, rows: int, columns: int) -> Floats:
     """Return the 18 features of each block, (blocks, 18), from the left column of blocks to the right."""
-    image = _normalised(luma, "edge")
+    image = _normalized(luma, "edge")
     # 96 pixels, and 48 at half the scale
     size = image.shape[0] // rows
     blocks = image.reshape(rows, size, columns, size).transpose(2, 0, 1, 3).reshape(-1, size, size)
@@ -111,7 +111,7 @@ def _niqe_features(block: Floats) -> list[float]:
 
 
 def _brisque_features(grey: Floats) -> list[float]:
-    coefficients = _normalised(grey, "constant")
+    coefficients = _normalized(grey, "constant")
     features = [*_fit_symmetric(coefficients)]
     for shape, mean, left, right in map(_product_features, _products(coefficients)):
         features += [shape, mean, left**2, right**2]

@@ -143,7 +143,7 @@ def resized(image: Levels, side: int) -> Levels:
     """
     values = image.astype(np.float32) / np.float32(255)
     for axis in (1, 0):
-        low, high, weight = _neighbours(image.shape[axis], side)
+        low, high, weight = _neighbors(image.shape[axis], side)
         weight = weight[:, None, None] if axis == 0 else weight[:, None]
         values = np.take(values, low, axis) * (1 - weight) + np.take(values, high, axis) * weight
     levels: Levels = (values * np.float32(255)).astype(np.uint8)
@@ -162,7 +162,7 @@ def corrected(output: Levels, target: Levels, strength: float) -> Levels:
     return levels
 
 
-def _neighbours(length: int, side: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+def _neighbors(length: int, side: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
     """Return the pixels to the left and right of each new pixel's center and the weight of the right one."""
     centre = np.clip((np.arange(side) + 0.5) * (length / side) - 0.5, 0, length - 1)
     low = np.floor(centre).astype(np.intp)

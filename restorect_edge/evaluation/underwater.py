@@ -51,7 +51,7 @@ def uiqm(image: NDArray[np.uint8]) -> float:
         image: (H, W, 3) RGB, both sides at least 10.
     """
     planes = np.moveaxis(image.astype(np.float64), -1, 0)
-    return 0.0282 * _colourfulness(planes) + 0.2953 * _sharpness(planes) + 3.5753 * _contrast(planes)
+    return 0.0282 * _colorfulness(planes) + 0.2953 * _sharpness(planes) + 3.5753 * _contrast(planes)
 
 
 def _lab(image: NDArray[np.uint8]) -> Floats:
@@ -64,7 +64,7 @@ def _lab(image: NDArray[np.uint8]) -> Floats:
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
 
 
-def _colourfulness(planes: Floats) -> float:
+def _colorfulness(planes: Floats) -> float:
     """Return UICM from the trimmed means and the deviations of red − green and yellow − blue."""
     red, green, blue = planes
     opponents = [(red - green).ravel(), ((red + green) / 2 - blue).ravel()]

@@ -21,7 +21,7 @@ from restorect_edge.targets.models import is_model, starting_at
 from restorect_edge.targets.registry import TARGETS, resolve
 from restorect_edge.utils.options import takes
 from restorect_edge.weights.kinds import is_program
-from restorect_edge.weights.licence import DEFAULT
+from restorect_edge.weights.license import DEFAULT
 
 if TYPE_CHECKING:
     from torch import nn

@@ -115,14 +115,14 @@ def _networks(
     calibration: Calibration,
     progress: Progress,
 ) -> _Networks:
-    floating, quantised = trace(job, None, progress), None
+    floating, quantized = trace(job, None, progress), None
     if int8 is not None:
         try:
-            quantised = trace(job, int8, progress)
+            quantized = trace(job, int8, progress)
         except BackendError as error:
             failure = str(error)
             progress(f"no INT8: {error}")
-    return _Networks(floating=floating, int8=quantised, failure=failure, calibration=calibration)
+    return _Networks(floating=floating, int8=quantized, failure=failure, calibration=calibration)
 
 
 def _make_one(networks: _Networks, job: Job, path: Path, overwrite: bool, progress: Progress) -> Artifact:

@@ -57,7 +57,7 @@ def returned(
 
 def convolutions(graph: fx.Graph) -> list[fx.Node]:
     """List the quantized convolutions, in order."""
-    return [node for node in graph.nodes if is_convolution(node) and _is_quantised(node)]
+    return [node for node in graph.nodes if is_convolution(node) and _is_quantized(node)]
 
 
 def _owners(graph: fx.Graph) -> dict[fx.Node, str]:
@@ -72,7 +72,7 @@ def _owners(graph: fx.Graph) -> dict[fx.Node, str]:
     return {node: names[order[node]] for node in graph.nodes if node in order and node.target not in PAIR}
 
 
-def _is_quantised(convolution: fx.Node) -> bool:
+def _is_quantized(convolution: fx.Node) -> bool:
     weight = convolution.args[1]
     return isinstance(weight, fx.Node) and weight.target is Q.dequantize_per_channel.default
 

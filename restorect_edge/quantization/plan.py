@@ -217,9 +217,9 @@ def _body(network: Any) -> Iterator[QuantizedTensor]:
             )
 
 
-def _readers(quantise: fx.Node) -> list[fx.Node]:
+def _readers(quantize: fx.Node) -> list[fx.Node]:
     """List what reads a quantized value, in the order of the graph."""
-    return sorted(reader for dequantise in quantise.users for reader in dequantise.users)
+    return sorted(reader for dequantize in quantize.users for reader in dequantize.users)
 
 
 def _excluded(network: Any) -> Iterator[dict[str, str]]:

@@ -124,39 +124,39 @@ def module_path(node: fx.Node) -> str:
     return str(list(stack.values())[-1][0])
 
 
-def make_signed(quantise: fx.Node) -> None:
+def make_signed(quantize: fx.Node) -> None:
     """Give a quantizer and its dequantizers the type int8, with the scale that covers the same range."""
-    arguments: Any = quantise.args
+    arguments: Any = quantize.args
     _, scale, zero_point, low, high, _ = arguments
     if zero_point != 0:
-        raise BackendError(f"NNCF gave '{quantise.name}' the zero point {zero_point}, expected 0")
+        raise BackendError(f"NNCF gave '{quantize.name}' the zero point {zero_point}, expected 0")
     if low == 0:
         scale = scale * high / QMAX
     scale = float(representable(torch.tensor(scale)))
-    for node in (quantise, *quantise.users):
+    for node in (quantize, *quantize.users):
         node.args = (node.args[0], scale, 0, QMIN, QMAX, torch.int8)
 
 
-def _fold_weight(module: fx.GraphModule, quantise: fx.Node, source: nn.Module) -> None:
+def _fold_weight(module: fx.GraphModule, quantize: fx.Node, source: nn.Module) -> None:
     """Store a weight as int8 instead of quantizing it at every call."""
-    arguments: Any = quantise.args
+    arguments: Any = quantize.args
     weight, scale, zero_point, axis, low, high, dtype = arguments
     scales, zeros = (read_constant(module, node) for node in (scale, zero_point))
     if zeros.any() or dtype is not torch.int8 or axis != 0:
         raise BackendError(f"NNCF did not quantize '{weight}' symmetrically per output channel")
     scales, zeros = scales.reshape(-1).float(), zeros.reshape(-1).long()
     scales = representable(scales)
-    (dequantise,) = quantise.users
-    (consumer,) = dequantise.users
+    (dequantize,) = quantize.users
+    (consumer,) = dequantize.users
     name = f"{module_path(consumer)}.weight"
     value = source.get_parameter(name).detach()
     levels = Q.quantize_per_channel(value, scales, zeros, axis, low, high, dtype)
     kept = [
-        add_constant(module, name + suffix, value, dequantise)
+        add_constant(module, name + suffix, value, dequantize)
         for suffix, value in (("", levels), ("_scale", scales), ("_zero_point", zeros))
     ]
-    dequantise.args = (*kept, axis, low, high, dtype)
-    module.graph.erase_node(quantise)
+    dequantize.args = (*kept, axis, low, high, dtype)
+    module.graph.erase_node(quantize)
 
 
 def add_constant(module: fx.GraphModule, name: str, value: Tensor, before: fx.Node) -> fx.Node:

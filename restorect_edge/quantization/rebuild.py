@@ -38,7 +38,7 @@ def rebuild(student: Student, plan: QuantPlan) -> QuantizedStudent:
     try:
         graph = trace_body(_with_biases(student, plan))
         excluded = _returned(graph.graph, plan) | left_out(graph.graph)
-        _quantise(graph, plan)
+        _quantize(graph, plan)
     except (KeyError, ValueError, AttributeError, RuntimeError) as error:
         raise IncompatibleError(f"the plan is not of this network: {error}; export again") from error
     network = QuantizedStudent(student, clean(graph, student.body), excluded)
@@ -64,7 +64,7 @@ def _returned(graph: fx.Graph, plan: QuantPlan) -> dict[str, str]:
     return {node.name: names[name] for node, name in called if name in names}
 
 
-def _quantise(graph: fx.GraphModule, plan: QuantPlan) -> None:
+def _quantize(graph: fx.GraphModule, plan: QuantPlan) -> None:
     """Insert pairs as NNCF does; `clean` makes of them what it makes of NNCF's."""
     named: Named = defaultdict(list)
     for node in graph.graph.nodes:
@@ -74,9 +74,9 @@ def _quantise(graph: fx.GraphModule, plan: QuantPlan) -> None:
         if tensor.arithmetic != "int8":
             continue
         if tensor.kind == "weight":
-            _quantise_weight(graph, _one(named, tensor.name.removesuffix(".weight")), tensor)
+            _quantize_weight(graph, _one(named, tensor.name.removesuffix(".weight")), tensor)
         else:
-            _quantise_activation(_one(named, tensor.name), [_one(named, n) for n in tensor.feeds], tensor)
+            _quantize_activation(_one(named, tensor.name), [_one(named, n) for n in tensor.feeds], tensor)
 
 
 def _one(named: Named, name: str) -> fx.Node:
@@ -85,7 +85,7 @@ def _one(named: Named, name: str) -> fx.Node:
     return named[name][0]
 
 
-def _quantise_weight(module: fx.GraphModule, convolution: fx.Node, tensor: QuantizedTensor) -> None:
+def _quantize_weight(module: fx.GraphModule, convolution: fx.Node, tensor: QuantizedTensor) -> None:
     weight: Any = convolution.args[1]
     scale = torch.tensor(tensor.scale)
     _check_range(module.get_parameter(weight.target), scale, tensor)
@@ -114,7 +114,7 @@ def _constant(module: fx.GraphModule, name: str, value: Tensor) -> fx.Node:
     return module.graph.get_attr(name)
 
 
-def _quantise_activation(origin: fx.Node, readers: list[fx.Node], tensor: QuantizedTensor) -> None:
+def _quantize_activation(origin: fx.Node, readers: list[fx.Node], tensor: QuantizedTensor) -> None:
     arguments = (tensor.scale[0], 0, *tensor.levels, torch.int8)
     graph = origin.graph
     # behind the value, so that what reads it in float goes on doing so

@@ -217,7 +217,7 @@ def test_weights_are_calibrated_and_measured_on_pictures_of_their_task(weights, 
     capsys.readouterr()
 
 
-def test_only_students_are_quantised(monkeypatch, capsys):
+def test_only_students_are_quantized(monkeypatch, capsys):
     other = Weights("big", nn.Identity(), {"task": "lowlight"}, "0" * 64, 4)
     monkeypatch.setattr("restorect_edge.models.weights.load_weights", lambda source: other)
     code, err = refused(capsys, "-w", "big")

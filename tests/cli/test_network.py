@@ -2,9 +2,9 @@
 
 import pytest
 
-from restorect_edge.cli.network import licences, network_and_inputs
+from restorect_edge.cli.network import licenses, network_and_inputs
 from restorect_edge.errors import UsageError
-from restorect_edge.weights import licence, names
+from restorect_edge.weights import license, names
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def place(tmp_path, monkeypatch):
 )
 def test_the_first_word_is_the_network_unless_it_can_be_restored(place, words, network, inputs):
     found, rest = network_and_inputs(words, None)
-    assert (found, [str(path) for path in rest]) == (network or licence.DEFAULT, inputs)
+    assert (found, [str(path) for path in rest]) == (network or license.DEFAULT, inputs)
 
 
 def test_an_option_names_the_network_as_well(place):
@@ -47,33 +47,33 @@ def test_an_option_names_the_network_as_well(place):
 
 
 def test_a_product_takes_weights_that_may_be_shipped(place):
-    assert network_and_inputs(["photo.jpg"], None, product=True)[0] == licence.PRODUCT
-    assert licence.PRODUCT in licence.allowed_in_products()
-    for name in licence.allowed_in_products():
+    assert network_and_inputs(["photo.jpg"], None, product=True)[0] == license.PRODUCT
+    assert license.PRODUCT in license.allowed_in_products()
+    for name in license.allowed_in_products():
         assert network_and_inputs([name, "photo.jpg"], None, product=True)[0] == name
 
 
-@pytest.mark.parametrize("name", sorted(set(names()) - set(licence.allowed_in_products())))
+@pytest.mark.parametrize("name", sorted(set(names()) - set(license.allowed_in_products())))
 def test_a_product_refuses_the_others(name):
-    with pytest.raises(UsageError, match=f"'{name}' may not be shipped, .*; these may: .*{licence.PRODUCT}"):
-        licence.chosen(name, product=True)
+    with pytest.raises(UsageError, match=f"'{name}' may not be shipped, .*; these may: .*{license.PRODUCT}"):
+        license.chosen(name, product=True)
 
 
 @pytest.mark.parametrize("name", names())
 def test_every_shipped_set_says_in_one_line_what_it_may_be_used_for(name):
-    (told,) = licences([name, name])
+    (told,) = licenses([name, name])
     assert told.startswith(f"license of {name}: ")
     assert "not stated" not in told
     assert "\n" not in told
 
 
-def test_what_is_no_network_has_no_licence(place):
-    assert licences(["album", "none", "mine.safetensors"]) in ([], ["license of mine: not stated"])
+def test_what_is_no_network_has_no_license(place):
+    assert licenses(["album", "none", "mine.safetensors"]) in ([], ["license of mine: not stated"])
 
 
 def test_the_line_names_the_option_where_there_is_one():
-    facts = {"name": licence.DEFAULT, "license": "research use"}
-    assert licence.line(facts) == f"license of {licence.DEFAULT}: research use"
-    assert licence.line(facts, option=True).endswith("--product takes weights that may be shipped")
-    assert "--product" not in licence.line({"name": licence.PRODUCT, "license": "free"}, option=True)
-    assert licence.line({}) == ""
+    facts = {"name": license.DEFAULT, "license": "research use"}
+    assert license.line(facts) == f"license of {license.DEFAULT}: research use"
+    assert license.line(facts, option=True).endswith("--product takes weights that may be shipped")
+    assert "--product" not in license.line({"name": license.PRODUCT, "license": "free"}, option=True)
+    assert license.line({}) == ""

@@ -31,7 +31,7 @@ def test_normalised_luma_agrees_with_a_direct_sum(picture, mode):
     luma = picture[:40, :56, 1].astype(np.float64)
     mean, square = filtered(luma, mode), filtered(luma * luma, mode)
     expected = (luma - mean) / (np.sqrt(np.abs(square - mean**2)) + 1)
-    np.testing.assert_allclose(naturalness._normalised(luma, mode), expected, atol=1e-9)
+    np.testing.assert_allclose(naturalness._normalized(luma, mode), expected, atol=1e-9)
 
 
 def test_halving_keeps_constants_and_ramps():

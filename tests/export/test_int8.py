@@ -60,7 +60,7 @@ TARGETS = pytest.mark.parametrize("target", ["onnx", "openvino", "tensorrt", "co
 
 
 @TARGETS
-def test_verification_records_float_and_quantised_agreement(artifacts, target):
+def test_verification_records_float_and_quantized_agreement(artifacts, target):
     record = artifacts[target].manifest.verification
     assert record["status"] == "pass"
     assert record["gate"] == GATES["int8"] == 30.0
@@ -154,14 +154,14 @@ def test_onnx_has_pairs_and_int8_weights(artifacts, target):
     assert {tensor.data_type for tensor in half.values()} == {TensorProto.FLOAT16}
     floats = {**constants, **half}
     # which convolutions may stay in float is the lint's, above: those of modules that the plan leaves out
-    quantised = [node for node in convolutions if node.input[1] not in floats]
-    assert len(quantised) > 20
-    for node in quantised:
-        dequantise = made_by[node.input[1]]
-        assert dequantise.op_type == "DequantizeLinear"
-        assert [a.i for a in dequantise.attribute if a.name == "axis"] == [0]
-        assert constants[dequantise.input[0]].data_type == TensorProto.INT8
-        assert not numpy_helper.to_array(constants[dequantise.input[2]]).any()
+    quantized = [node for node in convolutions if node.input[1] not in floats]
+    assert len(quantized) > 20
+    for node in quantized:
+        dequantize = made_by[node.input[1]]
+        assert dequantize.op_type == "DequantizeLinear"
+        assert [a.i for a in dequantize.attribute if a.name == "axis"] == [0]
+        assert constants[dequantize.input[0]].data_type == TensorProto.INT8
+        assert not numpy_helper.to_array(constants[dequantize.input[2]]).any()
     assert not any(node.metadata_props for node in graph.node)
 
 

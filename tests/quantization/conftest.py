@@ -23,7 +23,7 @@ def images():
 
 
 @pytest.fixture(scope="session")
-def quantised(student, images):
+def quantized(student, images):
     """The student in INT8."""
     from restorect_edge.quantization.quantize import quantize_student
 

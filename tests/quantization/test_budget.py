@@ -66,28 +66,28 @@ def validation():
 
 
 @pytest.fixture(scope="module")
-def quantised_sensitive(sensitive, images):
+def quantized_sensitive(sensitive, images):
     """The sensitive student with every block in int8."""
     return quantize_student(sensitive, images)
 
 
 @pytest.fixture(scope="module")
-def meter(sensitive, quantised_sensitive, validation):
+def meter(sensitive, quantized_sensitive, validation):
     """What measures it."""
-    return Meter(sensitive, quantised_sensitive.prior, validation)
+    return Meter(sensitive, quantized_sensitive.prior, validation)
 
 
 @pytest.fixture(scope="module")
-def budget(sensitive, quantised_sensitive, meter):
+def budget(sensitive, quantized_sensitive, meter):
     """Decibels that the other blocks keep to whatever the weights are, and the sensitive block does not."""
-    others = meter.drop(quantised_sensitive.with_float(sensitive, [SENSITIVE]).body)
+    others = meter.drop(quantized_sensitive.with_float(sensitive, [SENSITIVE]).body)
     return round(max(others, 0.0) + 0.05, 3)
 
 
 @pytest.fixture(scope="module")
-def decision(sensitive, quantised_sensitive, meter, budget):
+def decision(sensitive, quantized_sensitive, meter, budget):
     """The sensitive student within its budget."""
-    return bring_within(quantised_sensitive, sensitive, meter, budget)
+    return bring_within(quantized_sensitive, sensitive, meter, budget)
 
 
 def calibration(images, validation, **options):
@@ -109,15 +109,15 @@ def pairs_read(node):
 # what is measured
 
 
-def test_the_drop_is_the_mean_difference_of_8_bit_psnr(sensitive, quantised_sensitive, meter):
+def test_the_drop_is_the_mean_difference_of_8_bit_psnr(sensitive, quantized_sensitive, meter):
     losses = []
     for name, dark in photos(SHAPE).items():
         with torch.no_grad():
-            outputs = [network(planes(dark))[0].numpy() for network in (sensitive, quantised_sensitive)]
+            outputs = [network(planes(dark))[0].numpy() for network in (sensitive, quantized_sensitive)]
         levels = [np.rint(output.transpose(1, 2, 0) * 255).astype(np.uint8) for output in outputs]
         wanted = clean(SHAPE)[name]
         losses.append(psnr(levels[0], wanted) - psnr(levels[1], wanted))
-    assert meter.drop(quantised_sensitive.body) == pytest.approx(np.mean(losses), abs=1e-3)
+    assert meter.drop(quantized_sensitive.body) == pytest.approx(np.mean(losses), abs=1e-3)
 
 
 def test_the_float_body_loses_next_to_nothing(sensitive, meter):
@@ -171,15 +171,15 @@ def test_fine_tuning_takes_time(images, validation, minutes):
 # blocks
 
 
-def test_blocks_are_the_quantised_convolutions_of_the_body(quantised_sensitive, sensitive):
+def test_blocks_are_the_quantized_convolutions_of_the_body(quantized_sensitive, sensitive):
     convolutions = {n for n, m in sensitive.body.named_modules() if isinstance(m, nn.Conv2d)}
-    names = block_names(quantised_sensitive.body)
+    names = block_names(quantized_sensitive.body)
     assert set(names) == convolutions - {"exposure", "colour", "modulation"}
     assert (names[0], names[-1]) == ("enter", "leave")
 
 
-def test_a_returned_block_has_the_float_weights_and_reads_float(quantised_sensitive, sensitive):
-    network = quantised_sensitive.with_float(sensitive, ["up1"])
+def test_a_returned_block_has_the_float_weights_and_reads_float(quantized_sensitive, sensitive):
+    network = quantized_sensitive.with_float(sensitive, ["up1"])
     layer = sensitive.body.get_submodule("up1")
     assert torch.equal(network.body.get_buffer("up1_weight"), layer.weight.detach().half().float())
     torch.testing.assert_close(network.body.get_buffer("up1_bias"), layer.bias.detach())
@@ -189,17 +189,17 @@ def test_a_returned_block_has_the_float_weights_and_reads_float(quantised_sensit
     assert not any(pairs_read(node) for node in returned)
 
 
-def test_the_others_stay_as_they_are(quantised_sensitive, sensitive):
-    network = quantised_sensitive.with_float(sensitive, ["up1"])
-    stored = dict(quantised_sensitive.body.named_buffers())
+def test_the_others_stay_as_they_are(quantized_sensitive, sensitive):
+    network = quantized_sensitive.with_float(sensitive, ["up1"])
+    stored = dict(quantized_sensitive.body.named_buffers())
     for name, value in network.body.named_buffers():
         if not name.startswith("up1"):
             assert torch.equal(value, stored[name])
-    assert block_names(network.body) == [n for n in block_names(quantised_sensitive.body) if n != "up1"]
+    assert block_names(network.body) == [n for n in block_names(quantized_sensitive.body) if n != "up1"]
 
 
-def test_with_all_blocks_in_float_only_the_prior_differs(quantised_sensitive, sensitive, images):
-    network = quantised_sensitive.with_float(sensitive, block_names(quantised_sensitive.body))
+def test_with_all_blocks_in_float_only_the_prior_differs(quantized_sensitive, sensitive, images):
+    network = quantized_sensitive.with_float(sensitive, block_names(quantized_sensitive.body))
     image = planes(images[0])
     with torch.no_grad():
         z = sensitive.prior(sensitive.thumbnail(image))
@@ -207,9 +207,9 @@ def test_with_all_blocks_in_float_only_the_prior_differs(quantised_sensitive, se
     assert not [n for n in network.body.graph.nodes if n.target is Q.quantize_per_tensor.default]
 
 
-def test_an_unknown_block_is_named(quantised_sensitive, sensitive):
+def test_an_unknown_block_is_named(quantized_sensitive, sensitive):
     with pytest.raises(UsageError, match=r"unknown block 'up3'; known: .*did you mean 'up[12]'"):
-        quantised_sensitive.with_float(sensitive, ["up3"])
+        quantized_sensitive.with_float(sensitive, ["up3"])
 
 
 # the budget
@@ -243,28 +243,28 @@ def test_the_plan_says_which_block_was_returned_and_why(decision):
     assert f"body.{SENSITIVE}.weight" not in {tensor.name for tensor in plan.tensors}
 
 
-def test_within_the_budget_nothing_is_returned(quantised_sensitive, sensitive, meter, decision):
-    found = bring_within(quantised_sensitive, sensitive, meter, decision.before)
-    assert found.network is quantised_sensitive
+def test_within_the_budget_nothing_is_returned(quantized_sensitive, sensitive, meter, decision):
+    found = bring_within(quantized_sensitive, sensitive, meter, decision.before)
+    assert found.network is quantized_sensitive
     assert (found.ranking, found.returned) == ((), ())
     assert found.before == found.drop == decision.before
 
 
-def test_a_budget_that_cannot_be_met_has_numbers_and_a_way_out(quantised_sensitive, sensitive, validation):
-    worse = Meter(sensitive, quantised_sensitive.prior, validation)
+def test_a_budget_that_cannot_be_met_has_numbers_and_a_way_out(quantized_sensitive, sensitive, validation):
+    worse = Meter(sensitive, quantized_sensitive.prior, validation)
     worse.samples = [type(s)(s.image, s.z, s.clean, s.psnr + 5.0) for s in worse.samples]
     with pytest.raises(QualityError) as caught:
-        bring_within(quantised_sensitive, sensitive, worse, 0.1)
+        bring_within(quantized_sensitive, sensitive, worse, 0.1)
     message = str(caught.value)
-    before, floor = worse.drop(quantised_sensitive.body), worse.drop(sensitive.body)
+    before, floor = worse.drop(quantized_sensitive.body), worse.drop(sensitive.body)
     assert f"INT8 loses {before:.3f} dB of PSNR on four pairs (4 images), and 0.100 dB are allowed" in message
-    assert f" dB with all {len(block_names(quantised_sensitive.body))} in float" in message
+    assert f" dB with all {len(block_names(quantized_sensitive.body))} in float" in message
     assert 4.5 < floor < before
     assert "--qat MINUTES, a larger --max-psnr-drop" in message
 
 
-def test_ranking_is_the_same_twice(quantised_sensitive, sensitive, meter, decision):
-    assert tuple(rank(quantised_sensitive, sensitive, meter)) == decision.ranking
+def test_ranking_is_the_same_twice(quantized_sensitive, sensitive, meter, decision):
+    assert tuple(rank(quantized_sensitive, sensitive, meter)) == decision.ranking
 
 
 # the recipe

@@ -17,23 +17,23 @@ def scales(body):
 
 
 @pytest.fixture(scope="module")
-def meter(student, quantised):
-    return GeneratedMeter(student, quantised.prior)
+def meter(student, quantized):
+    return GeneratedMeter(student, quantized.prior)
 
 
 @pytest.fixture(scope="module")
-def narrow(student, quantised):
+def narrow(student, quantized):
     """The same with ranges a quarter as wide: bright pictures saturate."""
-    body = copy.deepcopy(quantised.body)
+    body = copy.deepcopy(quantized.body)
     for node in body.graph.nodes:
         if node.target in (Q.quantize_per_tensor.default, Q.dequantize_per_tensor.default):
             node.args = (node.args[0], node.args[1] / 4, *node.args[2:])
     body.recompile()
-    return QuantizedStudent(student, body, quantised.excluded)
+    return QuantizedStudent(student, body, quantized.excluded)
 
 
-def test_float_is_nearest(meter, student, quantised):
-    assert min(meter.each(student.body).values()) > min(meter.each(quantised.body).values())
+def test_float_is_nearest(meter, student, quantized):
+    assert min(meter.each(student.body).values()) > min(meter.each(quantized.body).values())
 
 
 def test_ranges_are_widened_where_a_picture_falls_short(meter, student, narrow):
@@ -48,9 +48,9 @@ def test_ranges_are_widened_where_a_picture_falls_short(meter, student, narrow):
     assert scales(narrow.body) == before
 
 
-def test_ranges_that_suffice_stay(meter, student, quantised):
-    decision = hold_generated(quantised, student, meter, min(meter.each(quantised.body).values()))
-    assert decision.network is quantised and decision.held == () and decision.before == decision.psnr
+def test_ranges_that_suffice_stay(meter, student, quantized):
+    decision = hold_generated(quantized, student, meter, min(meter.each(quantized.body).values()))
+    assert decision.network is quantized and decision.held == () and decision.before == decision.psnr
 
 
 def test_what_cannot_be_reached_is_left_to_the_verdict(meter, student, narrow):

@@ -21,15 +21,15 @@ FACTS = {
 
 
 @pytest.fixture(scope="module")
-def plan(quantised):
-    return QuantPlan.of(quantised, **FACTS)
+def plan(quantized):
+    return QuantPlan.of(quantized, **FACTS)
 
 
-def test_the_same_input_gives_the_same_plan_byte_for_byte(plan, quantised, student, images):
+def test_the_same_input_gives_the_same_plan_byte_for_byte(plan, quantized, student, images):
     again = quantize_student(student, images)
     assert QuantPlan.of(again, **FACTS).to_json() == plan.to_json()
-    assert again.body.code == quantised.body.code
-    first, second = quantised.state_dict(), again.state_dict()
+    assert again.body.code == quantized.body.code
+    first, second = quantized.state_dict(), again.state_dict()
     assert list(first) == list(second)
     assert all(torch.equal(first[key], second[key]) for key in first)
 
@@ -65,9 +65,9 @@ def test_exclusions_have_a_reason(plan):
     assert all(reasons.values())
 
 
-def test_scales_read_back_as_the_float32_of_the_graph(plan, quantised):
+def test_scales_read_back_as_the_float32_of_the_graph(plan, quantized):
     scale = next(t.scale for t in plan.tensors if t.name == "body.enter.weight")
-    stored = quantised.body.get_buffer("enter_weight_scale").numpy()
+    stored = quantized.body.get_buffer("enter_weight_scale").numpy()
     np.testing.assert_array_equal(np.float32(scale), stored)
 
 
@@ -87,12 +87,12 @@ def test_it_names_its_weights_and_steps(plan):
     assert (plan.weights, plan.weights_sha256, plan.steps) == ("tiny", None, 1)
 
 
-def test_the_biases_are_those_that_nncf_corrected(plan, quantised, student):
+def test_the_biases_are_those_that_nncf_corrected(plan, quantized, student):
     assert plan.biases.keys() == {
         f"body.{n}" for n, m in student.body.named_modules() if isinstance(m, nn.Conv2d)
     }
     for name, values in plan.biases.items():
-        stored = quantised.body.get_buffer(name.removeprefix("body.").replace(".", "_") + "_bias").numpy()
+        stored = quantized.body.get_buffer(name.removeprefix("body.").replace(".", "_") + "_bias").numpy()
         np.testing.assert_array_equal(np.float32(values), stored)
     exposure, enter = student.body.exposure.bias, student.body.enter.bias
     np.testing.assert_array_equal(np.float32(plan.biases["body.exposure"]), exposure.detach())

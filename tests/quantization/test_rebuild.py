@@ -25,9 +25,9 @@ FACTS = {
 
 
 @pytest.fixture(scope="module")
-def plan(quantised, tmp_path_factory):
+def plan(quantized, tmp_path_factory):
     """As it is read from a file."""
-    return QuantPlan.read(QuantPlan.of(quantised, **FACTS).write(tmp_path_factory.mktemp("plan")))
+    return QuantPlan.read(QuantPlan.of(quantized, **FACTS).write(tmp_path_factory.mktemp("plan")))
 
 
 @pytest.fixture(scope="module")
@@ -35,31 +35,31 @@ def rebuilt(student, plan):
     return rebuild(student, plan)
 
 
-def test_reading_gives_what_was_written(plan, quantised):
-    assert plan == QuantPlan.of(quantised, **FACTS)
+def test_reading_gives_what_was_written(plan, quantized):
+    assert plan == QuantPlan.of(quantized, **FACTS)
     assert (plan.weights, plan.weights_sha256, plan.steps) == ("tiny", "cd" * 32, 1)
 
 
-def test_every_number_is_the_same(rebuilt, quantised):
-    first, second = quantised.state_dict(), rebuilt.state_dict()
+def test_every_number_is_the_same(rebuilt, quantized):
+    first, second = quantized.state_dict(), rebuilt.state_dict()
     assert list(first) == list(second)
     assert all(torch.equal(first[key], second[key]) for key in first)
-    assert rebuilt.excluded == quantised.excluded
+    assert rebuilt.excluded == quantized.excluded
 
 
 @pytest.mark.parametrize("shape", [(64, 96), (8, 8), (40, 24)])
-def test_the_output_is_the_same_bit_for_bit(rebuilt, quantised, images, shape):
+def test_the_output_is_the_same_bit_for_bit(rebuilt, quantized, images, shape):
     image = planes(images[1])[:, :, : shape[0], : shape[1]]
     with torch.no_grad():
-        assert torch.equal(rebuilt(image), quantised(image))
+        assert torch.equal(rebuilt(image), quantized(image))
 
 
 def test_its_plan_is_the_same_byte_for_byte(rebuilt, plan):
     assert QuantPlan.of(rebuilt, **FACTS).to_json() == plan.to_json()
 
 
-def test_blocks_returned_to_float_stay_so(student, quantised, images):
-    mixed = quantised.with_float(student, ["decode1.0.first", "up2"])
+def test_blocks_returned_to_float_stay_so(student, quantized, images):
+    mixed = quantized.with_float(student, ["decode1.0.first", "up2"])
     plan = QuantPlan.of(mixed, **FACTS)
     again = rebuild(student, plan)
     assert QuantPlan.of(again, **FACTS) == plan

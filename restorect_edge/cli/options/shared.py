@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from restorect_edge.targets.registry import RUNTIMES
 from restorect_edge.utils.options import option
-from restorect_edge.weights import licence
+from restorect_edge.weights import license
 
 __all__ = ["Json", "Network", "OnDevice", "Overwrite", "Threads"]
 
@@ -51,8 +51,8 @@ class Network:
         None,
         "-w",
         metavar="NAME|PATH",
-        more=f"default {licence.DEFAULT}",
+        more=f"default {license.DEFAULT}",
     )
     """Weights by name or file."""
-    product: bool = option(False, more=f"default {licence.PRODUCT} then")
+    product: bool = option(False, more=f"default {license.PRODUCT} then")
     """Take only weights that may be shipped."""

@@ -115,7 +115,7 @@ class _Meters(dict[str, _Meter]):
 
 
 def measure(
-    student: Student, quantised: QuantizedStudent, photographs: Iterable[NDArray[np.uint8]]
+    student: Student, quantized: QuantizedStudent, photographs: Iterable[NDArray[np.uint8]]
 ) -> tuple[ModuleDrift, ...]:
     """Run both networks on photographs and compare every module with weights, and every step of the flows.
 
@@ -136,31 +136,31 @@ def measure(
     meters = _Meters()
     with torch.no_grad():
         for levels in photographs:
-            _compare(student, quantised, planes(levels), meters)
+            _compare(student, quantized, planes(levels), meters)
     rows = [meter.read(name) for name, meter in meters.items()]
     return tuple(sorted(rows, key=lambda row: STAGES.index(row.stage)))
 
 
-def _compare(student: Student, quantised: QuantizedStudent, image: Tensor, meters: _Meters) -> None:
-    z, drifted_z = _compare_priors(student.prior, quantised.prior, student.thumbnail(image), meters)
-    restored = PairedBody(quantised.body, student.body, meters).run(image, z)
+def _compare(student: Student, quantized: QuantizedStudent, image: Tensor, meters: _Meters) -> None:
+    z, drifted_z = _compare_priors(student.prior, quantized.prior, student.thumbnail(image), meters)
+    restored = PairedBody(quantized.body, student.body, meters).run(image, z)
     meters.add("body", "output", restored.wanted, restored.got)
-    meters.add("student", "output", restored.wanted, quantised.body(image, drifted_z))
+    meters.add("student", "output", restored.wanted, quantized.body(image, drifted_z))
 
 
 # prior: its input has a fixed size, so the outputs of one image may be held
 
 
 def _compare_priors(
-    prior: Prior, quantised: Prior, thumbnail: Tensor, meters: _Meters
+    prior: Prior, quantized: Prior, thumbnail: Tensor, meters: _Meters
 ) -> tuple[Tensor, Tensor]:
     """Compare module by module and return z of both."""
     with _tapped(prior) as wanted:
         z: Tensor = prior(thumbnail)
-    with _tapped(quantised) as got:
-        drifted_z: Tensor = quantised(thumbnail)
+    with _tapped(quantized) as got:
+        drifted_z: Tensor = quantized(thumbnail)
     for name, (given, output) in wanted.layers.items():
-        alone = quantised.get_submodule(name)(given)
+        alone = quantized.get_submodule(name)(given)
         meters.add(f"prior.{name}", "prior", output, got.layers[name][1], alone)
     for name, latent in wanted.latents():
         meters.add(f"prior.{name}", "flow", latent, got.after[name])
@@ -240,8 +240,8 @@ class PairedBody(fx.Interpreter):
         meters: where each convolution's outputs are added.
     """
 
-    def __init__(self, quantised: fx.GraphModule, source: nn.Module, meters: _Meters) -> None:
-        super().__init__(quantised)
+    def __init__(self, quantized: fx.GraphModule, source: nn.Module, meters: _Meters) -> None:
+        super().__init__(quantized)
         self._parameters = {name.replace(".", "_"): value for name, value in source.named_parameters()}
         self._meters = meters
 

@@ -72,7 +72,7 @@ def _residual_adds(view: View, allowed: tuple[str, ...]) -> Iterator[Finding]:
         kinds = [_kind(view, name, allowed) for name in node.input]
         missing = [name for name, kind in zip(node.input, kinds, strict=True) if kind != "pair"]
         fused = kinds.count("convolution") > 0
-        within = _is_quantised_later(view, node) and {"pair", "convolution", "activation"} & set(kinds)
+        within = _is_quantized_later(view, node) and {"pair", "convolution", "activation"} & set(kinds)
         if within and "excluded" not in kinds and len(missing) > fused:
             yield Finding(
                 severity="error",
@@ -97,7 +97,7 @@ def _kind(view: View, name: str, allowed: tuple[str, ...]) -> str:
     return "convolution" if node.output[0] == name and len(view.readers(name)) == 1 else "activation"
 
 
-def _is_quantised_later(view: View, node: Any) -> bool:
+def _is_quantized_later(view: View, node: Any) -> bool:
     ahead = view.readers(node.output[0])
     while ahead:
         reader = ahead.pop()

@@ -34,8 +34,8 @@ def trainable(network: QuantizedStudent, student: Student) -> fx.GraphModule:
     return body
 
 
-def _source(dequantise: fx.Node) -> Any:
-    (levels,) = dequantise.all_input_nodes
+def _source(dequantize: fx.Node) -> Any:
+    (levels,) = dequantize.all_input_nodes
     return levels.args[0]
 
 
@@ -47,9 +47,9 @@ def _replace(node: fx.Node, function: Any, *arguments: Any) -> None:
 def _take_parameters(body: fx.GraphModule, convolution: fx.Node, layer: nn.Module) -> None:
     """Let a convolution compute with a float weight, rounded, and a bias with NNCF's correction on top."""
     weight, bias = (layer.get_parameter(name).detach().clone() for name in ("weight", "bias"))
-    dequantise, corrected = convolution.args[1:3]
-    assert isinstance(dequantise, fx.Node) and isinstance(corrected, fx.Node)
-    scale_node: Any = dequantise.args[1]
+    dequantize, corrected = convolution.args[1:3]
+    assert isinstance(dequantize, fx.Node) and isinstance(corrected, fx.Node)
+    scale_node: Any = dequantize.args[1]
     scale = body.get_buffer(scale_node.target)
     # what NNCF added for the rounding of weights, kept on top of the bias that learns
     correction = body.get_buffer(str(corrected.target)) - bias

@@ -47,7 +47,7 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
         try:
             network, config = graph.program.module(), None
             if options.precision == "int8":
-                _quantise_when_called(network)
+                _quantize_when_called(network)
                 config = _static()
             named = _Named(network, graph)
             content = library.convert(named, sample_kwargs=feeds, quant_config=config).model_content()
@@ -88,7 +88,7 @@ def _example(graph: Graph) -> list[Tensor]:
     return [torch.zeros(tuple(found[name].shape), dtype=found[name].dtype) for name in names]
 
 
-def _quantise_when_called(network: Any) -> None:
+def _quantize_when_called(network: Any) -> None:
     """Let weights be float and quantized by the graph, which litert-torch folds; it refuses stored int8.
 
     A level times its scale, over the scale, is that level again.

@@ -33,7 +33,7 @@ class ONNXRuntime(Runtime):
     name: ClassVar[str] = "onnxruntime"
     side_by_side: ClassVar[bool] = True
     fuses: ClassVar[bool] = True
-    _optimise: ClassVar[bool] = True
+    _optimize: ClassVar[bool] = True
     _arithmetic: ClassVar[str] = ""
     """How it differs from what users run, for `provider`."""
 
@@ -53,7 +53,7 @@ class ONNXRuntime(Runtime):
         options = session_options(self.threads)
         # one block per pattern of shapes would be kept beside the arena: half as much memory again, no speed
         options.enable_mem_pattern = False
-        if not self._optimise:
+        if not self._optimize:
             options.graph_optimization_level = _library().GraphOptimizationLevel.ORT_DISABLE_ALL
         return options
 
@@ -94,7 +94,7 @@ class LiteralONNXRuntime(ONNXRuntime):
     """Runs a graph operation by operation, on the CPU."""
 
     fuses: ClassVar[bool] = False
-    _optimise: ClassVar[bool] = False
+    _optimize: ClassVar[bool] = False
     _arithmetic: ClassVar[str] = ", graph optimizations off"
 
     @classmethod

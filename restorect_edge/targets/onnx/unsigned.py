@@ -26,10 +26,10 @@ def to_unsigned(model: Any) -> None:
     Only for quantizers whose zero point is 0, as calibration makes them; a model without any is left alone.
     """
     view = View.of(model.graph)
-    quantisers = [node for node in model.graph.node if is_op(node, "QuantizeLinear")]
-    if not quantisers:
+    quantizers = [node for node in model.graph.node if is_op(node, "QuantizeLinear")]
+    if not quantizers:
         return
-    for node in quantisers:
+    for node in quantizers:
         node.input[2] = NAME
         for reader in view.readers(node.output[0]):
             if is_op(reader, "DequantizeLinear"):
@@ -42,7 +42,7 @@ def to_unsigned(model: Any) -> None:
 
 def _clipping_bytes(view: View) -> Iterator[Any]:
     """Yield the nodes of the graph with each Relu behind the quantizer that alone reads it."""
-    moved = {n.output[0]: n for n in view.graph.node if is_op(n, "Relu") and _feeds_a_quantiser(view, n)}
+    moved = {n.output[0]: n for n in view.graph.node if is_op(n, "Relu") and _feeds_a_quantizer(view, n)}
     for node in view.graph.node:
         relu = moved.get(node.input[0]) if is_op(node, "QuantizeLinear") else None
         if relu is not None:
@@ -53,6 +53,6 @@ def _clipping_bytes(view: View) -> Iterator[Any]:
             yield node
 
 
-def _feeds_a_quantiser(view: View, node: Any) -> bool:
+def _feeds_a_quantizer(view: View, node: Any) -> bool:
     readers = view.readers(node.output[0])
     return len(readers) == 1 and is_op(readers[0], "QuantizeLinear")

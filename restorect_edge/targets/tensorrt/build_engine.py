@@ -242,7 +242,7 @@ def sidecar_of(engine: str) -> str:
 
 
 def why_stale(engine: str, key: Key, ignore: Sequence[str] = ()) -> Optional[str]:
-    """Return why `engine` cannot be used as it is, or None if it can; the engine is not deserialised.
+    """Return why `engine` cannot be used as it is, or None if it can; the engine is not deserialized.
 
     Args:
         engine: path of the engine; its sidecar is beside it.

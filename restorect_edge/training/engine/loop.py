@@ -103,7 +103,7 @@ class Trainer:
         if not all(map(math.isfinite, values.values())):
             raise BackendError(f"the losses at step {self.step} are {values}: lower --learning-rate")
         self._backward(parts)
-        self._optimise()
+        self._optimize()
         self._update_average()
         self.step += 1
         self.seconds += time.perf_counter() - started
@@ -114,7 +114,7 @@ class Trainer:
         torch.autograd.backward(sum(parts.values(), torch.zeros((), device=self.device)))
         parallel.average_gradients(self.parameters)
 
-    def _optimise(self) -> None:
+    def _optimize(self) -> None:
         norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, CLIP))
         if not math.isfinite(norm):
             raise BackendError(f"the gradient's norm at step {self.step} is {norm}: lower --learning-rate")

@@ -22,9 +22,9 @@ pytest.importorskip("nncf")
 
 
 @pytest.fixture(scope="module")
-def rows(student, quantised, images):
+def rows(student, quantized, images):
     """Of the nano student on two photographs, by name."""
-    return {row.name: row for row in measure(student, quantised, images)}
+    return {row.name: row for row in measure(student, quantized, images)}
 
 
 VALUES = hnp.arrays(np.float32, st.integers(1, 40), elements=st.floats(-8, 8, width=16))
@@ -53,13 +53,13 @@ def test_equal_tensors_do_not_differ_and_zero_against_something_is_lost():
     assert (lost.snr, lost.cosine) == (-math.inf, 0.0)
 
 
-def test_the_lanes_are_the_float_and_the_quantised_body_bit_for_bit(student, quantised, images):
+def test_the_lanes_are_the_float_and_the_quantized_body_bit_for_bit(student, quantized, images):
     image = planes(images[0])
     with torch.no_grad():
         z = student.prior(student.thumbnail(image))
-        both = PairedBody(quantised.body, student.body, _Meters()).run(image, z)
+        both = PairedBody(quantized.body, student.body, _Meters()).run(image, z)
         assert torch.equal(both.wanted, student.body(image, z))
-        assert torch.equal(both.got, quantised.body(image, z))
+        assert torch.equal(both.got, quantized.body(image, z))
 
 
 def test_every_convolution_has_a_row_under_its_name_in_the_source(rows, student):
@@ -90,7 +90,7 @@ def test_what_reads_the_input_drifts_by_itself_only(rows):
         assert rows[name].cosine == rows[name].alone_cosine
 
 
-def test_accumulated_is_what_hooks_on_both_networks_give(rows, student, quantised, images):
+def test_accumulated_is_what_hooks_on_both_networks_give(rows, student, quantized, images):
     energies, found = Energies(), []
     with (
         student.body.decode1[0].first.register_forward_hook(lambda m, i, o: found.append(o)),
@@ -100,7 +100,7 @@ def test_accumulated_is_what_hooks_on_both_networks_give(rows, student, quantise
             image = planes(levels)
             z = student.prior(student.thumbnail(image))
             student.body(image, z)
-            energies.add(found.pop(), _output_of(quantised.body, "decode1.0.first", image, z))
+            energies.add(found.pop(), _output_of(quantized.body, "decode1.0.first", image, z))
     assert rows["body.decode1.0.first"].snr == pytest.approx(energies.snr, abs=1e-9)
 
 
@@ -117,8 +117,8 @@ def _path(node):
     return next(reversed(node.meta["nn_module_stack"].values()))[0]
 
 
-def test_a_fault_in_one_module_is_that_modules_own(student, quantised, images):
-    damaged = copy.deepcopy(quantised)
+def test_a_fault_in_one_module_is_that_modules_own(student, quantized, images):
+    damaged = copy.deepcopy(quantized)
     damaged.body.get_buffer("down2_weight").neg_()
     found = {row.name: row for row in measure(student, damaged, images[:1])}
     alone = {name: row.alone_snr for name, row in found.items() if row.alone_snr is not None}
@@ -128,9 +128,9 @@ def test_a_fault_in_one_module_is_that_modules_own(student, quantised, images):
 
 
 def test_a_fault_in_the_prior_shows_in_the_flows_and_the_whole_but_not_in_the_body(
-    rows, student, quantised, images
+    rows, student, quantized, images
 ):
-    damaged = copy.deepcopy(quantised)
+    damaged = copy.deepcopy(quantized)
     damaged.prior.get_submodule("image_encoder.layers.1").weight.neg_()
     found = {row.name: row for row in measure(student, damaged, images)}
     assert found["prior.image_flow step 1"].snr < rows["prior.image_flow step 1"].snr - 10
@@ -153,12 +153,12 @@ def test_each_step_of_a_flow_has_its_latent(images):
     assert found["body"].snr > 60.0
 
 
-def test_networks_are_left_without_hooks(rows, student, quantised):
-    for network in (student, quantised):
+def test_networks_are_left_without_hooks(rows, student, quantized):
+    for network in (student, quantized):
         assert not any(module._forward_hooks for module in network.modules())
 
 
-def test_photographs_are_read_one_at_a_time_and_not_kept(student, quantised, images):
+def test_photographs_are_read_one_at_a_time_and_not_kept(student, quantized, images):
     kept = []
 
     def photographs():
@@ -170,11 +170,11 @@ def test_photographs_are_read_one_at_a_time_and_not_kept(student, quantised, ima
             gc.collect()
             assert sum(ref() is not None for ref in kept) <= 1
 
-    measure(student, quantised, photographs())
+    measure(student, quantized, photographs())
     assert len(kept) == 3
 
 
-def test_values_are_dropped_once_nothing_reads_them(student, quantised, images):
+def test_values_are_dropped_once_nothing_reads_them(student, quantized, images):
     held = []
 
     class Watched(PairedBody):
@@ -184,11 +184,11 @@ def test_values_are_dropped_once_nothing_reads_them(student, quantised, images):
 
     image = planes(images[0])
     with torch.no_grad():
-        Watched(quantised.body, student.body, _Meters()).run(image, student.prior(student.thumbnail(image)))
+        Watched(quantized.body, student.body, _Meters()).run(image, student.prior(student.thumbnail(image)))
     assert len(held) > 100
     assert max(held) < 12
 
 
-def test_a_photograph_that_is_too_small(student, quantised):
+def test_a_photograph_that_is_too_small(student, quantized):
     with pytest.raises(UsageError, match=r"has 4x64 pixels .* at least 8"):
-        measure(student, quantised, [np.zeros((4, 64, 3), np.uint8)])
+        measure(student, quantized, [np.zeros((4, 64, 3), np.uint8)])

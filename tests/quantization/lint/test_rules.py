@@ -33,7 +33,7 @@ def model(nodes, constants=(), *, shape=SIDES, kind=TensorProto.FLOAT, output=No
     return helper.make_model(graph, opset_imports=opsets, ir_version=10)
 
 
-def quantised(
+def quantized(
     *,
     scale=SCALE,
     zero_point=ZERO,
@@ -47,9 +47,9 @@ def quantised(
         weight_scale = np.full(4, 0.01, np.float32)
     pair = ["scale"] + (["zero_point"] if zero_point is not None else [])
     nodes = [
-        helper.make_node("QuantizeLinear", ["image", *pair], ["q"], name="quantise", axis=1),
+        helper.make_node("QuantizeLinear", ["image", *pair], ["q"], name="quantize", axis=1),
         helper.make_node(
-            "DequantizeLinear", ["q", after or "scale", *pair[1:]], ["d"], name="dequantise", axis=1
+            "DequantizeLinear", ["q", after or "scale", *pair[1:]], ["d"], name="dequantize", axis=1
         ),
         helper.make_node(
             "DequantizeLinear",
@@ -149,7 +149,7 @@ def tensorrt(graph, **options):
 
 def test_clean_graphs_have_no_findings():
     assert tensorrt(relu()) == []
-    assert tensorrt(quantised()) == []
+    assert tensorrt(quantized()) == []
     assert tensorrt(relu(shape=[1, 3, "height", "width"]), profile=True) == []
 
 
@@ -272,13 +272,13 @@ def test_int64_sizes_are_fine():
 @pytest.mark.parametrize(
     ("fault", "rule", "node", "message"),
     [
-        ({"zero_point": np.int8(5)}, "zero-point", "quantise", "has zero point [5], TensorRT is symmetric"),
-        ({"zero_point": np.uint8(0)}, "dtype", "quantise", "is uint8, which TensorRT reads as int8"),
-        ({"zero_point": None}, "zero-point", "quantise", "has no zero point: ONNX reads it as uint8"),
-        ({"after": "other"}, "pair", "dequantise", "its scale is not the one of quantise"),
-        ({"scale": np.float32(0)}, "scale", "quantise", "not above zero and finite; calibrate again"),
-        ({"scale": np.float32("nan")}, "scale", "quantise", "not above zero and finite"),
-        ({"scale": np.float32("inf")}, "scale", "quantise", "not above zero and finite"),
+        ({"zero_point": np.int8(5)}, "zero-point", "quantize", "has zero point [5], TensorRT is symmetric"),
+        ({"zero_point": np.uint8(0)}, "dtype", "quantize", "is uint8, which TensorRT reads as int8"),
+        ({"zero_point": None}, "zero-point", "quantize", "has no zero point: ONNX reads it as uint8"),
+        ({"after": "other"}, "pair", "dequantize", "its scale is not the one of quantize"),
+        ({"scale": np.float32(0)}, "scale", "quantize", "not above zero and finite; calibrate again"),
+        ({"scale": np.float32("nan")}, "scale", "quantize", "not above zero and finite"),
+        ({"scale": np.float32("inf")}, "scale", "quantize", "not above zero and finite"),
         (
             {"weight_scale": np.array([0.1, 0.1, 0.1, np.nan], np.float32)},
             "scale",
@@ -288,7 +288,7 @@ def test_int64_sizes_are_fine():
         (
             {"scale": np.full(3, 0.02, np.float32), "zero_point": np.zeros(3, np.int8)},
             "granularity",
-            "dequantise",
+            "dequantize",
             "quantizes an activation with 3 scales; use one",
         ),
         (
@@ -300,34 +300,34 @@ def test_int64_sizes_are_fine():
         ({"bias": True}, "dtype", "bias", "is int32, TensorRT takes int8 alone; leave biases in float32"),
     ],
 )
-def test_quantisation_faults(fault, rule, node, message):
-    findings = tensorrt(quantised(**fault))
+def test_quantization_faults(fault, rule, node, message):
+    findings = tensorrt(quantized(**fault))
     assert rules(findings) == {rule}
     assert {f.severity for f in findings} == {"error"}
     assert any(f.node == node and message in str(f) for f in findings), findings
 
 
 def test_a_negative_axis_counts_from_the_end():
-    assert tensorrt(quantised(weight_axis=-4)) == []
+    assert tensorrt(quantized(weight_axis=-4)) == []
 
 
-def test_elsewhere_faults_of_quantisation_are_warnings_and_the_parser_has_no_say():
-    found = lint(quantised(zero_point=np.uint8(0)))
+def test_elsewhere_faults_of_quantization_are_warnings_and_the_parser_has_no_say():
+    found = lint(quantized(zero_point=np.uint8(0)))
     assert {(f.rule, f.severity) for f in found} == {("dtype", "warning")}
     assert lint(relu(opset=21, shape=["n", 3, "height", "width"])) == []
 
 
 def test_outside_of_tensorrt_int8_may_be_written_as_uint8():
-    shifted = quantised(zero_point=np.uint8(128))
+    shifted = quantized(zero_point=np.uint8(128))
     assert lint(shifted) == []
     assert rules(tensorrt(shifted)) == {"zero-point", "dtype"}
 
 
 def test_outside_of_tensorrt_a_pair_may_clip_its_bytes():
     nodes = [
-        helper.make_node("QuantizeLinear", ["image", "scale", "zero"], ["q"], name="quantise"),
+        helper.make_node("QuantizeLinear", ["image", "scale", "zero"], ["q"], name="quantize"),
         helper.make_node("Clip", ["q", "zero"], ["clipped"], name="relu"),
-        helper.make_node("DequantizeLinear", ["clipped", "scale", "zero"], ["restored"], name="dequantise"),
+        helper.make_node("DequantizeLinear", ["clipped", "scale", "zero"], ["restored"], name="dequantize"),
     ]
     clipping = model(nodes, [("scale", np.float32(0.1)), ("zero", np.int8(0))])
     assert lint(clipping) == []
@@ -345,7 +345,7 @@ def float_convolution(name="encode.weight", *, data="image"):
     return model(nodes, constants)
 
 
-def test_a_float_convolution_in_a_quantised_graph():
+def test_a_float_convolution_in_a_quantized_graph():
     found = only(tensorrt(float_convolution()))
     assert (found.rule, found.node) == ("float-convolution", "float")
     assert "its data and weight come without a dequantizer" in found.message
@@ -442,16 +442,16 @@ def test_missing_halves_of_a_pair():
 @pytest.mark.parametrize(
     ("computed", "message"), [(1, "its scale is not a constant"), (2, "zero point is computed")]
 )
-def test_computed_quantisation_parameters(computed, message):
+def test_computed_quantization_parameters(computed, message):
     inputs = ["image", "scale", "zero"]
     inputs[computed] = "computed"
     nodes = [
         helper.make_node("Identity", [("scale", "zero")[computed - 1]], ["computed"]),
-        helper.make_node("QuantizeLinear", inputs, ["q"], name="quantise"),
-        helper.make_node("DequantizeLinear", ["q", *inputs[1:]], ["restored"], name="dequantise"),
+        helper.make_node("QuantizeLinear", inputs, ["q"], name="quantize"),
+        helper.make_node("DequantizeLinear", ["q", *inputs[1:]], ["restored"], name="dequantize"),
     ]
     found = tensorrt(model(nodes, [("scale", np.float32(0.1)), ("zero", np.int8(0))]))
-    assert {f.node for f in found} == {"quantise", "dequantise"}
+    assert {f.node for f in found} == {"quantize", "dequantize"}
     assert rules(found) == {("scale", "zero-point")[computed - 1]}
     assert all(message in str(f) for f in found)
 

@@ -25,7 +25,7 @@ def tuned(student, images):
     return finetune(student, images, minutes=1.0, seed=1, steps=STEPS)[0]
 
 
-def test_weights_and_biases_of_quantised_convolutions_change_and_nothing_else(student, tuned):
+def test_weights_and_biases_of_quantized_convolutions_change_and_nothing_else(student, tuned):
     after = tuned.state_dict()
     for name, value in student.state_dict().items():
         if name.startswith(NOT_TRAINED):
@@ -54,13 +54,13 @@ def test_another_seed_gives_other_weights(student, images, tuned):
     assert not torch.equal(other.body.enter.weight, tuned.body.enter.weight)
 
 
-def test_the_trained_graph_computes_what_the_quantised_one_does(student, quantised, images):
-    body = trainable(quantised, student)
+def test_the_trained_graph_computes_what_the_quantized_one_does(student, quantized, images):
+    body = trainable(quantized, student)
     image = planes(images[0])
     with torch.no_grad():
-        z = quantised.prior(quantised.thumbnail(image))
-        assert (body(image, z) - quantised.body(image, z)).abs().max() < 0.02
-        assert (body(image, z) - quantised.body(image, z)).abs().mean() < 1e-3
+        z = quantized.prior(quantized.thumbnail(image))
+        assert (body(image, z) - quantized.body(image, z)).abs().max() < 0.02
+        assert (body(image, z) - quantized.body(image, z)).abs().mean() < 1e-3
 
 
 def test_half_the_range_of_weights_is_kept(student, images):
@@ -72,12 +72,12 @@ def test_half_the_range_of_weights_is_kept(student, images):
         assert (body(image, z) - network.body(image, z)).abs().mean() < 1e-3
 
 
-def test_untrained_parameters_are_those_of_the_student(student, quantised):
-    same = written_back(student, trainable(quantised, student))
+def test_untrained_parameters_are_those_of_the_student(student, quantized):
+    same = written_back(student, trainable(quantized, student))
     assert all(torch.equal(value, same.state_dict()[n]) for n, value in student.state_dict().items())
 
 
-def test_it_brings_the_quantised_network_nearer_to_the_float_one(student, images, monkeypatch):
+def test_it_brings_the_quantized_network_nearer_to_the_float_one(student, images, monkeypatch):
     monkeypatch.setattr(module, "LEARNING_RATE", 1e-4)
     tuned = finetune(student, images, minutes=1.0, steps=40)[0]
 

@@ -110,7 +110,7 @@ def test_onnx_runtime_computes_every_convolution_in_int8(models, tmp_path):
     assert not {"Conv", "FusedConv"} & set(unsigned)
 
 
-def test_a_graph_without_quantisers_is_left_alone():
+def test_a_graph_without_quantizers_is_left_alone():
     model = onnx.parser.parse_model(
         '<ir_version: 9, opset_import: ["" : 18]> g (float[1] a) => (float[1] b) {b = Relu(a)}'
     )

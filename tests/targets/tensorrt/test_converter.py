@@ -104,14 +104,14 @@ def planted(path, nodes, constants=(), opset=18):
 @pytest.fixture
 def uint8(tmp_path):
     nodes = [
-        helper.make_node("QuantizeLinear", ["image", "s", "z"], ["q"], name="quantise"),
+        helper.make_node("QuantizeLinear", ["image", "s", "z"], ["q"], name="quantize"),
         helper.make_node("DequantizeLinear", ["q", "s", "z"], ["restored"]),
     ]
     return planted(tmp_path / "model.onnx", nodes, [("s", np.float32(0.1)), ("z", np.uint8(0))])
 
 
 def test_lint_errors_stop_the_export(uint8, tmp_path):
-    with pytest.raises(BackendError, match=r"'model\.onnx' as meant \(2 findings\): quantise: is uint8"):
+    with pytest.raises(BackendError, match=r"'model\.onnx' as meant \(2 findings\): quantize: is uint8"):
         tensorrt.finish(tmp_path, [uint8], ExportOptions())
     assert not (tmp_path / "build_engine.py").exists()
 
@@ -173,7 +173,7 @@ def test_scales_of_many_channels_stay_constants(channels):
 def test_float_between_quantized_layers_is_a_warning_where_a_plan_says_so_by_rule(tmp_path, why, severity):
     plan = tmp_path / "quantization.json"
     plan.write_text(json.dumps({"excluded": [{"name": "body (add)", "operation": "add", "why": why}]}))
-    found = Finding(severity="error", rule="residual", node="add", message="adds in float", mend="quantise")
+    found = Finding(severity="error", rule="residual", node="add", message="adds in float", mend="quantize")
     other = replace(found, rule="dtype")
     assert [f.severity for f in tolerated([found, other], plan)] == [severity, "error"]
     assert tolerated([found], tmp_path / "none.json") == [found]

@@ -93,14 +93,14 @@ import signal, sys
 from restorect_edge import train
 from restorect_edge.training.engine.loop import Trainer
 
-original, number = Trainer._optimise, getattr(signal, sys.argv[1])
+original, number = Trainer._optimize, getattr(signal, sys.argv[1])
 
 def interrupted(self):
     if self.step == 1:
         signal.raise_signal(number)
     original(self)
 
-Trainer._optimise = interrupted
+Trainer._optimize = interrupted
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background has it ignored
 sys.exit(train.main(sys.argv[2:]))
 """
