@@ -100,6 +100,7 @@ def _write(
     pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, colour: tuple[int, int, int], right: int
 ) -> None:
     """Write a line, cut where it would leave the sheet."""
+    # Pillow's own font is the same on every machine
     font = ImageFont.load_default(size=15)
     while len(text) > 1 and place[0] + pen.textlength(text, font=font) > right:
         text = text[:-2] + "…"

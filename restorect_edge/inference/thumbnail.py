@@ -163,4 +163,5 @@ def _area(cells: int, size: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]
     covered = first + np.arange(most)[:, None]
     overlap = np.minimum(covered + 1, edges[1:]) - np.maximum(covered, edges[:-1])
     shares = (np.maximum(overlap, 0) * (size / cells)).astype(np.float32)
+    # a cell past the end has the share 0, but its index must exist
     return np.minimum(covered, cells - 1), shares[:, :, None]

@@ -72,8 +72,10 @@ def _spans(length: int, window: int, halo: int) -> Iterator[Span]:
         )
     kept = 0
     while kept < length:
+        # the last window moves back into the image: graphs of a fixed shape need all of one size
         start = min(max(kept - halo, 0), length - window)
         stop = start + window
+        # the image's own end is no cut, so it needs no context
         keep_to = length if stop == length else stop - halo
         yield Span(start, stop, kept, keep_to)
         kept = keep_to

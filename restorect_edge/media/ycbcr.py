@@ -62,6 +62,7 @@ def from_yuv(planes: Planes, out: Levels, block: tuple[int, int], matrix: str, r
         bright = light[luma[rows]]
         u, v = cb[blocks], cr[blocks]
         for channel, colour in enumerate((red_v[v], green_u[u] + green_v[v], blue_u[u])):
+            # a chroma sample is broadcast over its block: no plane of full size is made of it
             values = bright.reshape(colour.shape[0], down, colour.shape[1], across) + colour[:, None, :, None]
             np.right_shift(values, SHIFT, out=values)
             np.clip(values, 0, 255, out=values)
@@ -75,6 +76,7 @@ def to_yuv(rgb: Levels, block: tuple[int, int], matrix: str, range: str) -> Plan
     _, for_cb, for_cr = _forward(matrix, range)
     shape = (height // down, down, width // across, across)
     sums = [rgb[..., channel].reshape(shape).sum(axis=(1, 3), dtype=np.int32) for channel in (0, 1, 2)]
+    # a block's mean is part of the one shift, so there is one rounding, not two
     bits = SHIFT + (down * across).bit_length() - 1
     chroma = (_weighted(sums, weights, bits, 128) for weights in (for_cb, for_cr))
     return (luma_of(rgb, matrix, range), *chroma)  # type: ignore[return-value]
@@ -122,6 +124,7 @@ def _forward(matrix: str, range: str) -> tuple[tuple[int, ...], ...]:
     luma = tuple(_fixed(k / light) for k in (kr, 1 - kr - kb, kb))
     own = _fixed(1 / (2 * colour))
     red_in_cb, blue_in_cr = _fixed(-kr / (2 * (1 - kb)) / colour), _fixed(-kb / (2 * (1 - kr)) / colour)
+    # green takes what is left: three rounded weights might not add up to 0
     cb = (red_in_cb, -red_in_cb - own, own)
     cr = (own, -own - blue_in_cr, blue_in_cr)
     return luma, cb, cr
@@ -136,4 +139,5 @@ def _offset_of_luma(range: str) -> int:
 
 
 def _fixed(value: Any) -> int:
+    # fractions are exact: no platform's floating point has a say in the integers
     return int((value * 2**SHIFT + Fraction(1, 2)) // 1)

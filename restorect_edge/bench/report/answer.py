@@ -63,6 +63,7 @@ def _against(best: Shown, others: Sequence[Shown]) -> str:
     if not others:
         return ""
     following, slowest = others[0], others[-1]
+    # a ratio of medians would sound like a difference where the intervals show none
     if judge(best.row.total_ms, following.row.total_ms) == "no difference":
         said = f", no different from {following.series}"
     else:

@@ -16,6 +16,7 @@ def conditions(reports: Sequence[Report]) -> Table:
     """What it ran on and in which state, one column per report; what nobody told is `UNKNOWN`."""
     facts = [_facts(report) for report in reports]
     names = [report.device.name for report in reports]
+    # one machine measured twice: the times tell the columns apart
     if len(set(names)) < len(names):
         names = [f"{report.device.name}, {report.created}" for report in reports]
     return Table(

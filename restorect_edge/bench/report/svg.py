@@ -77,6 +77,7 @@ def svg(name: str, draw: Callable[[Any], None], height: float, label: str) -> st
         for axis in figure.axes:
             axis.patch.set_visible(False)
         stream = io.StringIO()
+        # without the date, equal reports have equal pages
         figure.savefig(stream, format="svg", metadata={"Date": None})
     return _inlined(stream.getvalue(), name, label)
 
@@ -85,6 +86,7 @@ def _inlined(svg: str, name: str, label: str) -> str:
     """Make matplotlib's file an element of a page: its colors, its typeface, no identifier twice."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    # other plots of the page may have identifiers of the same names
     used = set(re.findall(r"#([\w.]+)[\")]", svg))
     svg = IDENTIFIER.sub(lambda found: found[0] if found[1] in used else "", svg)
     svg = re.sub(r"font-family:[^;\"]*;?", "", svg)

@@ -61,11 +61,13 @@ class BrightnessTrack:
 def _gain(expected: Array, seen: Array) -> float | None:
     """Return what makes blocks as bright as expected; None where the scene does not stand still."""
     ratio = seen / expected
+    # the median is the change of the light: what moves covers fewer than half of the blocks
     apart = np.abs(ratio / np.median(ratio) - 1)
     if np.median(apart) > STILL:
         return None
     still = apart <= MOVED
     gain = float(expected[still].sum() / seen[still].sum())
+    # a lamp that is switched on is meant to show
     return gain if abs(gain - 1) < LARGEST else None
 
 

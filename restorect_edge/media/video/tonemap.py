@@ -38,8 +38,10 @@ def tone_mapped(rgb: Values, color: Color) -> tuple[Values, Color]:
         (H, W, 3) in [0, 1], and its colors: BT.709 throughout.
     """
     light = _hlg(rgb) if color.transfer == HLG else _pq(rgb)
+    # colors of BT.2020 that BT.709 cannot show are negative there
     linear = np.maximum(light @ TO_709.T, 0)
     brightest = linear.max(axis=-1, keepdims=True)
+    # one factor for all channels keeps the hue; each for itself, a colored lamp would turn white
     linear *= _rolled_off(brightest) / np.maximum(brightest, 1e-6)
     coded = np.clip(linear, 0, 1) ** np.float32(1 / DISPLAY_GAMMA)
     return coded, Color(matrix="bt709", full=False, transfer=1, primaries=1, depth=color.depth)

@@ -22,6 +22,7 @@ Made = tuple[Tensor, Tensor, Tensor]
 def drawn() -> dict[str, NDArray[np.uint8]]:
     """Return (H, W, 3) pictures by name: kinds that a verdict shows too, and none of its own."""
     kinds = {"noise": generated.noise, "saturated": generated.saturated, "gradient": generated.gradient}
+    # a copy, for PyTorch takes no array with negative strides
     return {name: np.ascontiguousarray(make(SIZE)[::-1]) for name, make in kinds.items()}
 
 
@@ -46,6 +47,7 @@ class GeneratedMeter:
     def inputs(self, names: list[str]) -> list[tuple[Tensor, Tensor]]:
         """Return what the float body is given for some of the pictures, to widen ranges by."""
         with torch.no_grad():
+            # they were made in inference mode, and autograd takes copies only
             images = [self._made[name][0].clone() for name in names]
             return [(image, self._student.prior(self._student.thumbnail(image))) for image in images]
 

@@ -52,6 +52,7 @@ def plot(rows: "Sequence[ModuleDrift]", *, title: str) -> bytes:
     panels = {stage: found for stage, found in panels.items() if found}
     heights = [len(found) + 1 for found in panels.values()]
     figure = Figure(figsize=(WIDTH, ROW * (sum(heights) + 3 * len(heights) + 2)), layout="constrained")
+    # without pyplot, which would open a window system and keep every figure
     FigureCanvasAgg(figure)
     figure.suptitle(f"INT8 against float32, {title}", x=0.01, ha="left", fontsize=9.5, color=INK)
     colour = colors.LinearSegmentedColormap.from_list("drift", COLOURS)
@@ -61,6 +62,7 @@ def plot(rows: "Sequence[ModuleDrift]", *, title: str) -> bytes:
         _panel(axis, TITLES[stage], found, shade)
     axes[-1].set_xlabel(KEY, color=INK, fontsize=8)
     stream = io.BytesIO()
+    # no version of matplotlib in the file: equal runs give equal bytes
     figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
     return stream.getvalue()
 

@@ -51,6 +51,7 @@ def eligibility(path: Path) -> dict[str, Any]:
     spec = library("the Neural Engine lint").utils.load_spec(str(path))
     function = spec.mlProgram.functions["main"]
     block = function.block_specializations[function.opset]
+    # constants are stored, so nothing places them
     operations = [o for o in block.operations if o.type != "const"]
     entrances = {i.name for i in function.inputs}
     counts = Counter(reason for o in operations for reason in sorted(set(_reasons(o, entrances))))

@@ -209,6 +209,7 @@ def _sign(scale: Any, zero_point: Any, name: str) -> None:
         raise BackendError(f"NNCF gave '{name}' the zero point {zero}, expected 0")
     value = numpy_helper.to_array(scale).astype(np.float64)
     if zero.dtype == np.uint8:
+        # uint8 has 255 levels above zero, int8 half as many
         value = value * (255 / QMAX)
     _put(scale, _representable(value))
     _put(zero_point, np.zeros(zero.shape, np.int8))
@@ -223,6 +224,7 @@ def _store(node: Any, values: Mapping[str, Any], weight: Planes) -> None:
     scales = _representable(numpy_helper.to_array(scale))
     shape = [1] * weight.ndim
     shape[_axis(node)] = -1
+    # from the float weights, for NNCF's levels belong to scales that float16 may not hold
     found = np.rint(weight / (scales.reshape(shape) if scales.ndim else scales)).clip(-most, most)
     _put(levels, found.astype(np.int8))
     _put(scale, scales)
@@ -233,6 +235,7 @@ def _widen(model: Any, plain: Any, frames: Sequence[Planes]) -> None:
     values = {tensor.name: tensor for tensor in model.graph.initializer}
     pairs = {node.input[0]: values[node.input[1]] for node in model.graph.node if node.op_type == PAIR[0]}
     for name, widest in _widest(plain, list(pairs), frames).items():
+        # never narrower: photographs need what calibration found
         scale = numpy_helper.to_array(pairs[name])
         _put(pairs[name], np.maximum(scale, _representable(np.float64(widest / QMAX))))
 
@@ -246,6 +249,7 @@ def _widest(plain: Any, names: Sequence[str], frames: Sequence[Planes]) -> dict[
     told.graph.output.extend(
         helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in inner if name not in given
     )
+    # the range of an image is known without a run
     found = {"image": 1.0} if "image" in names else {}
     for frame in frames:
         for name, value in run_literally(told, frame, inner).items():
@@ -280,6 +284,7 @@ def _readers(graph: Any, quantize: Any) -> Iterator[str]:
 
 def _prune(graph: Any) -> None:
     """Remove pairs and constants that nothing reads."""
+    # a pair that goes may have been the only reader of another
     while True:
         read = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
         dead = [node for node in graph.node if node.op_type in PAIR and node.output[0] not in read]
