@@ -4,6 +4,7 @@ import errno
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -12,7 +13,6 @@ from restorect_edge import load
 from restorect_edge.cli.command import INTERRUPTED as INTERRUPTED_EXIT
 from restorect_edge.errors import BackendError, UsageError
 from restorect_edge.media.photos import photos
-from restorect_edge.training.config import to_toml
 from restorect_edge.training.data.folders import find_pairs
 from restorect_edge.training.data.sampling import batches
 from restorect_edge.training.data.sources import open_source
@@ -20,6 +20,8 @@ from restorect_edge.training.distill import StudentStage
 from restorect_edge.training.engine import checkpoint, loop
 from restorect_edge.training.engine.journal import Journal
 from restorect_edge.training.engine.loop import BEST, LAST, Trainer, fit
+from restorect_edge.utils.configuration import to_toml
+from restorect_edge.utils.options import options
 
 
 @pytest.fixture
@@ -111,7 +113,8 @@ sys.exit(train.main(sys.argv[2:]))
 def test_a_signal_within_a_step_waits_for_its_end(student_options, source, pairs, tmp_path, name):
     torch.set_num_threads(1)
     config = tmp_path / "run.toml"
-    config.write_text(to_toml(student_options(iterations=3)))
+    asked = student_options(iterations=3)
+    config.write_text(to_toml(options(type(asked)), asdict(asked)))
     arguments = ["student", "--config", config, "--data", pairs, "-o", tmp_path / "a"]
     done = subprocess.run(
         [sys.executable, "-c", INTERRUPTED, name, *map(str, arguments)], capture_output=True, text=True
