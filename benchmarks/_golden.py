@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from _cpp_build import build
+from _gstreamer import gstreamer as through_gstreamer
 
 import restorect_edge
 from restorect_edge.errors import BackendError
 
-__all__ = ["ELSEWHERE", "RUNTIMES", "cpp", "kotlin", "python", "web"]
+__all__ = ["ELSEWHERE", "RUNTIMES", "cpp", "gstreamer", "kotlin", "python", "web"]
 
 RUNTIMES = Path(__file__).parents[1] / "runtimes"
 GOLDEN, WEB, ANDROID = RUNTIMES / "golden", RUNTIMES / "web", RUNTIMES / "android"
@@ -46,6 +47,11 @@ def cpp(rounds: int, scratch: Path) -> Iterator[Line]:
     """Build the C++ runner, export what it takes, and yield its lines."""
     runner = build(scratch / "build", "restorect-golden") / "restorect-golden"
     yield from _lines([runner, GOLDEN, "--rounds", str(rounds), *_artifacts("openvino", scratch)])
+
+
+def gstreamer(rounds: int, scratch: Path) -> Iterator[Line]:
+    """Build the element, export what it takes, and yield its lines."""
+    yield from through_gstreamer(rounds, scratch, _artifacts("openvino", scratch / "element")[1:])
 
 
 def web(rounds: int, scratch: Path) -> Iterator[Line]:

@@ -1,12 +1,12 @@
 """Which runtime gives the picture of PyTorch, for which frames, and how long does a frame take?
 
-    python benchmarks/runtimes.py [--only python,cpp,web,kotlin] [--rounds N] [--page FILE] [-o FILE]
+    python benchmarks/runtimes.py [--only python,cpp,gstreamer,web,kotlin] [--rounds N] [--page FILE]
 
 Runs the golden vectors (`runtimes/golden/`) through every runtime that runs here: the Python backends, the
-C++ runner (cmake, ninja and the packages of its README), the web package in headless Chromium (Node and npm)
-and the Kotlin module (kotlinc), whose network runs in another process. Writes the result and, between its
-markers, the table of `runtimes/README.md`. What needs another machine is listed as `not compiled here` or
-`not run on device`. Exits with 2 where a vector fails.
+C++ runner and the GStreamer element (cmake, ninja and the packages of their READMEs), the web package in
+headless Chromium (Node and npm) and the Kotlin module (kotlinc), whose network runs in another process.
+Writes the result and, between its markers, the table of `runtimes/README.md`. What needs another machine is
+listed as `not compiled here` or `not run on device`. Exits with 2 where a vector fails.
 """
 
 import argparse
@@ -16,14 +16,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from _golden import ELSEWHERE, RUNTIMES, cpp, kotlin, python, web
+from _golden import ELSEWHERE, RUNTIMES, cpp, gstreamer, kotlin, python, web
 from _options import parser
 from _results import conditions, write
 from _runtimes_table import replace_table, table
 from tqdm import tqdm
 
 PAGE = RUNTIMES / "README.md"
-RUNNERS = ("python", "cpp", "web", "kotlin")
+RUNNERS = ("python", "cpp", "gstreamer", "web", "kotlin")
 
 Row = dict[str, Any]
 
@@ -51,6 +51,8 @@ def _all(chosen: Sequence[str], rounds: int, scratch: Path) -> Iterator[Row]:
         yield from python(rounds)
     if "cpp" in chosen:
         yield from cpp(rounds, scratch)
+    if "gstreamer" in chosen:
+        yield from gstreamer(rounds, scratch)
     if "web" in chosen:
         yield from web(rounds, scratch)
     if "kotlin" in chosen:

@@ -15,7 +15,7 @@ from restorect_edge.models.tracing.graph import Graph
 from restorect_edge.quantization.lint.rules import Finding, excluded_modules, lint
 from restorect_edge.quantization.plan import PLAN_FILE
 from restorect_edge.targets.onnx.half import store_half, to_half
-from restorect_edge.targets.onnx.layouts import arrange
+from restorect_edge.targets.onnx.layouts import arrange, hold_layout
 from restorect_edge.targets.onnx.unsigned import to_unsigned
 from restorect_edge.targets.options import ExportOptions
 from restorect_edge.utils.foreign import foreign_errors, hushed
@@ -71,6 +71,9 @@ def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> di
         if options.precision == "int8":
             to_unsigned(model)
             arrange(model)
+        if options.levels:
+            hold_layout(model)
+        if options.levels or options.precision == "int8":
             onnx.checker.check_model(model)
             onnx.save(model, file)
         operators[file.name] = sorted({node.op_type for node in model.graph.node})

@@ -130,11 +130,10 @@ class OpenVINOBackend : public Backend {
     if (device_ != "cpu") return;
     // as in Python: more kernels than this grow the memory with every new size, and no speed
     config_.emplace("CPU_RUNTIME_CACHE_CAPACITY", kCachedKernels);
-    if (options.threads == 0) return;
-    config_.emplace(ov::inference_num_threads(options.threads));
-    // every graph would be pinned to the first CPUs, and two runtimes would share those
-    const bool all = static_cast<unsigned>(options.threads) >= std::thread::hardware_concurrency();
-    config_.emplace(ov::hint::enable_cpu_pinning(all));
+    // every graph would be pinned to the first CPUs, as would threads that call it, and two runtimes would
+    // share those
+    config_.emplace(ov::hint::enable_cpu_pinning(false));
+    if (options.threads != 0) config_.emplace(ov::inference_num_threads(options.threads));
   }
 
   const std::string& device() const override { return device_; }
