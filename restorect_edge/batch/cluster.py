@@ -6,6 +6,7 @@ one that was complete is not.
 """
 
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -96,10 +97,9 @@ def restore_on_cluster(
         done = ray.data.from_items(items, override_num_blocks=len(items)).map(
             Worker,
             fn_constructor_args=(dict(network), settings, journal.resolve(), str(Path.cwd())),
-            concurrency=count,
+            compute=ray.data.ActorPoolStrategy(size=count),
             num_cpus=threads,
-            max_restarts=RETRIES,
-            max_task_retries=RETRIES,
+            ray_remote_args_fn=_restarted,
         )
         for told in done.iter_rows():
             yield Row(**json.loads(told["row"])), _error(told["error"])
@@ -107,8 +107,14 @@ def restore_on_cluster(
         raise BackendError(f"Ray gave up: {reason(error)}") from error
 
 
+def _restarted() -> dict[str, int]:
+    """Return how often Ray begins a worker that died, and its photograph, again."""
+    return {"max_restarts": RETRIES, "max_task_retries": RETRIES}
+
+
 def _started() -> Any:
-    """Join the cluster of ``RAY_ADDRESS``, or begin one on this machine."""
+    """Join the cluster of ``RAY_ADDRESS``, or begin one on this machine; Ray says errors alone."""
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     ray = imported("ray", "--cluster", "ray")
     imported("ray.data", "--cluster", "ray")
     try:
@@ -119,6 +125,8 @@ def _started() -> Any:
         raise BackendError(f"no Ray cluster at {where}: {reason(error)}") from error
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     return ray
 
 

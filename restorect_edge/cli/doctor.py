@@ -7,22 +7,29 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
+from restorect_edge.artifact import UNVERIFIED, Artifact
 from restorect_edge.cli.command import run
 from restorect_edge.cli.options.parser import Parser
 from restorect_edge.cli.options.shared import Json
 from restorect_edge.errors import BackendError, MissingDependencyError
 from restorect_edge.targets.registry import RUNTIMES, TARGETS, backend_class, labels
 from restorect_edge.utils.cpu import cpu_name, has_vnni
-from restorect_edge.weights import card, license_of, locate, names
+from restorect_edge.utils.options import argument
+from restorect_edge.weights import card, license_of, locate, names, ready
 
 EXAMPLES = """  python -m restorect_edge.doctor
   python -m restorect_edge.doctor --json
+  python -m restorect_edge.doctor out/lowlight-small-onnx-fp32-split-dynamic
 
 Lists what runs here, on which devices, and what each backend and export target that is missing needs.
 The exit code is 0 whatever is found.
 """
+
+VERDICTS = {"pass": "verified", "fail": "FAILED its verification", UNVERIFIED: "NOT verified"}
+"""What is said of an artifact by what its manifest has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +62,9 @@ class TargetReport:
 class Doctor(Json):
     """Options of `doctor`."""
 
+    artifacts: tuple[Path, ...] = argument((), metavar="ARTIFACT")
+    """Say whether these were verified, and what runs them here."""
+
 
 def parser() -> Parser:
     """Return the parser."""
@@ -68,6 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _doctor(args: Doctor) -> int:
     found = examine()
+    if args.artifacts:
+        found["artifacts"] = [_artifact(path) for path in args.artifacts]
     print(json.dumps(found, indent=2) if args.json else _text(found))
     return 0
 
@@ -138,7 +150,32 @@ def examine_target(name: str) -> TargetReport:
 
 def _weights(name: str) -> dict[str, Any]:
     facts = card(locate(name))
-    return {"name": name, "task": facts.get("task"), "license": license_of(facts)}
+    found = {precision: ready.find(name, precision) for precision in ready.available(name)}
+    verdicts = {
+        precision: Artifact.open(path, check=False).manifest.verification.get("status")
+        for precision, path in found.items()
+        if path is not None
+    }
+    return {"name": name, "task": facts.get("task"), "license": license_of(facts), "ready": verdicts}
+
+
+def _artifact(path: Path) -> dict[str, Any]:
+    """Say what an artifact is, whether it was verified, and what runs it here."""
+    manifest = Artifact.open(path).manifest
+    runtimes = [name for name in RUNTIMES if manifest.target in RUNTIMES[name].targets]
+    return {
+        "path": str(path),
+        "target": manifest.target,
+        "precision": manifest.precision,
+        "verification": manifest.verification.get("status"),
+        "runs_here": [name for name in runtimes if examine_backend(name).available],
+    }
+
+
+def _ready(verdicts: dict[str, str]) -> str:
+    """Return which precisions the package carries, and any that nobody verified."""
+    shown = [p if status == "pass" else f"{p} (not verified)" for p, status in verdicts.items()]
+    return f"ready in {' and '.join(shown)} without PyTorch, " if shown else "by PyTorch, "
 
 
 def _vnni(present: bool | None) -> str:
@@ -166,5 +203,14 @@ def _text(found: dict[str, Any]) -> str:
         state = "ready" if row["ready"] else f"needs: {row['needs']}"
         lines.append(f"  {row['name']:<12} {state:<14} {row['summary']}")
     lines += ["", "Weights"]
-    lines += [f"  {w['name']:<27} {w['task'] or '-'}, license: {w['license']}" for w in found["weights"]]
+    lines += [
+        f"  {w['name']:<27} {w['task'] or '-'}, {_ready(w['ready'])}license: {w['license'] or 'not stated'}"
+        for w in found["weights"]
+    ]
+    if "artifacts" in found:
+        lines += ["", "Artifacts"]
+    for a in found.get("artifacts", ()):
+        here = f"runs here by {', '.join(a['runs_here'])}" if a["runs_here"] else "nothing here runs it"
+        verdict = VERDICTS.get(a["verification"], a["verification"])
+        lines.append(f"  {a['path']}: {a['target']} {a['precision']}, {verdict}; {here}")
     return "\n".join(lines)

@@ -37,15 +37,20 @@ def test_a_table_verdicts_and_three_files(artifact_onnx, model, tmp_path, capsys
     ]
     assert lines[1].startswith("theirs FP32 · ONNX Runtime ")
     assert lines[2].startswith("lowlight-small FP32 · ONNX Runtime ")
-    assert [line.split("96×64")[1].split()[0] for line in lines[1:3]] == ["1", "2"]
+    ranks = [line.split("96×64")[1].split()[0] for line in lines[1:3]]
     assert lines[3] == ""
-    assert lines[4].startswith("96×64: theirs FP32 · ONNX Runtime is faster than lowlight-small FP32")
+    said = {  # on a busy machine the intervals of so short a run may overlap
+        ("1", "2"): "96×64: theirs FP32 · ONNX Runtime is faster than lowlight-small FP32",
+        ("1", "1"): "96×64: no difference between theirs FP32 · ONNX Runtime and lowlight-small FP32",
+    }
+    assert lines[4].startswith(said[tuple(ranks)])
     assert [line.rpartition("/")[2] for line in lines[-3:]] == ["report.json", "report.md", "report.html"]
     assert err.startswith("license of lowlight-small: ") and err.count("\n") == 1
     report = Report.open(folder / "report.json")
     assert [row.status for row in report.rows] == ["measured", "measured"]
     assert lines[4] in (folder / "report.md").read_text()
-    assert "is faster than" in (folder / "report.html").read_text()
+    words = "is faster than" if ranks == ["1", "2"] else "no difference"
+    assert words in (folder / "report.html").read_text()
 
     before = (folder / "report.json").read_bytes()
     assert bench(artifact_onnx.path, "-o", folder) == 1

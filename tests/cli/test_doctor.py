@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import sys
 
 import pytest
@@ -11,6 +12,7 @@ from restorect_edge.errors import BackendError, MissingDependencyError
 from restorect_edge.targets import tensorrt
 from restorect_edge.targets.registry import RUNTIMES, TARGETS
 from restorect_edge.utils import cpu as _cpu
+from restorect_edge.weights import ready
 
 
 @pytest.fixture
@@ -129,3 +131,32 @@ def test_a_target_names_all_extras_that_it_lacks(monkeypatch):
     assert not report.ready
     assert report.needs == "pip install 'restorect-edge[export,openvino]'"
     assert doctor.examine_target("coreml").ready
+
+
+def test_weights_say_in_which_precisions_they_need_no_pytorch(capsys):
+    assert doctor.main([]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if "license: " in line}
+    assert "ready in fp32 and int8 without PyTorch, license: " in lines["lowlight-open"]
+    assert "by PyTorch, license: " in lines["lowlight-base"]
+    assert "not verified" not in "".join(lines.values())
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [("pass", "onnx fp32, verified; runs here by onnxruntime"), ("unverified", "onnx fp32, NOT verified; ")],
+)
+def test_an_artifact_says_whether_it_was_verified_and_what_runs_it(tmp_path, capsys, status, said):
+    folder = shutil.copytree(ready.FOLDER / "lowlight-nano-fp32", tmp_path / "artifact")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["verification"]["status"] = status
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert doctor.main([str(folder)]) == 0
+    assert said in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_openvino_reports_to_nobody():
+    """It would from a forked process, with a warning where another library has threads."""
+    pytest.importorskip("openvino")
+    from openvino.tools.ovc import telemetry_utils
+
+    assert telemetry_utils.tm.__name__.endswith("telemetry_stub")

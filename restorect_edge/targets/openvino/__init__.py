@@ -1,8 +1,14 @@
 """OpenVINO."""
 
+import sys
+
 from restorect_edge.targets.base import Backend, Need, Target
 
 __all__ = ["OpenVINOTarget"]
+
+# OpenVINO reports each import and conversion to its makers, from a process forked off this one, unless the
+# library that does so is missing: a camera does not report, and other libraries' threads break in forks.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
 class OpenVINOTarget(Target):
