@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from restorect_edge.errors import BackendError
 from restorect_edge.models.tracing.graph import Graph
 from restorect_edge.quantization.qdq import Q
+from restorect_edge.targets.litert.ends import with_float_ends
 from restorect_edge.targets.options import ExportOptions
 from restorect_edge.utils.extras import imported
 from restorect_edge.utils.foreign import hushed, reason
@@ -53,6 +54,8 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
             content = library.convert(named, sample_kwargs=feeds, quant_config=config).model_content()
             if options.precision == "fp16":
                 content = _with_half_weights(content)
+            if options.precision == "int8":
+                content = with_float_ends(content)
         except Exception as error:  # torch, MLIR and the quantizer share no narrower base
             told = reason(error)
             raise BackendError(f"litert-torch cannot convert the {graph.role} graph: {told}") from error
