@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from restorect_edge.targets.onnx.layouts import arrange
+from restorect_edge.targets.onnx.layouts import arrange, hold_layout
 
 RNG = np.random.default_rng(0)
 HALF = "half"
@@ -133,6 +133,28 @@ def test_another_form_is_left_alone(options, output):
     before, after = ([n for n in each.graph.node if n.output[0] == output] for each in (model, found))
     assert before == after
     assert np.array_equal(run(found), run(model))
+
+
+def test_levels_become_planes_by_a_transposition_in_two_dimensions():
+    nodes = [
+        helper.make_node("Transpose", ["image"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("Cast", ["planes"], ["restored"], to=TensorProto.FLOAT),
+    ]
+    value = [
+        helper.make_tensor_value_info("image", TensorProto.UINT8, [1, "h", "w", 3]),
+        helper.make_tensor_value_info("restored", TensorProto.FLOAT, [1, 3, None, None]),
+    ]
+    opset = [helper.make_opsetid("", 18)]
+    model = helper.make_model(
+        helper.make_graph(nodes, "g", value[:1], value[1:]), opset_imports=opset, ir_version=9
+    )
+    hold_layout(model)
+    onnx.checker.check_model(model, full_check=True)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    image = RNG.integers(0, 256, (1, 5, 7, 3), dtype=np.uint8)
+    assert np.array_equal(session.run(None, {"image": image})[0], image.transpose(0, 3, 1, 2))
+    (moved,) = [node for node in model.graph.node if node.op_type == "Transpose"]
+    assert list(moved.attribute[0].ints) == [1, 0]
 
 
 def test_a_float_graph_stays_as_it_is():
