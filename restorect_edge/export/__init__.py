@@ -98,20 +98,12 @@ class Plan:
             from restorect_edge.export.auto import make_auto
 
             return make_auto(
-                self.jobs,
-                self.folder,
-                calibration=self.calibration,
-                overwrite=overwrite,
-                progress=progress,
+                self.jobs, self.folder, calibration=self.calibration, overwrite=overwrite, progress=progress
             )
         from restorect_edge.export.pipeline import make
 
         return make(
-            self.jobs,
-            self.folder,
-            calibration=self.calibration,
-            overwrite=overwrite,
-            progress=progress,
+            self.jobs, self.folder, calibration=self.calibration, overwrite=overwrite, progress=progress
         )
 
 
@@ -246,24 +238,25 @@ def _check_own_calibration(jobs: "Sequence[Job]", request: ExportRequest) -> Non
 
 def _found(source: "str | Path | nn.Module", request: ExportRequest, form: str) -> "Source":
     from restorect_edge.export import source as sources
-    from restorect_edge.models.community.checkpoint import is_checkpoint
 
-    spec, name, steps = request.spec, request.name, request.steps
-    if isinstance(source, (str, Path)):
-        if is_program(source):
-            return sources.from_program(Path(source), spec or ImageSpec(), name=name, form=form, steps=steps)
-        if is_model(source):
-            return sources.from_model(Path(source), spec, name=name, form=form, steps=steps)
-        if is_checkpoint(source):
-            if spec is not None:
-                raise UsageError(
-                    f"'{source}' is a checkpoint, whose architecture says its spec; leave spec out"
-                )
-            return sources.from_community(Path(source), name=name, form=form, steps=steps)
+    spec, name = request.spec, request.name
+    if isinstance(source, (str, Path)) and not _is_foreign(source):
         if spec is not None or name is not None:
             raise UsageError("spec and name describe a network of your own; weights bring theirs")
-        return sources.from_weights(source, steps=steps, form=form)
-    return sources.from_module(source, spec or ImageSpec(), name=name, form=form, steps=steps)
+        return sources.from_weights(source, steps=request.steps, form=form)
+    if form != "whole":
+        raise UsageError("--form split is for students with a prior and a body; use whole for your own")
+    if request.steps is not None:
+        raise UsageError("--steps is for students with a flow; your own network has none")
+    if not isinstance(source, (str, Path)):
+        return sources.from_module(source, spec or ImageSpec(), name=name)
+    if is_program(source):
+        return sources.from_program(Path(source), spec or ImageSpec(), name=name)
+    if is_model(source):
+        return sources.from_model(Path(source), spec, name=name)
+    if spec is not None:
+        raise UsageError(f"'{source}' is a checkpoint, whose architecture says its spec; leave spec out")
+    return sources.from_community(Path(source), name=name)
 
 
 def _metadata(source: "Source") -> Mapping[str, str]:

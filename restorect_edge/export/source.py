@@ -144,9 +144,8 @@ def from_weights(source: str | Path, *, steps: int | None, form: str) -> Source:
     )
 
 
-def from_community(path: Path, *, name: str | None, form: str, steps: int | None) -> Source:
+def from_community(path: Path, *, name: str | None) -> Source:
     """Take a checkpoint whose architecture spandrel knows; sizes, scale and halo are its own."""
-    _refuse(form, steps)
     found = from_checkpoint(path)
     facts = {"name": found.name, "sha256": found.sha256, "license": license_of(found.card)}
     return Source(
@@ -159,11 +158,8 @@ def from_community(path: Path, *, name: str | None, form: str, steps: int | None
     )
 
 
-def from_model(
-    path: Path, spec: ImageSpec | None, *, name: str | None, form: str, steps: int | None
-) -> Source:
+def from_model(path: Path, spec: ImageSpec | None, *, name: str | None) -> Source:
     """Take a model of another format, whose own graph is converted."""
-    _refuse(form, steps)
     network = ModelNetwork(path, spec)
     return Source(
         name=name or path.stem,
@@ -176,11 +172,8 @@ def from_model(
     )
 
 
-def from_module(
-    module: nn.Module, spec: ImageSpec, *, name: str | None, form: str, steps: int | None
-) -> Source:
+def from_module(module: nn.Module, spec: ImageSpec, *, name: str | None) -> Source:
     """Take any image → image module."""
-    _refuse(form, steps)
     label = name or type(module).__name__.lower()
     _announce_cast(module, label)
     return _own(label, copy.deepcopy(module).eval().float(), spec)
@@ -198,12 +191,11 @@ def _announce_cast(module: nn.Module, label: str) -> None:
         )
 
 
-def from_program(path: Path, spec: ImageSpec, *, name: str | None, form: str, steps: int | None) -> Source:
+def from_program(path: Path, spec: ImageSpec, *, name: str | None) -> Source:
     """Take a program saved by `torch.export.save` (``.pt2``).
 
     A program with fixed sides is exported for those; one with dynamic sides for any.
     """
-    _refuse(form, steps)
     if not path.is_file():
         raise UsageError(f"no saved program at '{path}'")
     try:
@@ -245,10 +237,3 @@ def _fixed_sides(program: torch.export.ExportedProgram, path: Path) -> Shape | N
         )
     sides = shapes[0][2:]
     return (sides[0], sides[1]) if all(type(side) is int for side in sides) else None
-
-
-def _refuse(form: str, steps: int | None) -> None:
-    if form != "whole":
-        raise UsageError("--form split is for students with a prior and a body; use whole for your own")
-    if steps is not None:
-        raise UsageError("--steps is for students with a flow; your own network has none")
