@@ -113,7 +113,7 @@ def test_a_program_with_fixed_sides_takes_no_others(tmp_path, capsys):
 
 def test_a_file_that_is_no_program(tmp_path):
     (tmp_path / "net.pt2").write_bytes(b"PK nonsense")
-    with pytest.raises(IncompatibleError, match=r"not a program that torch\.export\.save wrote"):
+    with pytest.raises(IncompatibleError, match="a zip archive without its end"):
         restorect_edge.export(tmp_path / "net.pt2", target="onnx", output_dir=tmp_path)
 
 
