@@ -65,7 +65,7 @@ def built(tensors: Any, path: Path) -> Any:
         )
     try:
         with hushed():  # torch warns of calls that architectures make
-            return _registry().load(state)
+            return _told(_registry(), state, spandrel.UnsupportedModelError)
     except spandrel.UnsupportedModelError as error:
         raise IncompatibleError(
             f"'{path}' is a state dict of {len(state)} tensors ({_first(state)}, …) of no architecture that "
@@ -76,6 +76,20 @@ def built(tensors: Any, path: Path) -> Any:
         raise IncompatibleError(
             f"'{path}' does not fit the architecture it looks like: {reason(error)}"
         ) from error
+
+
+def _told(registry: Any, state: dict[str, Tensor], unknown: type[Exception]) -> Any:
+    """Build what a state dict is of, with or without the name of the attribute that the network was in.
+
+    Trainers save ``model.body.0.weight`` of a network that has ``body.0.weight``.
+    """
+    try:
+        return registry.load(state)
+    except unknown:
+        parts = [key.partition(".") for key in state]
+        if len({first for first, _, _ in parts}) > 1 or not all(rest for *_, rest in parts):
+            raise
+        return _told(registry, {rest: state[first + dot + rest] for first, dot, rest in parts}, unknown)
 
 
 def names() -> list[str]:

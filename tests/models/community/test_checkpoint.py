@@ -70,7 +70,16 @@ def test_4x_of_a_frame_runs_in_windows_and_is_the_whole(community, monkeypatch):
     assert max(output.size // 3 for output in outputs) <= LARGEST_WINDOW < 1920 * 2880
 
 
-@pytest.mark.parametrize("wrap", [lambda s: {"params_ema": s}, lambda s: {"state_dict": s, "epoch": 3}])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda s: {"params_ema": s},
+        lambda s: {"state_dict": s, "epoch": 3},
+        lambda s: {f"module.{key}": value for key, value in s.items()},
+        lambda s: {"state_dict": {f"model.net.{key}": value for key, value in s.items()}, "callbacks": {}},
+        lambda s: {key: value.half() for key, value in s.items()},
+    ],
+)
 def test_checkpoints_around_the_state_dict(community, tmp_path, wrap):
     torch.save(wrap(torch.load(community("esrgan-x4"))), tmp_path / "around.ckpt")
     assert from_checkpoint(tmp_path / "around.ckpt").card["architecture"] == "ESRGAN"
