@@ -8,6 +8,7 @@ one that was complete is not.
 import json
 import logging
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -94,22 +95,20 @@ def restore_on_cluster(
     items = [{"job": json.dumps([str(job.source), str(job.destination)])} for job in jobs]
     threads = network.get("threads") or 1
     try:
-        done = ray.data.from_items(items, override_num_blocks=len(items)).map(
-            Worker,
-            fn_constructor_args=(dict(network), settings, journal.resolve(), str(Path.cwd())),
-            compute=ray.data.ActorPoolStrategy(size=count),
-            num_cpus=threads,
-            ray_remote_args_fn=_restarted,
-        )
+        with warnings.catch_warnings():  # without a number Ray begins a worker that dies again for ever
+            warnings.filterwarnings("ignore", "`ray_remote_args", DeprecationWarning)
+            done = ray.data.from_items(items, override_num_blocks=len(items)).map(
+                Worker,
+                fn_constructor_args=(dict(network), settings, journal.resolve(), str(Path.cwd())),
+                compute=ray.data.ActorPoolStrategy(size=count),
+                num_cpus=threads,
+                max_restarts=RETRIES,
+                max_task_retries=RETRIES,
+            )
         for told in done.iter_rows():
             yield Row(**json.loads(told["row"])), _error(told["error"])
     except ray.exceptions.RayError as error:
         raise BackendError(f"Ray gave up: {reason(error)}") from error
-
-
-def _restarted() -> dict[str, int]:
-    """Return how often Ray begins a worker that died, and its photograph, again."""
-    return {"max_restarts": RETRIES, "max_task_retries": RETRIES}
 
 
 def _started() -> Any:
