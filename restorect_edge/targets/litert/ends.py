@@ -6,7 +6,7 @@ __all__ = ["with_float_ends"]
 
 
 def with_float_ends(content: bytes) -> bytes:
-    """Return a file whose graph takes and gives float32, and quantizes and dequantizes itself.
+    """Return a file whose graph has float32 inputs and outputs, and quantizes and dequantizes itself.
 
     litert-torch lets an input that nothing but a quantizer reads be int8, as where a network begins with a
     convolution and has no shortcut from its input; whoever runs it would have to know the scale.
