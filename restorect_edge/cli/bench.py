@@ -15,7 +15,7 @@ from restorect_edge.bench.report.write import FILES, write
 from restorect_edge.bench.session import Session, Setup
 from restorect_edge.bench.subjects import Candidate, candidates
 from restorect_edge.cli import compare
-from restorect_edge.cli.command import run
+from restorect_edge.cli.command import run, say
 from restorect_edge.cli.network import licenses
 from restorect_edge.cli.options.parser import Parser
 from restorect_edge.cli.options.shared import Json, OnDevice, Overwrite, Threads
@@ -117,7 +117,7 @@ def _measure_here(args: Bench) -> int:
     found = candidates(args.artifacts, args.onnx, runtime=args.runtime, device=args.device)
     against = _against(args.against, found)
     for line in licenses(args.artifacts):
-        _say(line)
+        say(line)
     session = Session(found, setup, Machine())
     try:
         report = session.run()
@@ -156,7 +156,7 @@ def _measure_there(args: Bench, host: str) -> int:
         args.output,
         shapes=_shapes(args) or FREE_SHAPES,
         options=options,
-        progress=_say,
+        progress=say,
     )
     _hand_over(found.report, args)
     return 0
@@ -167,8 +167,8 @@ def _bundle(args: Bench) -> int:
         raise UsageError("--bundle needs -o FILE, such as -o kit.tar.gz")
     _check_output(args, ())
     kit = bundle(args.artifacts, args.output, shapes=_shapes(args) or FREE_SHAPES)
-    _say(f"{kit.bytes / 1e6:.1f} MB, {', '.join(kit.artifacts)}")
-    _say(f"next: scp {kit.path} user@jetson: && ssh -t user@jetson 'tar -xzf {kit.path.name} && "
+    say(f"{kit.bytes / 1e6:.1f} MB, {', '.join(kit.artifacts)}")
+    say(f"next: scp {kit.path} user@jetson: && ssh -t user@jetson 'tar -xzf {kit.path.name} && "
          "sudo python3 restorect-kit/restorect_bench.py'")  # fmt: skip
     print(kit.path)
     return 0
@@ -238,7 +238,3 @@ def _why_nothing(report: Report, found: Sequence[Candidate]) -> RestorectError:
     """Return the error of a session without any time: why the first candidate cannot run here."""
     reasons = [reason for candidate in found if (reason := candidate.absent()) is not None]
     return reasons[0] if reasons else UsageError(f"nothing was measured: {report.rows[0].reason}")
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

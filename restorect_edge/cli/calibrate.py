@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from restorect_edge.cli.command import run
+from restorect_edge.cli.command import run, say
 from restorect_edge.cli.network import licenses
 from restorect_edge.cli.options.parser import Parser
 from restorect_edge.cli.options.shared import Json
 from restorect_edge.errors import UsageError
 from restorect_edge.quantization.data.dataset import CalibrationSet
 from restorect_edge.quantization.options import Calibration, Int8Options, require_nncf
-from restorect_edge.utils.destination import require_writable
-from restorect_edge.utils.files import replacing
+from restorect_edge.utils.destination import require_writable, written
 from restorect_edge.utils.options import option
 from restorect_edge.weights import license
 
@@ -68,16 +67,16 @@ def _calibrate(args: Calibrate) -> int:
     wanted = args.calibration(str(weights.card.get("task", "custom")))
     chosen = wanted.photographs
     for note in chosen.notes:
-        _say(f"warning: {note}")
-    _say(f"calibrating {weights.name} on {chosen.count} photographs, {chosen.source}")
+        say(f"warning: {note}")
+    say(f"calibrating {weights.name} on {chosen.count} photographs, {chosen.source}")
     made = _made(weights, wanted)
-    files = {path: made.plan.to_json(), recipe: made.recipe.to_json()}
-    written = [_write(file, text) for file, text in files.items() if file is not None]
+    texts = {path: made.plan.to_json(), recipe: made.recipe.to_json()}
+    files = [written(file, text.encode("utf-8", "surrogateescape")) for file, text in texts.items() if file]
     if args.json:
-        _say(made.recipe.summary())
+        say(made.recipe.summary())
         sys.stdout.write(made.plan.to_json())
     else:
-        sys.stdout.write("".join(f"{line}\n" for line in (*_text(made, chosen), *written)))
+        sys.stdout.write("".join(f"{line}\n" for line in (*_text(made, chosen), *files)))
     return 0
 
 
@@ -95,7 +94,7 @@ def student_weights(source: str) -> "Weights":
     if weights.student is None:
         raise UsageError(f"'{weights.name}' has no prior and local body; only such students are quantized")
     for line in licenses([source]):
-        _say(line)
+        say(line)
     return weights
 
 
@@ -119,17 +118,8 @@ def _made(weights: "Weights", wanted: Calibration) -> "Calibrated":
     from restorect_edge.quantization.calibrated import calibrate
 
     return calibrate(
-        weights.body_owner(), wanted, weights=weights.name, weights_sha256=weights.sha256, progress=_say
+        weights.body_owner(), wanted, weights=weights.name, weights_sha256=weights.sha256, progress=say
     )
-
-
-def _write(path: Path, text: str) -> Path:
-    try:
-        with replacing(path) as stream:
-            stream.write(text.encode("utf-8", "surrogateescape"))
-    except OSError as error:
-        raise UsageError(f"cannot write '{path}': {error.strerror}") from error
-    return path
 
 
 def _text(made: "Calibrated", chosen: CalibrationSet) -> Iterator[str]:
@@ -145,7 +135,3 @@ def _text(made: "Calibrated", chosen: CalibrationSet) -> Iterator[str]:
     yield f"calibrated on {chosen.count} of {chosen.available} photographs{asked}, {chosen.source}"
     yield f"  seed {plan.seed}, sha256 {plan.calibration_sha256}"
     yield made.recipe.summary()
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

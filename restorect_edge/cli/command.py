@@ -17,7 +17,7 @@ from restorect_edge.cli.options.parser import Parser
 from restorect_edge.errors import RestorectError
 from restorect_edge.utils.interruption import stoppable, stopped
 
-__all__ = ["INTERRUPTED", "PIPE_CLOSED", "run"]
+__all__ = ["INTERRUPTED", "PIPE_CLOSED", "run", "say"]
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
@@ -47,18 +47,18 @@ def run(main: Callable[[Any], int], parser: Parser, argv: Sequence[str] | None) 
             code = main(parser.parse_args(argv))
         sys.stdout.flush()
     except KeyboardInterrupt:
-        _say("interrupted")
+        say("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         _discard_stdout()
         return PIPE_CLOSED
     except Exception as error:
         if stopped() or _came_of_stopping(error):
-            _say("interrupted")
+            say("interrupted")
             return INTERRUPTED
         if not isinstance(error, RestorectError):
             raise
-        _say("error: " + " ".join(str(error).splitlines()))
+        say("error: " + " ".join(str(error).splitlines()))
         return error.exit_code
     return code
 
@@ -94,9 +94,10 @@ def _encode_name(error: UnicodeError) -> tuple[str | bytes, int]:
 codecs.register_error("restorect_edge.names", _encode_name)
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Write a message to standard error, after what standard output still holds."""
     sys.stdout.flush()
-    sys.stderr.write(line + "\n")
+    print(line, file=sys.stderr, flush=True)
 
 
 def _discard_stdout() -> None:

@@ -12,15 +12,14 @@ from tqdm import tqdm
 
 from restorect_edge.artifact import Artifact
 from restorect_edge.cli.calibrate import student_weights
-from restorect_edge.cli.command import run
+from restorect_edge.cli.command import run, say
 from restorect_edge.cli.network import licenses
 from restorect_edge.cli.options.parser import Parser
 from restorect_edge.cli.options.shared import Json
 from restorect_edge.errors import MissingDependencyError, UsageError
 from restorect_edge.quantization.data.dataset import CalibrationSet
 from restorect_edge.quantization.options import CalibrationData
-from restorect_edge.utils.destination import require_writable
-from restorect_edge.utils.files import replacing
+from restorect_edge.utils.destination import require_writable, written
 from restorect_edge.utils.options import argument, option
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ def _drift(args: Drift) -> int:
     report = _from_artifact(args) if Path(args.source).is_dir() else _from_weights(args)
     content = json.dumps(report.to_dict(), indent=2)
     if args.output:
-        _write(args.output / "drift.json", f"{content}\n".encode())
+        written(args.output / "drift.json", f"{content}\n".encode())
     for path in plots:
         _draw(path, report)
     sys.stdout.write(f"{content}\n" if args.json else "".join(f"{line}\n" for line in table(report)))
@@ -149,8 +148,8 @@ def _from_weights(args: Drift) -> Report:
     from restorect_edge.quantization.quantize import quantize_student
 
     for note in chosen.notes:
-        _say(f"warning: {note}")
-    _say(f"calibrating {weights.name} on {chosen.count} photographs, {chosen.source}")
+        say(f"warning: {note}")
+    say(f"calibrating {weights.name} on {chosen.count} photographs, {chosen.source}")
     student = weights.body_owner()
     # the portable form, as `calibrate` and `export` give it unless asked for another
     quantized = quantize_student(student, chosen.images, saturation_safe=True)
@@ -167,7 +166,7 @@ def _from_artifact(args: Drift) -> Report:
         )
     chosen = args.photographs(manifest.task)
     for line in licenses([args.source]):
-        _say(line)
+        say(line)
     student, quantized = _rebuilt(artifact, args.weights)
     return _measured(artifact.path.name, "rebuilt from its plan", student, quantized, chosen)
 
@@ -252,17 +251,5 @@ def _draw(path: Path, report: Report) -> None:
     from restorect_edge.quantization.drift.plot import plot
 
     chosen = report.photographs
-    _write(path, plot(report.rows, title=f"{report.name}: {chosen.count} photographs, {chosen.source}"))
-    _say(f"wrote {path}")
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        with replacing(path) as stream:
-            stream.write(content)
-    except OSError as error:
-        raise UsageError(f"cannot write '{path}': {error.strerror}") from error
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    written(path, plot(report.rows, title=f"{report.name}: {chosen.count} photographs, {chosen.source}"))
+    say(f"wrote {path}")

@@ -1,13 +1,12 @@
 """Command line: ``python -m restorect_edge.export --target coreml``."""
 
 import json
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from restorect_edge.artifact import Artifact
-from restorect_edge.cli.command import run
+from restorect_edge.cli.command import run, say
 from restorect_edge.cli.options.parser import Parser
 from restorect_edge.cli.options.shared import Json, Network, Overwrite
 from restorect_edge.errors import UsageError, unknown_name
@@ -91,20 +90,20 @@ def _export(args: Export) -> int:
     if args.dry_run:
         rows = [_planned(plan, index) for index in range(len(plan.paths))]
     else:
-        artifacts = plan.run(overwrite=args.overwrite, progress=_say)
+        artifacts = plan.run(overwrite=args.overwrite, progress=say)
         rows = [_made(artifact) for artifact in artifacts]
         if args.serve:
             for artifact in artifacts:
-                _say(f"served from: {model_repository(artifact, args.serve)}")
+                say(f"served from: {model_repository(artifact, args.serve)}")
     if args.json:
         print(json.dumps({"artifacts": rows}))
         return 0
     if told := license.line(plan.jobs[0].source.weights, option=not args.product):
-        _say(told)
+        say(told)
     if not args.dry_run:
         for row in rows:
             for step in TARGETS[row["target"]].next_commands(Path(row["path"])):
-                _say(f"next: {step}")
+                say(f"next: {step}")
     for row in rows:
         print(row["path"])
     return 0
@@ -168,7 +167,3 @@ def _made(artifact: Artifact) -> dict[str, Any]:
         "verification": {key: manifest.verification[key] for key in ("status", "by", "psnr", "max_abs")},
         "auto": report.get("auto"),
     }
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)

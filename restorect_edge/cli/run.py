@@ -19,7 +19,7 @@ from restorect_edge.batch.session import Outcomes, Session
 from restorect_edge.cli.command import run
 from restorect_edge.cli.network import network_and_inputs
 from restorect_edge.cli.options.parser import Parser
-from restorect_edge.cli.options.shared import OnDevice, Overwrite, Threads
+from restorect_edge.cli.options.shared import Network, OnDevice, Overwrite, Threads
 from restorect_edge.errors import MissingDependencyError, RestorectError, UsageError, did_you_mean
 from restorect_edge.inference.base import Runtime
 from restorect_edge.inference.video.stream import FrameRestorer
@@ -64,15 +64,13 @@ PHOTOGRAPHS = "photographs and folders"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(OnDevice, Threads, Overwrite, Settings, VideoOptions):
+class Run(Network, OnDevice, Threads, Overwrite, Settings, VideoOptions):
     """Options of `run`."""
 
     words: tuple[str, ...] = argument((), metavar="[NETWORK] INPUT")
     """Images and folders, or a video; a network before."""
-    weights: str | None = option(None, "-w", metavar="NETWORK", more=f"default {license.DEFAULT}")
+    weights: str | None = option(None, "-w", metavar="NETWORK")
     """The network, an artifact or weights; all words are inputs then."""
-    product: bool = option(False, more=f"default {license.PRODUCT} then")
-    """Take only weights that may be shipped."""
     precision: str | None = option(None, choices=ready.PRECISIONS)
     """Of weights by name; int8 is smaller and faster on CPUs."""
     output: str | None = option(None, "-o", metavar="OUT")

@@ -1,13 +1,12 @@
 """Command line: ``python -m restorect_edge.train {teacher,student} --data DIR -o DIR``."""
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from restorect_edge.cli.command import run
+from restorect_edge.cli.command import run, say
 from restorect_edge.cli.options.parser import Parser
 from restorect_edge.errors import UsageError
 from restorect_edge.training.config import PriorTraining, StudentTraining, TeacherTraining
@@ -116,7 +115,7 @@ def _train(args: Train) -> int:
         validation=held_out(args.validation, task=args.task, made=made) if args.validation else (),
         initial=_initial(args.init, args.preset, stage.network.state_dict()),
         resume=args.resume,
-        log=_say,
+        log=say,
     )
     print(best)
     return 0
@@ -147,7 +146,7 @@ def _source(args: Train) -> "Source":
     ]
     for source in sources:
         for note in source.notes:
-            _say(f"warning: {note}")
+            say(f"warning: {note}")
     return sources[0] if len(sources) == 1 else MixedSource(sources)
 
 
@@ -168,16 +167,12 @@ def _initial(source: str | None, preset: str, fresh: "Mapping[str, Tensor]") -> 
         kept = {k: v for k, v in tensors.items() if not re.match(r"prior\..*_(encoder|flow)\.", k)}
         rest = {k: v for k, v in fresh.items() if k in kept}
         if fits(kept, rest):
-            _say(f"beginning as '{source}' but for the encoders and flows of its prior")
+            say(f"beginning as '{source}' but for the encoders and flows of its prior")
             return {**fresh, **widened(kept, rest)}
     if fits(tensors, fresh):
-        _say(f"beginning as '{source}', of preset '{found}': the same function, in a wider network")
+        say(f"beginning as '{source}', of preset '{found}': the same function, in a wider network")
         return widened(tensors, fresh)
     raise UsageError(
         f"--init '{source}' is of preset '{found}', and this run trains '{preset}', which has other "
         "layers, or narrower ones; base can begin as small"
     )
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

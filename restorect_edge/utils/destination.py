@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from restorect_edge.errors import UsageError
-from restorect_edge.utils.files import is_alive
+from restorect_edge.utils.files import is_alive, replacing
 
-__all__ = ["require_writable"]
+__all__ = ["require_writable", "written"]
 
 PROBE = ".partial-probe"
 """How the name of what is made to try begins; then thread and process."""
@@ -47,6 +47,20 @@ def require_writable(path: Path, *, folder: bool = False, option: str = "-o") ->
         raise UsageError(f"cannot write '{path}': {error.strerror}; {advice}") from error
     except ValueError as error:  # a NUL within the path
         raise UsageError(f"cannot write {str(path)!r}: {error}; {advice}") from error
+
+
+def written(path: Path, content: bytes) -> Path:
+    """Write a file, whole or not at all, and return its path.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        with replacing(path) as stream:
+            stream.write(content)
+    except OSError as error:
+        raise UsageError(f"cannot write '{path}': {error.strerror}") from error
+    return path
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Methods to score: a network that is run, or a folder of the results of any method."""
 
-import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
@@ -9,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from restorect_edge.artifact import Artifact
+from restorect_edge.cli.command import say
 from restorect_edge.cli.scoring.items import Item, Levels
 from restorect_edge.errors import UsageError, unknown_name
 from restorect_edge.inference.base import Runtime
@@ -160,8 +160,4 @@ def _runtime(source: str, runtime: str | None, device: str) -> Iterator[Runtime]
 def _exported(source: str, target: str, folder: str) -> Artifact:
     from restorect_edge.export import export
 
-    return export(source, target=target, dynamic=True, output_dir=folder, progress=_say)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    return export(source, target=target, dynamic=True, output_dir=folder, progress=say)

@@ -41,7 +41,8 @@ class Journal:
             self._forget(step)
             self._writer = _writer(folder / "tensorboard", step) if self.draws else None
         self._usual = threading.excepthook
-        threading.excepthook = self._uncaught
+        if self.draws:
+            threading.excepthook = self._uncaught
 
     def _forget(self, step: int) -> None:
         """Drop the lines of later steps, and one that was cut short."""
@@ -83,7 +84,8 @@ class Journal:
         except OSError as error:
             return f"the last curves could not be written to TensorBoard: {error.strerror or error}"
         finally:
-            threading.excepthook = self._usual
+            if self.draws:
+                threading.excepthook = self._usual
         return ""
 
     def _uncaught(self, caught: threading.ExceptHookArgs) -> None:
