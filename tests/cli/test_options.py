@@ -17,6 +17,7 @@ CLASSES = {
 }
 
 REASONS = {
+    "artifacts": "doctor looks at files alone, bench measures weights as well",
     "data": "evaluate scores one folder, train learns from several; calibration's is --calib-data as well",
     "output": "what is written differs, files or a folder; of run, text: a final slash means a folder",
     "output_dir": "an artifact's place or a run's",
