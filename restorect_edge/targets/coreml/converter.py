@@ -37,6 +37,11 @@ LARGEST_SIDE = 4096
 """Upper end of a flexible image side, in pixels: an ML Program needs one."""
 OLDEST_TARGET = 16
 """iOS 15 has no `pixel_unshuffle`."""
+PLACES = {
+    *("add", "sub", "mul", "real_div", "clip", "tanh", "cast"),
+    *("concat", "stack", "reshape", "transpose", "squeeze", "expand_dims", "split"),
+}
+"""MIL operations that make coordinates of what a network gives for them, at little cost in float32."""
 PROGRESS_BARS = (
     ("coremltools.converters.mil.frontend.torch.ops", "_tqdm"),
     ("coremltools.converters.mil.mil.passes.pass_pipeline", "tqdm"),
@@ -115,8 +120,21 @@ def _target(ct: Any, name: str) -> Any:
 
 
 def _half(ct: Any) -> Any:
-    """Float16 but for arithmetic on image sizes: float16 counts exactly only up to 2048."""
-    return ct.transform.FP16ComputePrecision(op_selector=lambda operation: not _from_sizes(operation))
+    """Float16 but for arithmetic on image sizes and on places in an image.
+
+    Float16 counts exactly only up to 2048, and tells a place in [-1, 1] to half a pixel of 2000.
+    """
+    return ct.transform.FP16ComputePrecision(
+        op_selector=lambda operation: not (_from_sizes(operation) or _to_places(operation))
+    )
+
+
+def _to_places(operation: Any) -> bool:
+    """Whether a MIL operation takes pixels from computed places, or only turns numbers into such places."""
+    if operation.op_type == "resample":
+        return True
+    users = [user for value in operation.outputs for user in value.child_ops]
+    return bool(users) and operation.op_type in PLACES and all(map(_to_places, users))
 
 
 def _from_sizes(operation: Any) -> bool:

@@ -102,3 +102,25 @@ def test_the_package_computes_what_the_network_does(tmp_path):
     wanted = Awkward()(torch.from_numpy(levels) / 255).clamp(0, 1).numpy() * 255
     (given,) = package({"image": levels}).values()
     assert np.abs(given - wanted).max() <= 0.51
+
+
+class Warped(nn.Module):
+    """Takes pixels from places near their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flow = nn.Conv2d(3, 2, 3, padding=1)
+
+    def forward(self, x):
+        rows, columns = (torch.linspace(-1, 1, side) for side in x.shape[2:])
+        own = torch.stack(torch.meshgrid(rows, columns, indexing="ij")[::-1], -1)
+        moved = own[None] + 0.02 * torch.tanh(self.flow(x)).permute(0, 2, 3, 1)
+        return F.grid_sample(x, moved, align_corners=True, padding_mode="border")
+
+
+def test_places_are_computed_in_float32_whatever_else_is_not(tmp_path):
+    (graph,) = trace_whole(Warped(), ImageSpec(), [SHAPE], False)
+    package = MilProgram(convert(graph, tmp_path, ExportOptions(precision="fp16")))
+    types = {step.label.split()[0]: step.outputs[0][1] for step in package._steps}
+    assert types["conv"] == torch.float16
+    assert types["resample"] == types["add"] == torch.float32
