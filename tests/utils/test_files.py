@@ -68,3 +68,19 @@ def test_threads_that_begin_in_one_folder_leave_each_other_alone(tmp_path, monke
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(64)))
     assert sorted(int(path.stem) for path in tmp_path.iterdir()) == list(range(64))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+def test_a_process_whose_end_nobody_asked_for_counts_as_gone():
+    """As of a killed run in a container whose first process reaps nobody."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert files.is_alive(process.pid)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it is over, and still has its number
+        assert not files.is_alive(process.pid)
+    finally:
+        process.kill()
+        process.communicate()
