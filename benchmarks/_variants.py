@@ -1,98 +1,50 @@
-"""The recipes that the ablation compares: variants of a student's run that the product does not need."""
+"""The recipes that the ablation compares: variants of a student's training that the product does not need."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from _prior_variants import AsBefore, DetachedPrior, OneStep, RegressedPrior, TaughtPrior, ZeroPrior
 
-from restorect_edge.models.teacher import Teacher
-from restorect_edge.training.config import StudentTraining
-from restorect_edge.training.distill import Latents, StudentStage
+from restorect_edge.training.distill import StudentStage
+from restorect_edge.training.prior import PriorStage
 
-__all__ = ["BASE", "COMPARISONS", "EXTRA_STEPS", "VARIANTS", "Comparison", "Variant"]
-
-
-class Regressed(nn.Module):
-    """In the place of a flow: the condition is the latent."""
-
-    def forward(self, condition: Tensor, steps: int) -> Tensor:
-        return condition
-
-
-class Absent(nn.Module):
-    """In the place of a flow: the latent is 0 for every image."""
-
-    def forward(self, condition: Tensor, steps: int) -> Tensor:
-        return torch.zeros_like(condition)
-
-
-class OtherLatent(StudentStage):
-    """Without flows, in training and in validation alike; its weights are those of no preset."""
-
-    latent: type[nn.Module]
-
-    def __init__(
-        self,
-        config: StudentTraining,
-        teacher: Teacher | None = None,
-        teacher_facts: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(config, teacher, teacher_facts)
-        for name in ("retinex_flow", "image_flow"):
-            setattr(self.network.generator, name, self.latent())
-
-
-class RegressedLatent(OtherLatent):
-    """The condition encoders regress the latents."""
-
-    latent = Regressed
-
-
-class ZeroLatent(OtherLatent):
-    """The body is told nothing of the whole image."""
-
-    latent = Absent
-
-
-class DetachedRollout(StudentStage):
-    """The rollout runs without gradient, as in RestoRect's public code: only velocity matching trains it."""
-
-    def _rollout(self, conditions: Latents, steps: int) -> Latents:
-        retinex, image = super()._rollout(conditions, steps)
-        return retinex.detach(), image.detach()
+__all__ = ["COMPARISONS", "EXTRA_STEPS", "VARIANTS", "Comparison", "Variant"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """One recipe."""
+    """One recipe, for the prior or, upon a trained prior, for the body."""
 
-    stage: type[StudentStage] = StudentStage
+    stage: type[PriorStage] | type[StudentStage] = TaughtPrior
     changes: Mapping[str, Any] = field(default_factory=dict)
-    """Options of `StudentTraining` that differ from `BASE`."""
+    """Options that differ from those of all."""
     taught: bool = True
     """Whether there is a teacher."""
+    upon: str = ""
+    """The variant whose prior, of the same seed, the body is trained upon; empty trains a prior."""
 
-
-BASE: Mapping[str, Any] = {"hvi": 0.0, "diffusion": 0.0}
-"""Options of every variant, where they are not the defaults of a run."""
 
 VARIANTS: Mapping[str, Variant] = {
     "flow": Variant(),
-    "regressed": Variant(stage=RegressedLatent, changes={"velocity": 0.0}),
-    # The body of a student without latents has nothing to learn from the teacher's: no first phase.
-    "zero": Variant(stage=ZeroLatent, changes={"velocity": 0.0, "latent": 0.0, "phase": 0.0}),
-    "detached": Variant(stage=DetachedRollout),
-    "velocity-only": Variant(changes={"latent": 0.0, "flex": 0.0}),
-    "no-flex": Variant(changes={"flex": 0.0}),
-    "hvi": Variant(changes={"hvi": 0.05}),
+    "regressed": Variant(stage=RegressedPrior, changes={"velocity": 0.0}),
+    "one-step": Variant(stage=OneStep),
+    "as-before": Variant(stage=AsBefore, changes={"phase": 0.3}),
+    "hvi": Variant(changes={"hvi": 1.0}),
     "diffusion": Variant(changes={"diffusion": 0.05}),
     "supervised": Variant(taught=False),
+    "regressed-supervised": Variant(stage=RegressedPrior, taught=False),
+    "velocity-only": Variant(changes={"latent": 0.0}),
+    "latent-only": Variant(changes={"velocity": 0.0}),
+    "detached": Variant(stage=DetachedPrior),
+    "zero": Variant(stage=ZeroPrior, taught=False),
+    "body": Variant(stage=StudentStage, taught=False, upon="flow"),
+    "body-flex": Variant(stage=StudentStage, upon="flow"),
+    "body-hvi": Variant(stage=StudentStage, changes={"hvi": 0.05}, taught=False, upon="flow"),
 }
-"""By name; `flow` is what the others are compared with."""
+"""By name; `flow` is what other priors are compared with, and `body` what other bodies are."""
 
-EXTRA_STEPS = (1, 2, 8)
+EXTRA_STEPS = (1, 2)
 """Euler steps at which the student of `flow` is validated besides its own 4: `flow-n1` and so on."""
 
 
@@ -106,21 +58,26 @@ class Comparison:
 
     @property
     def kind(self) -> str:
-        """Differences of one student at two numbers of steps vary less than those of two trainings."""
-        return "steps" if self.having.split("-n")[0] == self.lacking.split("-n")[0] == "flow" else "training"
+        """Bodies, priors, and one prior at two numbers of steps vary by different amounts."""
+        if self.having.split("-n")[0] == self.lacking.split("-n")[0] == "flow":
+            return "steps"
+        return "body" if VARIANTS[self.having].upon else "prior"
 
 
 COMPARISONS = (
     Comparison("generated by the flow, not regressed", "flow", "regressed"),
-    Comparison("latents at all", "flow", "zero"),
-    Comparison("teacher", "flow", "supervised"),
-    Comparison("gradient through the rollout", "flow", "detached"),
-    Comparison("latent KD and FLEX", "flow", "velocity-only"),
-    Comparison("latent KD", "no-flex", "velocity-only"),
-    Comparison("FLEX", "flow", "no-flex"),
-    Comparison("HVI colour loss", "hvi", "flow"),
+    Comparison("the same without a teacher", "supervised", "regressed-supervised"),
+    Comparison("repairs of the flow", "flow", "as-before"),
+    Comparison("latents at all", "supervised", "zero"),
+    Comparison("HVI color loss", "hvi", "flow"),
     Comparison("anisotropic diffusion", "diffusion", "flow"),
-    Comparison("2 Euler steps, not 1", "flow-n2", "flow-n1"),
-    Comparison("4 Euler steps, not 1", "flow", "flow-n1"),
-    Comparison("8 Euler steps, not 4", "flow-n8", "flow"),
+    Comparison("teacher", "flow", "supervised"),
+    Comparison("latent KD", "flow", "velocity-only"),
+    Comparison("velocity matching", "flow", "latent-only"),
+    Comparison("gradient through the rollout", "flow", "detached"),
+    Comparison("trained and run with 4 Euler steps, not 1", "flow", "one-step"),
+    Comparison("trained with 4, run with 4, not 1", "flow", "flow-n1"),
+    Comparison("trained with 4, run with 4, not 2", "flow", "flow-n2"),
+    Comparison("FLEX, in the body", "body-flex", "body"),
+    Comparison("HVI color loss, in the body", "body-hvi", "body"),
 )

@@ -1,12 +1,16 @@
 """What each ingredient of the distillation is worth: the same steps for all, several seeds, one table.
 
-    python benchmarks/ablation.py --teacher runs/teacher/best.safetensors --data pairs/train \\
-        --validation pairs/val [--preset small] [--steps 3000] [--seeds 0,1] [--only NAME,...] [-o FILE]
+    python benchmarks/ablation.py --teacher training/teachers/lowlight.safetensors --data pairs/train \\
+        --validation pairs/val [--preset small] [--steps 5000] [--seeds 0,1] [--only NAME,...] [-o FILE]
 
-Trains every variant with every seed, seed after seed, and validates the averaged weights of the last step
-(none is chosen by its score) by protocol ``standard``. A run leaves its rows in the work folder and is not
-repeated; one that was interrupted goes on from its last checkpoint. So it can be left alone, and started
-again with the same command:
+A student is trained as the shipped ones are: the prior alone, on cached thumbnails, then the body upon it.
+Every variant of the prior is trained with every seed, and judged by the exposure and colors that it gives
+to the held-out photographs at full size, before the body's trunk. Variants of the body are trained upon the
+prior of `flow` of the same seed, and judged whole. Protocol ``standard``; the averaged weights of the last
+step, none chosen by its score.
+
+A run leaves its rows in the work folder and is not repeated; one that was interrupted goes on from its last
+checkpoint. So it can be left alone, and started again with the same command:
 
     nohup nice python benchmarks/ablation.py --teacher … --data … --validation … > ablation.log 2>&1 &
 
@@ -27,22 +31,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from _prior_variants import SHARED, TaughtPriorTraining
 from _results import conditions, result_path, write
-from _variants import BASE, COMPARISONS, EXTRA_STEPS, VARIANTS, Comparison, Variant
+from _variants import COMPARISONS, EXTRA_STEPS, VARIANTS, Comparison, Variant
 from _verdict import RULE, pooled, verdict
 
 from restorect_edge.errors import BackendError, RestorectError, UsageError, unknown_name
 from restorect_edge.models import Student
 from restorect_edge.models.teacher import Teacher
-from restorect_edge.training.config import StudentTraining, TeacherTraining
+from restorect_edge.training.config import StudentTraining, TeacherTraining, Training
 from restorect_edge.training.data.folders import find_pairs
 from restorect_edge.training.data.pairs import Pair
 from restorect_edge.training.data.sources import Source, open_source
-from restorect_edge.training.distill import StudentStage
 from restorect_edge.training.engine import checkpoint
-from restorect_edge.training.engine.loop import LAST, fit
-from restorect_edge.training.engine.stage import Restore
+from restorect_edge.training.engine.loop import BEST, LAST, fit
+from restorect_edge.training.engine.stage import Restore, Stage
 from restorect_edge.training.engine.validation import validate
+from restorect_edge.training.prior import PriorStage
 from restorect_edge.training.teacher import TeacherStage, load_teacher
 from restorect_edge.weights import card
 
@@ -50,6 +55,8 @@ Row = dict[str, Any]
 SCORES = {"psnr": "PSNR", "psnr_gt_mean": "GT-mean PSNR", "ssim": "SSIM"}
 JUDGED = ("psnr", "psnr_gt_mean")
 CPU = torch.device("cpu")
+SIZES = ("preset", "steps", "batch", "views", "lessons", "body_batch", "patch", "threads")
+"""Options that the numbers depend on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +88,7 @@ def _run(options: argparse.Namespace) -> int:
     chosen = _chosen(options.only)
     seeds = [int(seed) for seed in options.seeds.split(",")]
     torch.set_num_threads(options.threads)
+    SHARED.folder = options.work
     bench, ceiling = _prepare(options)
     facts = _facts(options, seeds, bench)
     rows = [ceiling]
@@ -98,7 +106,7 @@ def _run(options: argparse.Namespace) -> int:
     return status
 
 
-def run(name: str, variant: Variant, config: StudentTraining, bench: Bench, work: Path) -> list[Row]:
+def run(name: str, variant: Variant, config: Training, bench: Bench, work: Path) -> list[Row]:
     """Train and validate a variant, or read what an earlier run left; one row per number of steps."""
     folder = work / name / f"seed-{config.seed}"
     kept = folder / "rows.json"
@@ -110,8 +118,10 @@ def run(name: str, variant: Variant, config: StudentTraining, bench: Bench, work
         rows: list[Row] = found["rows"]
         return rows
     teaching = (bench.teacher, bench.teacher_facts) if variant.taught else ()
-    stage = variant.stage(config, *teaching)
-    best = fit(stage, bench.source, folder, resume=(folder / LAST).is_file(), log=_say)
+    stage = variant.stage(config, *teaching)  # type: ignore[arg-type]
+    initial = _prior(work / variant.upon / folder.name) if variant.upon else None
+    resume = (folder / LAST).is_file()
+    best = fit(stage, bench.source, folder, initial=initial, resume=resume, log=_say)
     stage.network.load_state_dict(checkpoint.read(best))
     rows = _validated(name, stage, bench, {"seed": config.seed, "minutes": card(best)["training_minutes"]})
     _say(f"{name}, seed {config.seed}: {rows[0]}")
@@ -119,18 +129,28 @@ def run(name: str, variant: Variant, config: StudentTraining, bench: Bench, work
     return rows
 
 
-def _validated(name: str, stage: StudentStage, bench: Bench, facts: Row) -> list[Row]:
+def _prior(folder: Path) -> dict[str, torch.Tensor]:
+    """Return the weights of the student whose prior a body is trained upon."""
+    if not (folder / "rows.json").is_file():
+        raise UsageError(f"bodies are trained upon the prior in '{folder}', which is not trained yet: run it")
+    return checkpoint.read(folder / BEST)
+
+
+def _validated(name: str, stage: Stage, bench: Bench, facts: Row) -> list[Row]:
     """Return a row for the usual number of steps, and for the others where the variant is `flow`."""
-    usual = stage.network.config.steps
+    assert isinstance(stage.network, Student)
+    usual = stage.network.prior.steps
     counts = {name: usual} | ({f"{name}-n{n}": n for n in EXTRA_STEPS} if name == "flow" else {})
     return [
         {"variant": row, **facts, **bench.score(_restorer(stage, steps))} for row, steps in counts.items()
     ]
 
 
-def _restorer(stage: StudentStage, steps: int) -> Restore:
+def _restorer(stage: Stage, steps: int) -> Restore:
     assert isinstance(stage.network, Student)
     stage.network.set_steps(steps)
+    if isinstance(stage, PriorStage):
+        return stage.restorer(stage.network)
     network = stage.network.deploy()
     return lambda degraded, clean: network(degraded)
 
@@ -151,24 +171,28 @@ def _prepare(options: argparse.Namespace) -> tuple[Bench, Row]:
     return bench, {**row, **bench.score(stage.restorer(teacher))}
 
 
-def _config(options: argparse.Namespace, variant: Variant, seed: int) -> StudentTraining:
-    shared = {name: getattr(options, name) for name in ("preset", "batch", "patch", "amp", "threads")}
-    return StudentTraining(
-        **{
-            **shared,
-            **BASE,
-            "seed": seed,
-            "iterations": options.steps,
-            "warmup": max(1, min(300, options.steps // 10)),
-            "validate_every": max(1, options.steps // 6),
-            **variant.changes,
-        }
-    )
+def _config(options: argparse.Namespace, variant: Variant, seed: int) -> Training:
+    shared = {
+        "preset": options.preset,
+        "threads": options.threads,
+        "seed": seed,
+        "iterations": options.steps,
+        "validate_every": max(1, options.steps // 5),
+    }
+    config: Training
+    if variant.upon:
+        body = {"batch": options.body_batch, "patch": options.patch, "prior_rate": 0.0, "window": 1.0}
+        config = StudentTraining(**{**shared, **body, **variant.changes})
+    else:
+        prior = {"batch": options.batch, "views": options.views, "lessons": options.lessons}
+        config = TaughtPriorTraining(**{**shared, **prior, **variant.changes})
+    config.check()
+    return config
 
 
 def _facts(options: argparse.Namespace, seeds: list[int], bench: Bench) -> dict[str, Any]:
     return conditions(
-        **{name: getattr(options, name) for name in ("preset", "steps", "batch", "patch", "amp", "threads")},
+        **{name: getattr(options, name) for name in SIZES},
         seeds=seeds,
         teacher=bench.teacher_facts,
         data="/".join(options.data.resolve().parts[-2:]),
@@ -176,8 +200,11 @@ def _facts(options: argparse.Namespace, seeds: list[int], bench: Bench) -> dict[
         validation="/".join(options.validation.resolve().parts[-2:]),
         validation_pairs=len(bench.validation),
         protocol=f"standard, sides cropped to multiples of {bench.multiple}",
-        validated="averaged weights of the last step",
-        variants={n: dict(v.changes) | {"stage": v.stage.__name__} for n, v in VARIANTS.items()},
+        validated="averaged weights of the last step; priors by exposure and colors alone, bodies whole",
+        variants={
+            n: dict(v.changes) | {"stage": v.stage.__name__, "taught": v.taught, "upon": v.upon}
+            for n, v in VARIANTS.items()
+        },
         rule=RULE,
     )
 
@@ -256,12 +283,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, help="folder of pairs to train on")
     parser.add_argument("--validation", type=Path, required=True, help="folder of held-out pairs")
     parser.add_argument("--preset", default="small", choices=("nano", "small", "base"), help="%(default)s")
-    parser.add_argument("--steps", type=int, default=3000, help="of each run (%(default)s)")
+    parser.add_argument("--steps", type=int, default=5000, help="of each run (%(default)s)")
     parser.add_argument("--seeds", default="0,1", help="comma-separated (%(default)s)")
     parser.add_argument("--only", metavar="NAME,...", help=f"of {', '.join(VARIANTS)}; default all")
-    parser.add_argument("--batch", type=int, default=8, help="samples per step (%(default)s)")
-    parser.add_argument("--patch", type=int, default=128, help="side in pixels (%(default)s)")
-    parser.add_argument("--amp", type=float, default=0.9, help="share of a run in bfloat16 (%(default)s)")
+    parser.add_argument("--batch", type=int, default=4, help="thumbnails per step (%(default)s)")
+    parser.add_argument("--views", type=int, default=2, help="framings of each photograph (%(default)s)")
+    parser.add_argument(
+        "--lessons", type=int, default=300, help="steps of the decomposition, before (%(default)s)"
+    )
+    parser.add_argument("--body-batch", type=int, default=4, help="patches per step (%(default)s)")
+    parser.add_argument("--patch", type=int, default=64, help="side in pixels (%(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (%(default)s)")
     parser.add_argument(
         "--work", type=Path, default=Path("out/ablation"), help="folder of the runs (%(default)s)"

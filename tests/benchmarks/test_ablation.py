@@ -12,8 +12,8 @@ from PIL import Image
 
 from restorect_edge.media.photos import clean, photos
 from restorect_edge.models.teacher import Teacher, TeacherConfig
-from restorect_edge.training.config import StudentTraining, TeacherTraining
-from restorect_edge.training.data.sampling import Sampling, draw
+from restorect_edge.training.config import TeacherTraining
+from restorect_edge.training.data.sampling import draw
 from restorect_edge.training.data.sources import open_source
 from restorect_edge.training.engine.loop import BEST, Trainer
 from restorect_edge.training.teacher import TeacherStage
@@ -29,7 +29,8 @@ def scripts():
     """The benchmark's modules, imported as the script imports them."""
     sys.path.insert(0, str(FOLDER))
     try:
-        yield {name: importlib.import_module(name) for name in ("ablation", "_variants", "_verdict")}
+        names = ("ablation", "_prior_variants", "_variants", "_verdict")
+        yield {name: importlib.import_module(name) for name in names}
     finally:
         sys.path.remove(str(FOLDER))
 
@@ -44,19 +45,21 @@ def pairs(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def batch(pairs):
-    how = Sampling(seed=0, batch=2, patch=32, thumbnail=64, deviation=True)
-    return draw(open_source(pairs, task="lowlight", least=32), 0, how)
+def batch():
+    random = torch.Generator().manual_seed(3)
+    sizes = ((2, 10, 64, 64), (2, 3, 64, 64), (2, 32, 1, 1), (2, 32, 1, 1))
+    return [torch.rand(size, generator=random) for size in sizes]
 
 
 def stage(scripts, name, **more):
-    torch.manual_seed(1)
+    prior = scripts["_prior_variants"]
     variant = scripts["_variants"].VARIANTS[name]
-    config = StudentTraining(preset="nano", iterations=10, phase=0.0)
-    changed = {**{field: getattr(config, field) for field in ("preset", "iterations", "phase")}, **more}
-    teacher = Teacher(SMALL).requires_grad_(False).eval()
-    return variant.stage(StudentTraining(**{**changed, **variant.changes}), teacher)
+    config = prior.TaughtPriorTraining(preset="nano", iterations=10, **{**variant.changes, **more})
+    return variant.stage(config, Teacher(SMALL).requires_grad_(False).eval())
+
+
+def losses(scripts, trained, step=0):
+    return trained.losses(scripts["_prior_variants"].TaughtBatch(*batch()), step)
 
 
 def gradients(module):
@@ -94,31 +97,69 @@ def test_every_comparison_is_of_variants_that_are_run(scripts):
     known = set(v.VARIANTS) | {f"flow-n{n}" for n in v.EXTRA_STEPS}
     for comparison in v.COMPARISONS:
         assert {comparison.having, comparison.lacking} <= known
-    assert [c.kind for c in v.COMPARISONS].count("steps") == 3
+    kinds = [c.kind for c in v.COMPARISONS]
+    assert {kind: kinds.count(kind) for kind in kinds} == {"prior": 11, "steps": 2, "body": 2}
 
 
-def test_the_detached_rollout_keeps_losses_from_the_flows(scripts, batch):
+def test_the_detached_rollout_keeps_losses_from_the_flows(scripts):
     for name, reached in (("flow", True), ("detached", False)):
         trained = stage(scripts, name)
-        parts = trained.losses(batch, 0)
-        (parts["flex"] + parts["pixel"]).backward()
+        parts = losses(scripts, trained)
+        parts["psnr"].backward()
         prior = trained.network.prior
         for part in (prior.image_flow, prior.retinex_flow, prior.image_encoder, prior.retinex_encoder):
             assert (gradients(part) > 0) is reached
-        assert gradients(trained.network.body) > 0
+        assert gradients(trained.network.body.exposure) > 0
         assert parts["latent"].requires_grad is reached
+        assert parts["velocity"].requires_grad
 
 
-@pytest.mark.parametrize("name", ["regressed", "zero"])
-def test_a_latent_without_flow_is_the_same_in_training_and_in_validation(scripts, batch, name):
+def test_as_before_sets_the_exposure_by_the_teacher_first_and_takes_all_numbers_of_steps(scripts):
+    trained = stage(scripts, "as-before", phase=0.5)
+    used, steps = [], []
+    exposed, rollout = trained.network.body.exposed, trained.rollout
+    trained.network.body.exposed = lambda image, z: used.append(z) or exposed(image, z)
+    trained.rollout = lambda flows, conditions, n: steps.append(n) or rollout(flows, conditions, n)
+    for step in range(6):
+        losses(scripts, trained, step)
+    truth = torch.cat(batch()[2:], 1)
+    assert [torch.equal(z, truth) for z in used] == [True] * 5 + [False]
+    assert steps == [4, 1, 4, 2, 4, 8]
+    fresh = stage(scripts, "flow").network.prior.image_flow
+    condition = torch.randn(2, 32, 1, 1)
+    assert torch.allclose(fresh(condition, 4), condition, atol=1e-5)
+    assert not torch.allclose(trained.network.prior.image_flow(condition, 4), condition, atol=0.1)
+
+
+@pytest.mark.parametrize("name", ["regressed", "regressed-supervised", "zero"])
+def test_a_latent_without_flow_is_the_same_in_training_and_in_validation(scripts, name):
     trained = stage(scripts, name)
-    assert "velocity" not in trained.losses(batch, 0)
-    prior = trained.network.deploy().prior
+    prior, view = trained.network.prior, torch.rand(2, 6, 64, 64)
+    prior.eval()
     with torch.no_grad():
-        conditions = prior.conditions(batch.thumbnail)
-        z = prior(batch.thumbnail)
-    expected = torch.cat(conditions, 1) if name == "regressed" else torch.zeros_like(z)
+        conditions, z = prior.conditions(view), prior(view)
+    expected = torch.zeros_like(z) if name == "zero" else torch.cat(conditions, 1)
     assert torch.equal(z, expected)
+
+
+def test_the_decomposition_is_trained_before_and_the_work_folder_keeps_it(scripts, pairs, tmp_path):
+    prior = scripts["_prior_variants"]
+    made, prior.SHARED = prior.SHARED, prior.Shared()
+    try:
+        prior.SHARED.folder = tmp_path
+        trained = stage(scripts, "diffusion", views=1, lessons=2, batch=2)
+        before = trained.network.prior.decomposition.layers[0].weight.clone()
+        source = open_source(pairs, task="lowlight", least=32)
+        how = Trainer(trained).sampling()
+        first = next(iter(trained.batches(source, 0, 1, how, 0)))
+        assert not torch.equal(trained.network.prior.decomposition.layers[0].weight, before)
+        assert len(list(tmp_path.iterdir())) == 3
+        prior.SHARED.made.clear()
+        again = next(iter(trained.batches(None, 0, 1, how, 0)))
+        assert torch.equal(first.view, again.view)
+        assert torch.equal(first.image, again.image)
+    finally:
+        prior.SHARED = made
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +177,8 @@ def test_two_steps_are_run_once_and_tabled(scripts, pairs, teacher, tmp_path, ca
     output = tmp_path / "ablation.json"
     arguments = [
         *("--teacher", str(teacher), "--data", str(pairs), "--validation", str(pairs), "--preset", "nano"),
-        *("--steps", "2", "--batch", "2", "--patch", "32", "--seeds", "0,1", "--only", "flow,zero"),
+        *("--steps", "2", "--batch", "2", "--views", "1", "--lessons", "1", "--body-batch", "2"),
+        *("--patch", "32", "--seeds", "0,1", "--only", "flow,zero,body"),
         *("--work", str(tmp_path / "work"), "-o", str(output)),
     ]
     assert ablation.main(arguments) == 0
@@ -144,13 +186,15 @@ def test_two_steps_are_run_once_and_tabled(scripts, pairs, teacher, tmp_path, ca
     rows = importlib.import_module("_results").read(output)["rows"]
     assert [(row["variant"], row["seed"]) for row in rows] == [
         ("teacher", 0),
-        *[(f"flow{n}", 0) for n in ("", "-n1", "-n2", "-n8")],
+        *[(f"flow{n}", 0) for n in ("", "-n1", "-n2")],
         ("zero", 0),
-        *[(f"flow{n}", 1) for n in ("", "-n1", "-n2", "-n8")],
+        ("body", 0),
+        *[(f"flow{n}", 1) for n in ("", "-n1", "-n2")],
         ("zero", 1),
+        ("body", 1),
     ]
     assert rows[1]["psnr"] != rows[2]["psnr"]
-    assert "| latents at all | flow − zero |" in printed
+    assert "| trained with 4, run with 4, not 1 | flow − flow-n1 |" in printed
     assert "FLEX |" not in printed.split("Rule")[0]
     assert output.with_suffix(".md").read_text() in printed
 
@@ -161,6 +205,8 @@ def test_two_steps_are_run_once_and_tabled(scripts, pairs, teacher, tmp_path, ca
     assert "give another --work folder" in capsys.readouterr().err
     assert ablation.main([*arguments, "--only", "flows"]) == 1
     assert "flow" in capsys.readouterr().err
+    assert ablation.main([*arguments, "--seeds", "2", "--only", "body"]) == 1
+    assert "which is not trained yet" in capsys.readouterr().err
 
 
 def test_scores_are_compared_seed_by_seed(scripts):
@@ -172,11 +218,14 @@ def test_scores_are_compared_seed_by_seed(scripts):
     assert np.allclose(ablation.differences(comparison, rows, "psnr"), [0.5])
 
 
-def test_the_committed_report_has_every_variant_with_two_seeds_or_more(scripts):
+def test_the_committed_report_compares_the_flow_with_two_seeds_or_more(scripts):
     (path,) = FOLDER.rglob("ablation--host.json")
     found = json.loads(path.read_text(encoding="utf-8"))
-    seeds = set(found["conditions"]["seeds"])
+    v, seeds = scripts["_variants"], set(found["conditions"]["seeds"])
     assert len(seeds) >= 2
-    for name in scripts["_variants"].VARIANTS:
+    assert found["conditions"]["steps"] == 5000
+    names = {row["variant"] for row in found["rows"]}
+    assert names <= {"teacher", *v.VARIANTS, *(f"flow-n{n}" for n in v.EXTRA_STEPS)}
+    for name in ("flow", "regressed"):
         assert {row["seed"] for row in found["rows"] if row["variant"] == name} == seeds
     assert path.with_suffix(".md").read_text(encoding="utf-8") == scripts["ablation"].table(found["rows"])
