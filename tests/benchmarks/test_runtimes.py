@@ -86,7 +86,7 @@ def test_an_unknown_runner_is_named():
         [sys.executable, FOLDER / "runtimes.py", "--only", "perl"], capture_output=True, text=True
     )
     assert done.returncode == 1
-    assert "unknown runners perl; known: python, cpp, web, kotlin" in done.stderr
+    assert "unknown runners perl; known: python, cpp, gstreamer, web, kotlin" in done.stderr
 
 
 def test_the_committed_table_is_that_of_the_committed_result(script):
