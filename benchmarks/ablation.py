@@ -186,7 +186,6 @@ def _config(options: argparse.Namespace, variant: Variant, seed: int) -> Trainin
     else:
         prior = {"batch": options.batch, "views": options.views, "lessons": options.lessons}
         config = TaughtPriorTraining(**{**shared, **prior, **variant.changes})
-    config.check()
     return config
 
 

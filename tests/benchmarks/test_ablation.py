@@ -226,6 +226,6 @@ def test_the_committed_report_compares_the_flow_with_two_seeds_or_more(scripts):
     assert found["conditions"]["steps"] == 5000
     names = {row["variant"] for row in found["rows"]}
     assert names <= {"teacher", *v.VARIANTS, *(f"flow-n{n}" for n in v.EXTRA_STEPS)}
-    for name in ("flow", "regressed"):
+    for name in ("flow", "regressed", "as-before"):
         assert {row["seed"] for row in found["rows"] if row["variant"] == name} == seeds
     assert path.with_suffix(".md").read_text(encoding="utf-8") == scripts["ablation"].table(found["rows"])
