@@ -24,7 +24,7 @@ from restorect_edge.quantization.qdq import Q
 from restorect_edge.targets.litert.ends import with_float_ends
 from restorect_edge.targets.options import ExportOptions
 from restorect_edge.utils.extras import imported
-from restorect_edge.utils.foreign import hushed, reason
+from restorect_edge.utils.foreign import hushed, hushed_descriptor, reason
 
 __all__ = ["convert", "finish"]
 
@@ -168,7 +168,7 @@ def _quiet() -> Iterator[None]:
     found = {name: os.environ.get(name) for name in SWITCHES}
     os.environ.update(SWITCHES)
     try:
-        with hushed():
+        with hushed_descriptor(2), hushed():  # TensorFlow's core writes past Python's streams
             yield
     finally:
         for name, value in found.items():
