@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from restorect_edge.artifact import Artifact
 from restorect_edge.targets.options import ExportOptions
 from restorect_edge.utils.extras import require
 
@@ -180,7 +181,7 @@ class Target:
 
     def next_commands(self, path: Path) -> Iterator[str]:
         """Yield what a user of this target does with an artifact: command lines, or a sentence."""
-        yield f"restorect-edge run {shlex.quote(str(path))} photo.jpg"
+        yield f"restorect-edge run {shlex.quote(str(path))} {_picture(path)}"
 
     def missing(self) -> list[Need]:
         """Return the libraries that exporting lacks here; nothing is imported."""
@@ -194,6 +195,16 @@ class Target:
 
     def _converter(self) -> Any:
         return importlib.import_module(f"{type(self).__module__}.converter")
+
+
+def _picture(path: Path) -> str:
+    """Return the name of a picture that an artifact takes: a frame of its sides, where it does not tile."""
+    manifest = Artifact.open(path, check=False).manifest
+    sides = [graph.shape for graph in manifest.graphs if graph.role != "prior"]
+    if manifest.spec.tileable or None in sides:
+        return "photo.jpg"
+    height, width = next(side for side in sides if side)
+    return f"frame-{width}x{height}.jpg"
 
 
 class PhoneTarget(Target):

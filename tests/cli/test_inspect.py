@@ -2,11 +2,14 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from restorect_edge.artifact import Artifact, GraphFile, PriorSpec
 from restorect_edge.cli.inspect import describe, main, next_commands, takes
+from restorect_edge.cli.run import main as run
 from restorect_edge.spec import ImageSpec, SizeRequirements
 
 
@@ -31,9 +34,17 @@ def test_the_summary_says_what_one_must_know(artifact_onnx, capsys):
         facts.tools["torch"],
         facts.created,
         f"restorect-edge verify {artifact_onnx.path}",
-        f"restorect-edge run {artifact_onnx.path} photo.jpg",
+        f"restorect-edge run {artifact_onnx.path} frame-96x64.jpg",
     ):
         assert expected in out
+
+
+def test_what_comes_next_takes_the_picture_that_it_names(artifact_onnx, tmp_path, monkeypatch):
+    command = list(next_commands(artifact_onnx))[-1].split()
+    width, height = map(int, Path(command[-1]).stem.removeprefix("frame-").split("x"))
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (width, height), "gray").save(command[-1])
+    assert run(command[2:]) == 0
 
 
 def test_json_is_the_manifest_with_sizes(artifact_onnx, capsys):
