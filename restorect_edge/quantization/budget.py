@@ -125,6 +125,10 @@ class FlatDecision:
     """In the order of their return."""
 
 
+SHARES = (0.1, 0.2, 0.3, 0.5, 1.0)
+"""Of the way to the ranges of generated pictures; the first that suffices is taken."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RangeDecision:
     """A network whose ranges hold generated pictures, where photographs left them too narrow for these."""
@@ -134,8 +138,8 @@ class RangeDecision:
     """Least PSNR in dB of a generated picture to the float network, with the ranges of photographs."""
     psnr: float
     """That of the network."""
-    held: tuple[str, ...] = ()
-    """Pictures that ranges were widened by, in the order in which they were."""
+    share: float = 0.0
+    """Of the way from the ranges of photographs to those of the pictures; 0 leaves them."""
 
 
 def rank(network: QuantizedStudent, student: Student, meter: Meter) -> list[BlockDrop]:
@@ -204,9 +208,10 @@ def hold_generated(
     student: Student,
     meter: GeneratedMeter,
     least: float = LEAST,
+    fits: Callable[[nn.Module], bool] = lambda body: True,
     progress: Callable[[str], None] = lambda message: None,
 ) -> RangeDecision:
-    """Widen ranges by generated pictures, the worst first, until INT8 shows all of them nearly as float does.
+    """Widen ranges towards those of generated pictures, until INT8 shows all of them nearly as float does.
 
     Only as far as it is needed: wider ranges round photographs more coarsely.
 
@@ -215,29 +220,27 @@ def hold_generated(
         student: what it was quantized from.
         meter: what measures, against the student that INT8 stands for.
         least: PSNR in dB that every picture must reach.
+        fits: whether a body still shows photographs as it must.
         progress: is given a line when ranges must be widened.
 
     Returns:
         What reaches it, or else what comes nearest: a verdict decides on that.
     """
     with one_thread():
-        found = meter.each(network.body)
-        best = RangeDecision(network=network, before=min(found.values()), psnr=min(found.values()))
-        if best.psnr >= least:
+        before = min(meter.each(network.body).values())
+        best = RangeDecision(network=network, before=before, psnr=before)
+        if before >= least:
             return best
-        progress(f"INT8 is {best.psnr:.1f} dB from float on generated pictures: widening ranges by them")
-        held: list[str] = []
-        body = network.body
-        while best.psnr < least and len(held) < len(found):
-            held.append(min((name for name in found if name not in held), key=found.__getitem__))
-            body = copy.deepcopy(body)
-            widen(body, meter.inputs(held[-1:]))
-            found = meter.each(body)
-            if min(found.values()) > best.psnr:
+        progress(f"INT8 is {before:.1f} dB from float on generated pictures: widening ranges")
+        for share in SHARES:
+            body = copy.deepcopy(network.body)
+            widen(body, meter.inputs(), share)
+            psnr = min(meter.each(body).values())
+            if psnr > best.psnr and fits(body):
                 wider = QuantizedStudent(student, body, network.excluded)
-                best = RangeDecision(
-                    network=wider, before=best.before, psnr=min(found.values()), held=tuple(held)
-                )
+                best = RangeDecision(network=wider, before=before, psnr=psnr, share=share)
+            if best.psnr >= least:
+                break
     return best
 
 

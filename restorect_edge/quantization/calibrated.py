@@ -66,13 +66,16 @@ def calibrate(
     meter = None if calibration.validation is None else Meter(student, network.prior, calibration.validation)
     decision = bring_within(network, tuned, meter, calibration.max_psnr_drop, progress) if meter else None
     network = decision.network if decision else network
-    ranges = hold_generated(network, tuned, GeneratedMeter(student, network.prior), progress=progress)
-    if meter and ranges.held and meter.drop(ranges.network.body) > calibration.max_psnr_drop:
-        ranges = replace(ranges, network=network, psnr=ranges.before, held=())
+    made = GeneratedMeter(student, network.prior)
+
+    def fits(body: nn.Module) -> bool:
+        return meter is None or meter.drop(body) <= calibration.max_psnr_drop
+
+    ranges = hold_generated(network, tuned, made, fits=fits, progress=progress)
     network = ranges.network
     flat = keep_flat(network, tuned, FlatMeter(student, network.prior), MAX_SHIFT, progress)
     network = flat.network
-    if meter and decision and (flat.returned or ranges.held):
+    if meter and decision and (flat.returned or ranges.share):
         decision = replace(decision, drop=meter.drop(network.body))
     named: dict[str, Any] = {"weights": weights, "weights_sha256": weights_sha256}
     plan = QuantPlan.of(network, **named, **calibration.facts)

@@ -49,19 +49,21 @@ def cover(body: fx.GraphModule, student: Student) -> None:
     widen(body, ((image, student.prior(student.thumbnail(image))) for image in _one_by_one()))
 
 
-def widen(body: fx.GraphModule, inputs: Iterable[tuple[Tensor, ...]]) -> None:
+def widen(body: fx.GraphModule, inputs: Iterable[tuple[Tensor, ...]], share: float = 1.0) -> None:
     """Widen the ranges of a quantized graph so that they hold its float activations for some inputs.
 
     Args:
         body: with explicit quantize/dequantize pairs; changed in place.
         inputs: the graph's arguments, one tuple after the other.
+        share: in (0, 1], of the way from the ranges that are there to those that hold all.
     """
     ranges = _Ranges(body)
     for given in inputs:
         ranges.run(*given)
     for node, widest in ranges.widest.items():
         # only ever wider: photographs keep the range that they were given
-        scale = max(node.args[1], float(representable(torch.tensor(widest / QMAX))))
+        asked = node.args[1] + share * (widest / QMAX - node.args[1])
+        scale = max(node.args[1], float(representable(torch.tensor(asked))))
         for one in (node, *node.users):
             one.args = (one.args[0], scale, *one.args[2:])
     merge_equal(body.graph)

@@ -62,8 +62,8 @@ class QuantRecipe:
     generated_psnr_before: float | None = None
     """Least PSNR in dB to the float network on generated pictures, with the ranges of photographs; None of a
     module of one's own, where it is not measured."""
-    held_pictures: tuple[str, ...] = ()
-    """Generated pictures that ranges were widened by."""
+    range_share: float = 0.0
+    """Of the way from the ranges of photographs to those of the generated pictures."""
     generated_psnr: float | None = None
     """With those ranges."""
     schema_version: int = 2
@@ -103,7 +103,7 @@ class QuantRecipe:
             returned_for_flat=flat.returned,
             flat_shift=flat.shift,
             generated_psnr_before=ranges.before if ranges else None,
-            held_pictures=ranges.held if ranges else (),
+            range_share=ranges.share if ranges else 0.0,
             generated_psnr=ranges.psnr if ranges else None,
         )
 
@@ -120,7 +120,7 @@ class QuantRecipe:
     def summary(self) -> str:
         """Return the decision as one line."""
         names = ", ".join(row.block for row in self.returned_for_flat)
-        held = f"; ranges widened by {', '.join(self.held_pictures)}" if self.held_pictures else ""
+        held = f"; ranges {self.range_share:.0%} of the way to generated pictures" if self.range_share else ""
         kept = f"; {names} returned to float, {self.flat_shift_before:.1f} before" if names else ""
         return f"{self._drop()}; flat frames within {self.flat_shift:.1f} levels{kept}{held}"
 
