@@ -2,8 +2,9 @@
 
     python training/made.py made
 
-Noise of four grains, gray noise, ramps, patches of pure colors, and flat frames. A body that was trained on photographs
-alone may answer some of them with activations far larger than any photograph's, which INT8 cannot hold.
+Noise of four grains, gray noise, ramps, patches of pure colors, and flat frames. A body that was trained on
+photographs alone may answer some of them with activations far larger than any photograph's, which INT8
+cannot hold.
 """
 
 import argparse

@@ -12,8 +12,8 @@ from restorect_edge.models.student import Student
 __all__ = ["LEAST", "GeneratedMeter"]
 
 LEAST = 25.0
-"""Least PSNR in dB against the float network. A verdict asks 20, of pictures of any size: a ramp over 1280×720
-pixels loses 4 dB more than one over these few."""
+"""Least PSNR in dB against the float network. A verdict asks 20, of pictures of any size: a ramp over
+1280×720 pixels loses 4 dB more than one over these few."""
 SIZE = (128, 192)
 
 Made = tuple[Tensor, Tensor, Tensor]
