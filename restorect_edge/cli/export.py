@@ -43,7 +43,7 @@ Channels = tuple[float, float, float]
 class Export(Network, ExportRequest, Overwrite, Json):
     """Options of `export`; most defaults depend on the target."""
 
-    target: str | None = option(None, metavar="NAME", more=f"{', '.join(TARGETS)} or all")
+    target: str | None = option(None, metavar="NAME", more=lambda: f"{', '.join(TARGETS)} or all")
     """What the artifact is for."""
     serve: str | None = option(None, choices=SERVERS)
     """Also write a server's model repository beside it: NVIDIA Triton, OpenVINO Model Server."""

@@ -50,8 +50,8 @@ class Option:
     """All values that are taken; empty for any."""
     group: str = ""
     """Heading of the help under which it stands."""
-    more: str = ""
-    """What follows the meaning, where that depends on tables such as the targets'."""
+    more: str | Callable[[], str] = ""
+    """What follows the meaning; called where that depends on tables that grow, such as the targets'."""
     parse: Callable[[str], Any] | None = None
     """Makes the value of text, or raises `UsageError`."""
     write: Callable[[Any], Any] | None = None
@@ -83,8 +83,9 @@ class Option:
         if default is True:
             default = "yes"
         bare = default is MISSING or default is None or default is False or default in ((), "")
-        said = "default" in self.more
-        parts = [self.meaning.replace("`", ""), self.more]
+        more = self.more() if callable(self.more) else self.more
+        said = "default" in more
+        parts = [self.meaning.replace("`", ""), more]
         return "; ".join(filter(None, [*parts, "" if bare or said else f"default {self.shown(default)}"]))
 
     def shown(self, value: Any) -> str:

@@ -10,7 +10,14 @@ from restorect_edge.errors import UsageError
 from restorect_edge.targets.registry import RUNTIMES, TARGETS, labels, runtime_for, table
 
 PACKAGE = Path(__file__).parents[2] / "restorect_edge"
-BY_NATURE = ("bench/platforms/", "bench/peer.py", "mil/", "weights/kinds.py", "weights/ready.py")
+BY_NATURE = (
+    "bench/platforms/",
+    "bench/peer.py",
+    "mil/",
+    "weights/kinds.py",
+    "weights/magic.py",
+    "weights/ready.py",
+)
 """Machines and a language of one vendor, and files of others and our own, whose formats have these names."""
 OUTSIDE = [
     path

@@ -17,24 +17,25 @@ PASSED = MOVES_ONLY | {"Clip", "LeakyRelu", "PRelu", "Relu"}
 """What may stand between a convolution and an add, or an add and the next quantizer."""
 
 
-def coverage_findings(view: View, excluded: Iterable[str]) -> Iterator[Finding]:
+def coverage_findings(view: View, excluded: Iterable[str], *, folded: bool = False) -> Iterator[Finding]:
     """Yield convolutions and residual adds that a quantized graph leaves in float, each an error.
 
     Args:
         view: the graph; one that quantizes no activation is not a quantized graph, and has no findings.
         excluded: names of the source's modules that stay float on purpose, as in a quantization plan.
+        folded: whether weights may be float where no quantizer follows, which computes in float anyway.
     """
     if any(is_op(node, "QuantizeLinear") for node in view.graph.node):
         allowed = tuple(_flat(name) for name in excluded)
-        yield from _convolutions(view, allowed)
+        yield from _convolutions(view, allowed, folded)
         yield from _residual_adds(view, allowed)
 
 
-def _convolutions(view: View, allowed: tuple[str, ...]) -> Iterator[Finding]:
+def _convolutions(view: View, allowed: tuple[str, ...], folded: bool) -> Iterator[Finding]:
     for node in view.graph.node:
         if node.op_type in CONVOLUTIONS and not _is_allowed(view, node, allowed):
             floats = [what for index, what in enumerate(("data", "weight")) if not _pair(view, node, index)]
-            if floats:
+            if floats and not (folded and floats == ["weight"] and not _is_requantized(view, node)):
                 yield Finding(
                     severity="error",
                     rule="float-convolution",
@@ -42,6 +43,10 @@ def _convolutions(view: View, allowed: tuple[str, ...]) -> Iterator[Finding]:
                     message=f"convolves in float: its {' and '.join(floats)} come without a dequantizer",
                     mend="quantize both, or exclude the module in the quantization plan",
                 )
+
+
+def _is_requantized(view: View, node: Any) -> bool:
+    return any(is_op(reader, "QuantizeLinear") for reader in view.readers(node.output[0]))
 
 
 def _pair(view: View, node: Any, index: int) -> bool:

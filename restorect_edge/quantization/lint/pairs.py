@@ -17,8 +17,8 @@ WEIGHT_AXIS = {"Conv": 0, "ConvTranspose": 1}
 """Where a weight's output channels are."""
 SHIFT = 128
 """The zero point with which uint8 holds the values of int8."""
-CLIPS = frozenset({"Clip"})
-"""What may stand inside a pair: a Relu on bytes."""
+ON_BYTES = frozenset({"Clip", "DepthToSpace", "Reshape", "Transpose"})
+"""What may stand inside a pair: a Relu on bytes, and what moves them."""
 
 
 def pair_findings(view: View, *, unsigned: bool = False) -> Iterator[Finding]:
@@ -28,7 +28,7 @@ def pair_findings(view: View, *, unsigned: bool = False) -> Iterator[Finding]:
         view: the graph.
         unsigned: whether int8 may be written as uint8 with a zero point of 128, and clipped so.
     """
-    inside = CLIPS if unsigned else frozenset()
+    inside = ON_BYTES if unsigned else frozenset()
     for node in view.graph.node:
         if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             yield from _scale(view, node)
@@ -127,6 +127,8 @@ def _readers_behind(view: View, node: Any, inside: frozenset[str]) -> list[Any]:
     """Return what reads a node's output, with the readers of those `inside` in their place."""
     found = []
     for reader in view.readers(node.output[0]):
+        if reader.op_type == "Shape":  # of its sides, not of its values
+            continue
         found += _readers_behind(view, reader, inside) if reader.op_type in inside else [reader]
     return found
 

@@ -56,7 +56,8 @@ def lint(model: Path | Any, *, excluded: Iterable[str] = ()) -> list[Finding]:
 
 def quantization_findings(view: View, *, excluded: Iterable[str], unsigned: bool) -> list[Finding]:
     """Return what is wrong with the quantizers of a graph; `unsigned` allows uint8 around 128."""
-    return [*pair_findings(view, unsigned=unsigned), *coverage_findings(view, tuple(excluded))]
+    coverage = coverage_findings(view, tuple(excluded), folded=unsigned)
+    return [*pair_findings(view, unsigned=unsigned), *coverage]
 
 
 FLOAT_BY_RULE = "stays in float by rule: convolutions and linear layers alone compute in 8 bits"

@@ -147,7 +147,8 @@ void read_files(const Json& data, Manifest& manifest) {
 /// Whether images are uint8 with channels last at the graphs' inputs and outputs.
 bool in_levels(const Json& data) {
   const Json image = data.value("input", Json::object()).value("image", Json());
-  return image.is_object() && image.value("dtype", Json()) == "uint8" && image.value("layout", Json()) == "NHWC";
+  return image.is_object() && image.value("dtype", Json()) == "uint8" &&
+         image.value("layout", Json()) == "NHWC";
 }
 
 Manifest from_dict(const Json& data) {

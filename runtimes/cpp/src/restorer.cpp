@@ -33,8 +33,9 @@ std::string text(Size size) { return std::to_string(size.height) + "x" + std::to
 
 void check_target(const Manifest& manifest) {
   if (manifest.levels) {
-    throw IncompatibleError("'" + manifest.name +
-                            "' was exported with --io uint8, which this runtime does not feed; export it without");
+    throw IncompatibleError(
+        "'" + manifest.name +
+        "' was exported with --io uint8, which this runtime does not feed; export it without");
   }
   const auto& able = backend_targets();
   if (std::find(able.begin(), able.end(), manifest.target) != able.end()) return;
