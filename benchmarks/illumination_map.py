@@ -35,6 +35,7 @@ from restorect_edge.errors import RestorectError
 from restorect_edge.evaluation.metrics import gt_mean, psnr
 from restorect_edge.models import Student
 from restorect_edge.models.weights import load_weights
+from restorect_edge.quantization.quantize import planes
 from restorect_edge.training.data.folders import find_pairs
 from restorect_edge.training.data.pairs import Pair, images_in
 from restorect_edge.training.data.sources import open_upright
@@ -45,7 +46,6 @@ SHARES = {"pairs": 0.4, "mixed": 0.25, "backlit": 0.2, "bright": 0.15}
 """Of a batch."""
 OPTIONS = ("weights", "steps", "batch", "seed", "threads")
 """What the numbers depend on besides the data."""
-MULTIPLE = 8
 UNCHANGED = 60.0
 """What an output that equals its target counts as, in dB."""
 
@@ -94,7 +94,7 @@ def _kinds(student: Student, pairs: Sequence[Pair]) -> list[Sample]:
         low, high = pair.read()
         rng = np.random.default_rng(index)
         for name in SHARES:
-            made[name].append(sample(student, _planes(LIGHTS[name](low, high, rng)), _planes(high)))
+            made[name].append(sample(student, planes(LIGHTS[name](low, high, rng)), planes(high)))
     fields = ("view", "means", "clean", "z")
     return [Sample(*(torch.cat([getattr(s, f) for s in each]) for f in fields)) for each in made.values()]
 
@@ -118,7 +118,7 @@ def _judged(
     """Yield a row per map and kind of light: means over its pictures."""
     scores: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     for light, low, high in scenes:
-        image, wanted = _planes(low), _planes(high)
+        image, wanted = planes(low), planes(high)
         one = sample(student, image, wanted)
         target = _levels(wanted)
         for name, given in maps.items():
@@ -143,12 +143,6 @@ def _gain(student: Student, one: Sample, given: Map | int | None) -> Tensor | No
         return fitted_to_target(student, one, given)
     gain: Tensor = given(one.view, one.z)
     return gain
-
-
-def _planes(image: Pixels) -> Tensor:
-    height, width = (side // MULTIPLE * MULTIPLE for side in image.shape[:2])
-    planes = np.ascontiguousarray(image[:height, :width].transpose(2, 0, 1))
-    return torch.from_numpy(planes)[None].float() / 255
 
 
 def _levels(image: Tensor) -> Pixels:

@@ -136,8 +136,7 @@ _FOLDERS = {
         "an artifact",
         "run, evaluate, bench, verify and inspect take it",
     ),
-    "coreml": ("a Core ML model", _START),
-    "tensorflow": ("a TensorFlow model", f"{_START}; tf2onnx makes ONNX of TensorFlow"),
+    **{kind: _KINDS[kind] for kind in ("coreml", "tensorflow")},
 }
 
 
