@@ -95,7 +95,7 @@ def _table(name: str, cls: type) -> str:
             flags,
             kind + (" …" if o.count else ""),
             "required" if o.default is dataclasses.MISSING else default,
-            "; ".join(filter(None, (o.meaning, o.more))),
+            "; ".join(filter(None, (o.meaning, o.addition))),
         )
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows) + "\n"

@@ -77,15 +77,19 @@ class Option:
         return next(filter(None, found), "")
 
     @property
+    def addition(self) -> str:
+        """What follows the meaning, called where it depends on tables that grow."""
+        return self.more() if callable(self.more) else self.more
+
+    @property
     def help(self) -> str:
         """What it means, with its default."""
         default = self.default
         if default is True:
             default = "yes"
         bare = default is MISSING or default is None or default is False or default in ((), "")
-        more = self.more() if callable(self.more) else self.more
-        said = "default" in more
-        parts = [self.meaning.replace("`", ""), more]
+        said = "default" in self.addition
+        parts = [self.meaning.replace("`", ""), self.addition]
         return "; ".join(filter(None, [*parts, "" if bare or said else f"default {self.shown(default)}"]))
 
     def shown(self, value: Any) -> str:

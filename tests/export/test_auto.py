@@ -85,7 +85,9 @@ def test_what_runs_here_is_timed_and_measured_as_it_runs(run, target):
     assert facts["max_psnr_drop"] == 0.5
     for row in facts["candidates"]:
         assert row["rounds"] == 7
-        assert 0 < row["ms_low"] <= row["ms_median"] <= row["ms_high"]
+        # The interval of a busy machine may reach down to 0.
+        assert 0 <= row["ms_low"] <= row["ms_median"] <= row["ms_high"]
+        assert row["ms_median"] > 0
         assert abs(row["psnr_drop"]) < (1e-3 if row["precision"] == "fp32" else 0.5)
     assert any(row["precision"] == "int8" and row["psnr_drop"] != 0 for row in facts["candidates"])
 
