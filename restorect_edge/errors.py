@@ -11,7 +11,9 @@ A message says what was wrong, what was got, what is allowed and how to fix it.
 """
 
 import difflib
+import sys
 from collections.abc import Iterable
+from types import FrameType
 
 __all__ = [
     "BackendError",
@@ -24,6 +26,7 @@ __all__ = [
     "UsageError",
     "did_you_mean",
     "unknown_name",
+    "users_level",
 ]
 
 
@@ -97,3 +100,12 @@ def did_you_mean(got: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     """
     near = difflib.get_close_matches(got, list(known), n=1, cutoff=cutoff)
     return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+def users_level() -> int:
+    """Return the `stacklevel` of `warnings.warn` that blames the user's line and not one of this package."""
+    level = 1
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+        level, frame = level + 1, frame.f_back
+    return level

@@ -1,10 +1,12 @@
 """The names that others may build on. Changing this file is changing the contract."""
 
+import importlib
 import inspect
 
 import pytest
 
 import restorect_edge
+from restorect_edge.media.photos import of_task
 
 PUBLIC = [
     "Artifact",
@@ -18,9 +20,15 @@ PUBLIC = [
     "SizeRequirements",
     "UsageError",
     "__version__",
+    "bench",
+    "calibrate",
+    "evaluate",
     "export",
     "load",
+    "train",
+    "verify",
 ]
+VERBS = ["bench", "calibrate", "evaluate", "export", "train", "verify"]
 
 
 def test_public_names_are_these():
@@ -48,8 +56,35 @@ def test_load_takes_these_options():
     assert parameters(restorect_edge.load) == expected
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_is_a_function_that_takes_the_options_of_its_command(verb):
+    command = importlib.import_module(f"restorect_edge.cli.{verb}").parser()
+    kind = "student" if verb == "train" else None
+    known = {o.name for o in command.known(kind).values()}
+    named = set(inspect.signature(getattr(restorect_edge, verb)).parameters)
+    library = {"export": {"source", "spec", "name"}}.get(verb, set()) | {"progress"}
+    assert named - library <= known
+    assert not {"json", "csv", "markdown"} & named, "what prints and writes is the command's"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_can_be_called_after_its_module_was_imported(verb):
+    module = importlib.import_module(f"restorect_edge.{verb}")
+    assert getattr(restorect_edge, verb) is module
+    with pytest.raises(TypeError, match="unexpected keyword argument 'no_such'"):
+        module(no_such=1)
+
+
+def test_functions_of_verbs_check_what_they_are_given(tmp_path):
+    with pytest.raises(restorect_edge.UsageError, match="output-dir"):
+        restorect_edge.train(data=str(tmp_path))
+    with pytest.raises(restorect_edge.UsageError, match="runs is at least 1, got 0"):
+        restorect_edge.bench("lowlight-small", runs=0)
+    with pytest.raises(restorect_edge.UsageError, match="protocl"):
+        restorect_edge.evaluate("lowlight-small", data=of_task("lowlight"), protocol="protocl")
+
+
 def test_export_takes_these_options():
-    assert callable(restorect_edge.export), "the module is the function as well"
     expected = {
         "target": inspect.Parameter.empty,
         "spec": None,

@@ -2,25 +2,23 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from restorect_edge.bench.measure.protocol import FREE_SHAPES, PROTOCOL, QUICK
-from restorect_edge.bench.measure.record import Protocol, Report, Subject
-from restorect_edge.bench.platforms.device import Machine
+from restorect_edge.bench.measure.protocol import FREE_SHAPES
+from restorect_edge.bench.measure.record import Report, Subject
 from restorect_edge.bench.platforms.jetson import RunOptions, bundle, remote
 from restorect_edge.bench.report import console
 from restorect_edge.bench.report.looks import Look
 from restorect_edge.bench.report.write import FILES, write
-from restorect_edge.bench.session import Session, Setup
-from restorect_edge.bench.subjects import Candidate, candidates
+from restorect_edge.bench.run import MACHINE, Measuring, session, why_nothing
+from restorect_edge.bench.subjects import Candidate
 from restorect_edge.cli import compare
 from restorect_edge.cli.command import run, say
 from restorect_edge.cli.network import licenses
 from restorect_edge.cli.options.parser import Parser
-from restorect_edge.cli.options.shared import Json, OnDevice, Overwrite, Threads
+from restorect_edge.cli.options.shared import Json, Overwrite
 from restorect_edge.errors import BackendError, RestorectError, UsageError
-from restorect_edge.export.shapes import parse_shapes, written_shapes
 from restorect_edge.utils.destination import require_writable
 from restorect_edge.utils.options import argument, option
 
@@ -35,45 +33,18 @@ All that is named takes turns, A, B, A, B, …; "faster" is said only where the 
 With -o, DIR gets report.json, report.md and report.html. What cannot run here is a row that says why; where
 nothing at all can, that is an error. The exit code is 5 where a row failed.
 """
-CAP = PROTOCOL.warm_up_cap_s / PROTOCOL.least_warm_up_s
-"""How many times the least warm-up it may take at most."""
-
-
-LONG, MACHINE, JETSON = "how long", "the machine", "Jetson"
+JETSON = "Jetson"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bench(OnDevice, Threads, Overwrite, Json):
+class Bench(Measuring, Overwrite, Json):
     """Options of `bench`."""
 
     artifacts: tuple[str, ...] = argument((), metavar="ARTIFACT")
     """Artifacts, and weights by name or file."""
-    onnx: tuple[Path, ...] = option((), metavar="FILE")
-    """Models of other people."""
-    shapes: Sequence[tuple[int, int]] | None = option(
-        None, metavar="HxW[,HxW]", parse=parse_shapes, write=written_shapes
-    )
-    """Image sizes, height first; by default the artifact's own."""
+    power_mode: tuple[str, ...] = option((), metavar="M", group=MACHINE)
     against: str | None = option(None, metavar="ROW")
     """The artifact, weights or file that all are compared with."""
-    duration: float | None = option(None, metavar="S", group=LONG, more=f"default {PROTOCOL.duration_s:g}")
-    """Seconds of a row's timed runs."""
-    runs: int | None = option(None, metavar="N", group=LONG, more=f"default {PROTOCOL.least_runs}")
-    """Timed runs of a row, at least."""
-    warm_up: float | None = option(
-        None, metavar="S", group=LONG, more=f"default {PROTOCOL.least_warm_up_s:g}, at most ten times that"
-    )
-    """Seconds of warm-up, at least."""
-    sustained: float = option(0.0, metavar="S", group=LONG)
-    """Seconds to run without rest then."""
-    quick: bool = option(False, group=LONG)
-    """A rehearsal in seconds: too short to measure."""
-    power_mode: tuple[str, ...] = option((), metavar="M", group=MACHINE)
-    """Its name, for the record; with --host the modes to measure in."""
-    lock_clocks: bool = option(False, group=MACHINE)
-    """Lock clocks at their highest, and put them back afterwards."""
-    profile: bool = option(False)
-    """Also show which modules take the time."""
     bundle: str | None = option(None, choices=("jetson",), group=JETSON)
     """Write a kit that measures there, to -o."""
     host: str | None = option(None, metavar="USER@HOST", group=JETSON)
@@ -104,32 +75,22 @@ def _bench(args: Bench) -> int:
 
 
 def _measure_here(args: Bench) -> int:
-    if len(args.power_mode) > 1:
-        raise UsageError("--power-mode takes one name here, which is recorded; several are for --host")
-    setup = Setup(
-        protocol=_protocol(args),
-        shapes=_shapes(args),
-        sustained_s=args.sustained,
-        power_mode=next(iter(args.power_mode), None),
-        lock_clocks=args.lock_clocks,
-        profile=args.profile,
-    )
-    found = candidates(args.artifacts, args.onnx, runtime=args.runtime, device=args.device)
+    made = session(args.artifacts, args)
+    found = made.candidates
     against = _against(args.against, found)
     for line in licenses(args.artifacts):
         say(line)
-    session = Session(found, setup, Machine())
     try:
-        report = session.run()
+        report = made.run()
     except (KeyboardInterrupt, RestorectError):  # interrupted, or clocks that could not be put back
-        partial = session.report()
+        partial = made.report()
         if any(row.total_ms for row in partial.rows):
-            _hand_over(partial, args, against, session.looks)
+            _hand_over(partial, args, against, made.looks)
         raise
     failed = [row for row in report.rows if row.status == "failed"]
     if not failed and not any(row.total_ms for row in report.rows):
-        raise _why_nothing(report, found)
-    _hand_over(report, args, against, session.looks)
+        raise why_nothing(report, found)
+    _hand_over(report, args, against, made.looks)
     if failed:
         raise BackendError(f"{len(failed)} of {len(report.rows)} rows failed: {failed[0].reason}")
     return 0
@@ -154,7 +115,7 @@ def _measure_there(args: Bench, host: str) -> int:
         host,
         args.artifacts,
         args.output,
-        shapes=_shapes(args) or FREE_SHAPES,
+        shapes=args.sizes or FREE_SHAPES,
         options=options,
         progress=say,
     )
@@ -166,38 +127,12 @@ def _bundle(args: Bench) -> int:
     if args.output is None:
         raise UsageError("--bundle needs -o FILE, such as -o kit.tar.gz")
     _check_output(args, ())
-    kit = bundle(args.artifacts, args.output, shapes=_shapes(args) or FREE_SHAPES)
+    kit = bundle(args.artifacts, args.output, shapes=args.sizes or FREE_SHAPES)
     say(f"{kit.bytes / 1e6:.1f} MB, {', '.join(kit.artifacts)}")
     say(f"next: scp {kit.path} user@jetson: && ssh -t user@jetson 'tar -xzf {kit.path.name} && "
          "sudo python3 restorect-kit/restorect_bench.py'")  # fmt: skip
     print(kit.path)
     return 0
-
-
-def _protocol(args: Bench) -> Protocol:
-    base = QUICK if args.quick else PROTOCOL
-    warm_up = base.least_warm_up_s if args.warm_up is None else args.warm_up
-    duration = base.duration_s if args.duration is None else args.duration
-    runs = base.least_runs if args.runs is None else args.runs
-    numbers = {"duration": duration, "warm-up": warm_up, "sustained": args.sustained, "runs": runs}
-    for name, value in numbers.items():
-        least = 1 if name == "runs" else 0
-        if not least <= value < float("inf"):
-            raise UsageError(f"--{name} is at least {least}, got {value:g}")
-    if args.threads is not None and args.threads < 1:
-        raise UsageError(f"--threads is at least 1, got {args.threads}")
-    return replace(
-        base,
-        threads=args.threads,
-        duration_s=duration,
-        least_runs=runs,
-        least_warm_up_s=warm_up,
-        warm_up_cap_s=base.warm_up_cap_s if args.warm_up is None else CAP * warm_up,
-    )
-
-
-def _shapes(args: Bench) -> tuple[tuple[int, int], ...]:
-    return tuple(dict.fromkeys(args.shapes or ()))
 
 
 def _check_output(args: Bench, names: Sequence[str]) -> None:
@@ -232,9 +167,3 @@ def _hand_over(
     print(text, end="" if args.json else "\n")
     for path in write(report, args.output, against=against, looks=looks) if args.output else []:
         print(path, file=sys.stderr if args.json else sys.stdout)
-
-
-def _why_nothing(report: Report, found: Sequence[Candidate]) -> RestorectError:
-    """Return the error of a session without any time: why the first candidate cannot run here."""
-    reasons = [reason for candidate in found if (reason := candidate.absent()) is not None]
-    return reasons[0] if reasons else UsageError(f"nothing was measured: {report.rows[0].reason}")

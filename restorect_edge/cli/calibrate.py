@@ -11,12 +11,10 @@ from restorect_edge.cli.command import run, say
 from restorect_edge.cli.network import licenses
 from restorect_edge.cli.options.parser import Parser
 from restorect_edge.cli.options.shared import Json
-from restorect_edge.errors import UsageError
+from restorect_edge.quantization import calibrate
 from restorect_edge.quantization.data.dataset import CalibrationSet
-from restorect_edge.quantization.options import Calibration, Int8Options, require_nncf
 from restorect_edge.utils.destination import require_writable, written
 from restorect_edge.utils.options import option
-from restorect_edge.weights import license
 
 if TYPE_CHECKING:
     from restorect_edge.models.weights import Weights
@@ -36,11 +34,9 @@ Both are the same for the same weights, data and seed, but for --qat, which does
 
 
 @dataclass(frozen=True, kw_only=True)
-class Calibrate(Json, Int8Options):
+class Calibrate(Json, calibrate.Calibrate):
     """Options of `calibrate`."""
 
-    weights: str = option(license.DEFAULT, "-w", metavar="NAME|PATH")
-    """Weights by name or file."""
     output: Path | None = option(None, "-o", metavar="FILE")
     """The plan; by default out/NAME-int8-plan.json, or nowhere with --json."""
     recipe: Path | None = option(None, metavar="FILE")
@@ -61,15 +57,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _calibrate(args: Calibrate) -> int:
     for given in filter(None, (args.output, args.recipe)):
         require_writable(given)  # before minutes of calibration
-    weights = student_weights(args.weights)
+    weights = calibrate.student_weights(str(args.weights))
+    for line in licenses([str(args.weights)]):
+        say(line)
     path = _output(args, weights)
     recipe = _recipe_path(args, path)
-    wanted = args.calibration(str(weights.card.get("task", "custom")))
+    wanted = calibrate.calibration_for(weights, args)
     chosen = wanted.photographs
     for note in chosen.notes:
         say(f"warning: {note}")
     say(f"calibrating {weights.name} on {chosen.count} photographs, {chosen.source}")
-    made = _made(weights, wanted)
+    made = calibrate.quantized(weights, wanted, say)
     texts = {path: made.plan.to_json(), recipe: made.recipe.to_json()}
     files = [written(file, text.encode("utf-8", "surrogateescape")) for file, text in texts.items() if file]
     if args.json:
@@ -78,24 +76,6 @@ def _calibrate(args: Calibrate) -> int:
     else:
         sys.stdout.write("".join(f"{line}\n" for line in (*_text(made, chosen), *files)))
     return 0
-
-
-def student_weights(source: str) -> "Weights":
-    """Load a student to calibrate.
-
-    Raises:
-        MissingDependencyError: the extra ``calibrate`` is not installed.
-        UsageError: no such weights, or a network without prior and body.
-    """
-    require_nncf()
-    from restorect_edge.models.weights import load_weights
-
-    weights = load_weights(source)
-    if weights.student is None:
-        raise UsageError(f"'{weights.name}' has no prior and local body; only such students are quantized")
-    for line in licenses([source]):
-        say(line)
-    return weights
 
 
 def _output(args: Calibrate, weights: "Weights") -> Path | None:
@@ -112,14 +92,6 @@ def _recipe_path(args: Calibrate, plan: Path | None) -> Path | None:
 def _writable(path: Path) -> Path:
     require_writable(path)
     return path
-
-
-def _made(weights: "Weights", wanted: Calibration) -> "Calibrated":
-    from restorect_edge.quantization.calibrated import calibrate
-
-    return calibrate(
-        weights.body_owner(), wanted, weights=weights.name, weights_sha256=weights.sha256, progress=say
-    )
 
 
 def _text(made: "Calibrated", chosen: CalibrationSet) -> Iterator[str]:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from restorect_edge.artifact import Artifact
-from restorect_edge.cli.calibrate import student_weights
 from restorect_edge.cli.command import run, say
 from restorect_edge.cli.network import licenses
 from restorect_edge.cli.options.parser import Parser
 from restorect_edge.cli.options.shared import Json
 from restorect_edge.errors import MissingDependencyError, UsageError
+from restorect_edge.quantization.calibrate import student_weights
 from restorect_edge.quantization.data.dataset import CalibrationSet
 from restorect_edge.quantization.options import CalibrationData
 from restorect_edge.utils.destination import require_writable, written
@@ -144,6 +144,8 @@ def _from_weights(args: Drift) -> Report:
     if args.weights is not None:
         raise UsageError("--weights is for artifacts; name the weights as the source")
     weights = student_weights(args.source)
+    for line in licenses([args.source]):
+        say(line)
     chosen = args.photographs(str(weights.card.get("task", "custom")))
     from restorect_edge.quantization.quantize import quantize_student
 

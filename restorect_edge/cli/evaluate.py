@@ -3,26 +3,22 @@
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
-from restorect_edge.cli.command import run
+from restorect_edge.cli.command import run, say
 from restorect_edge.cli.network import licenses
 from restorect_edge.cli.options.parser import Parser
-from restorect_edge.cli.options.shared import Json, OnDevice
-from restorect_edge.cli.scoring.comparison import as_text, write_comparison, write_rows
-from restorect_edge.cli.scoring.items import Item, find, fitted
-from restorect_edge.cli.scoring.methods import Method, opened
-from restorect_edge.cli.scoring.sheets import write_sheet
+from restorect_edge.cli.options.shared import Json
 from restorect_edge.errors import UsageError
-from restorect_edge.evaluation.protocols import PROTOCOLS, protocol
 from restorect_edge.evaluation.published import DATASETS, comparable, table
-from restorect_edge.evaluation.report import Report, report, write_csv, write_markdown
-from restorect_edge.evaluation.scores import METRICS, Evaluator, choose
+from restorect_edge.evaluation.report import Report, write_csv, write_markdown
 from restorect_edge.media.formats import check_suffix
+from restorect_edge.scoring.comparison import as_text, write_comparison, write_rows
+from restorect_edge.scoring.evaluate import Scoring, score
+from restorect_edge.scoring.items import find
+from restorect_edge.scoring.sheets import write_sheet
 from restorect_edge.utils.destination import require_writable
 from restorect_edge.utils.options import argument, option
 
@@ -54,27 +50,15 @@ temporary folder.
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate(OnDevice, Json):
+class Evaluate(Scoring, Json):
     """Options of `evaluate`."""
 
     source: str | None = argument(None, metavar="WEIGHTS_OR_ARTIFACT")
     """Weights by name or file, or an artifact."""
-    data: Path = option(metavar="DIR")
-    """Folder of pairs, or of images."""
     outputs: str | None = option(None, metavar="DIR")
     """Score the pictures in DIR, which any method made, instead."""
     compare: tuple[str, ...] | None = option(None, metavar="SOURCE")
     """Several of these, folders of results as well, in one table and one sheet."""
-    protocol: str = option("standard", metavar="NAME", more=", ".join(PROTOCOLS))
-    """How images are compared."""
-    correction: float | None = option(None, metavar="S", more="default 0.1")
-    """Strength of restorect's correction, 0 to 1."""
-    border: int | None = option(None, metavar="N")
-    """Pixels left out at each edge; by default the protocol's."""
-    metrics: str | None = option(
-        None, metavar="LIST", more=f"{','.join(METRICS)}; default psnr,ssim,psnr_gt_mean for pairs"
-    )
-    """Which metrics."""
     published: str | None = option(None, metavar="SET", more=", ".join(DATASETS))
     """Show published figures beside."""
     csv: Path | None = option(None, metavar="FILE")
@@ -105,11 +89,12 @@ def _evaluate(args: Evaluate) -> int:
             require_writable(path, option=f"--{name}")
     if args.published:
         comparable(args.published, args.protocol)
-    items = find(args.data)
+    items = find(Path(args.data))
     for line in licenses(sources):
         print(line, file=sys.stderr)
-    _chosen(args, items, scale=1)  # refuses what is wrong before anything is loaded
-    found = [_scored(source, args, items) for source in sources]
+    args.evaluator(items)  # refuses what is wrong before anything is loaded
+    told = replace(args, progress=say)
+    found = [score(source, told, items) for source in sources]
     if args.sheet:
         write_sheet(args.sheet, found, items, sources, runtime=args.runtime, device=args.device)
     _write(args, found)
@@ -137,45 +122,6 @@ def _sources(args: Evaluate) -> list[str]:
             raise UsageError(f"--outputs takes a folder of results, got '{args.outputs}'")
         return [args.outputs]
     return list(args.compare or filter(None, [args.source]))
-
-
-def _chosen(args: Evaluate, items: Sequence[Item], scale: int) -> Evaluator:
-    chosen = protocol(args.protocol, correction=args.correction, border=args.border, scale=scale)
-    return Evaluator(chosen, choose(args.metrics, chosen, paired=items[0].clean is not None))
-
-
-def _scored(source: str, args: Evaluate, items: Sequence[Item]) -> Report:
-    with opened(source, items, runtime=args.runtime, device=args.device) as method:
-        scale = method.scale(items)
-        evaluator = _chosen(args, items, scale)
-        for item in tqdm(items, unit="image", file=sys.stderr, disable=None):
-            _add(evaluator, method, item, scale)
-        return report(
-            evaluator,
-            source=source,
-            data=str(args.data),
-            runtime=method.runtime,
-            provider=method.provider,
-        )
-
-
-def _add(evaluator: Evaluator, method: Method, item: Item, scale: int) -> None:
-    """Restore an image as uint8 and score it.
-
-    Raises:
-        UsageError: the images do not match in size, or are too small for a metric.
-    """
-    degraded, clean = item.read()
-    if clean is not None:
-        clean = fitted(item.name, clean, degraded, scale)
-    restored = method.restored(item, degraded)
-    wanted = (scale * degraded.shape[0], scale * degraded.shape[1], 3)
-    if restored.shape != wanted:
-        raise UsageError(
-            f"the result for '{item.name}' is {restored.shape[1]}×{restored.shape[0]}, expected "
-            f"{wanted[1]}×{wanted[0]}: {scale} times the degraded image"
-        )
-    evaluator.add(item.name, restored, clean, restoring=method.seconds)
 
 
 def _write(args: Evaluate, found: Sequence[Report]) -> None:

@@ -19,7 +19,7 @@ from restorect_edge.batch.session import Outcomes, Session
 from restorect_edge.cli.command import run
 from restorect_edge.cli.network import network_and_inputs
 from restorect_edge.cli.options.parser import Parser
-from restorect_edge.cli.options.shared import Network, OnDevice, Overwrite, Threads
+from restorect_edge.cli.options.shared import Network, Overwrite
 from restorect_edge.errors import MissingDependencyError, RestorectError, UsageError, did_you_mean
 from restorect_edge.inference.base import Runtime
 from restorect_edge.inference.video.stream import FrameRestorer
@@ -28,6 +28,7 @@ from restorect_edge.media.formats import READABLE, VIDEO_SUFFIXES
 from restorect_edge.media.opening import MAX_PIXELS
 from restorect_edge.media.video.options import VIDEOS, VideoOptions
 from restorect_edge.targets.loading import load
+from restorect_edge.targets.running import OnDevice, Threads
 from restorect_edge.utils.options import argument, option, taken
 from restorect_edge.weights import license, names, ready
 

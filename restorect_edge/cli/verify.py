@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from restorect_edge.artifact import Artifact
 from restorect_edge.cli.command import run
@@ -12,7 +11,7 @@ from restorect_edge.cli.network import licenses
 from restorect_edge.cli.options.parser import Parser
 from restorect_edge.cli.options.shared import Json
 from restorect_edge.errors import QualityError
-from restorect_edge.utils.options import argument, option
+from restorect_edge.export.verify import check
 
 EXAMPLES = """  python -m restorect_edge.verify out/lowlight-small-onnx-fp32-split-dynamic
   python -m restorect_edge.verify out/mine-openvino-fp32-split-dynamic --weights runs/mine/best.safetensors
@@ -26,15 +25,8 @@ edited, or has something that cannot be run here, 5 running it fails.
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verify(Json):
+class Verify(Json, check.Verify):
     """Options of `verify`."""
-
-    artifact: Path = argument(metavar="ARTIFACT")
-    """Directory that an export made."""
-    images: Path | None = option(None, metavar="DIR")
-    """Photographs to use instead of the shipped ones."""
-    weights: str | None = option(None, "-w", metavar="NAME|PATH")
-    """What the artifact was made from, if that is not shipped."""
 
 
 def parser() -> Parser:
@@ -50,10 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _verify(args: Verify) -> int:
-    from restorect_edge.export.verify.check import judged
-
     artifact = Artifact.open(args.artifact)
-    result = judged(artifact, images=args.images, weights=args.weights)
+    result = check.judged(artifact, images=args.images, weights=args.weights)
     for line in licenses([str(artifact.path)]):
         print(line, file=sys.stderr)
     if args.json:

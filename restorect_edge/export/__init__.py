@@ -5,11 +5,9 @@ The module itself is callable: ``restorect_edge.export(module, target="onnx", sp
 imported only when something is exported.
 """
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from restorect_edge.artifact import Artifact
@@ -19,7 +17,8 @@ from restorect_edge.spec import ImageSpec
 from restorect_edge.targets.base import Target
 from restorect_edge.targets.models import is_model, starting_at
 from restorect_edge.targets.registry import TARGETS, resolve
-from restorect_edge.utils.options import takes
+from restorect_edge.utils.modules import make_callable
+from restorect_edge.utils.options import silent, takes
 from restorect_edge.weights.kinds import is_program
 from restorect_edge.weights.license import DEFAULT
 
@@ -32,10 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["TARGETS", "Export", "ExportOptions", "ExportRequest", "Plan", "export", "prepare"]
 
 Progress = Callable[[str], None]
-
-
-def _silent(message: str) -> None:
-    """Say nothing."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,7 @@ class Export(ExportRequest):
     """Name of `TARGETS`, such as ``onnx``."""
     overwrite: bool = False
     """Replace an artifact of that name."""
-    progress: Progress = _silent
+    progress: Progress = silent
     """Is given a line per stage."""
 
 
@@ -92,7 +87,7 @@ class Plan:
         self.jobs, self.folder, self.calibration = jobs, folder, calibration
         self.paths = [job.path(folder) for job in jobs]
 
-    def run(self, *, overwrite: bool = False, progress: Progress = _silent) -> list[Artifact]:
+    def run(self, *, overwrite: bool = False, progress: Progress = silent) -> list[Artifact]:
         """Make and verify the artifacts."""
         if self.jobs[0].options.precision == AUTO and self.calibration is not None:
             from restorect_edge.export.auto import make_auto
@@ -275,9 +270,4 @@ def _metadata(source: "Source") -> Mapping[str, str]:
     return {f"restorect_edge.{k}": str(v) for k, v in facts.items() if v is not None}
 
 
-class _CallableModule(ModuleType):
-    def __call__(self, *args: Any, **kwargs: Any) -> Artifact:
-        return export(*args, **kwargs)
-
-
-sys.modules[__name__].__class__ = _CallableModule
+make_callable(__name__, f"{__name__}:export")

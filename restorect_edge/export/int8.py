@@ -37,7 +37,7 @@ def calibrate(
     for note in photographs.notes:
         progress(f"calibration: {note}")
     progress(f"calibrating INT8 on {photographs.count} photographs ({photographs.source})")
-    made = calibrated.calibrate(
+    made = calibrated.calibrate_student(
         source.require_student(),
         calibration,
         weights=source.name,

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from restorect_edge.artifact import PriorSpec, file_hash
-from restorect_edge.errors import IncompatibleError, UsageError
+from restorect_edge.errors import IncompatibleError, UsageError, users_level
 from restorect_edge.export.foreign import ModelNetwork
 from restorect_edge.export.naming import check_name
 from restorect_edge.export.own import OwnNetwork
@@ -23,7 +23,6 @@ from restorect_edge.models.tracing.graph import Graph, Shape, check_shapes, trac
 from restorect_edge.models.weights import load_weights
 from restorect_edge.quantization.qdq import store_weights
 from restorect_edge.spec import ImageSpec
-from restorect_edge.utils.callers import users_level
 from restorect_edge.utils.foreign import reason
 from restorect_edge.weights import license_of
 

@@ -17,7 +17,7 @@ from restorect_edge.quantization.qat.finetune import finetune
 from restorect_edge.quantization.quantize import quantize_student
 from restorect_edge.quantization.recipe import QuantRecipe
 
-__all__ = ["Calibrated", "calibrate"]
+__all__ = ["Calibrated", "calibrate_student"]
 
 Progress = Callable[[str], None]
 
@@ -36,7 +36,7 @@ class Calibrated:
         self.recipe.write(directory)
 
 
-def calibrate(
+def calibrate_student(
     student: Student,
     calibration: Calibration,
     *,
@@ -78,7 +78,7 @@ def calibrate(
     if meter and decision and (flat.returned or ranges.share):
         decision = replace(decision, drop=meter.drop(network.body))
     named: dict[str, Any] = {"weights": weights, "weights_sha256": weights_sha256}
-    plan = QuantPlan.of(network, **named, **calibration.facts)
+    plan = QuantPlan.of(network, calibration, **named)
     recipe = QuantRecipe.of(calibration, decision, flat, ranges, steps, **named)
     return Calibrated(network, plan, recipe)
 

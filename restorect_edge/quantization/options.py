@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from restorect_edge.errors import UsageError
 from restorect_edge.quantization.data.dataset import CalibrationSet, calibration_images
@@ -53,17 +52,6 @@ class Calibration:
     """Minutes of quantization-aware fine-tuning; None for none."""
     cpu: str = "portable"
     """One of `CPUS`."""
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What a plan says of the photographs, by the names of `QuantPlan.of`."""
-        chosen = self.photographs
-        return {
-            "images": chosen.count,
-            "sha256": chosen.sha256,
-            "source": chosen.source,
-            "seed": self.seed,
-        }
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.max_psnr_drop) and self.max_psnr_drop >= 0):

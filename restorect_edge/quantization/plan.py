@@ -11,6 +11,7 @@ import numpy as np
 from torch import fx
 
 from restorect_edge.errors import IncompatibleError
+from restorect_edge.quantization.options import Calibration
 from restorect_edge.quantization.qdq import WEIGHT_MAX, Q, StoredConv2d, module_path
 from restorect_edge.quantization.quantize import QuantizedStudent
 from restorect_edge.quantization.scope import EXCLUDED, is_convolution
@@ -79,26 +80,15 @@ class QuantPlan:
 
     @classmethod
     def of(
-        cls,
-        network: Any,
-        *,
-        weights: str,
-        weights_sha256: str | None,
-        images: int,
-        sha256: str,
-        source: str,
-        seed: int,
+        cls, network: Any, calibration: Calibration, *, weights: str, weights_sha256: str | None
     ) -> "QuantPlan":
         """Read the plan off a quantized network.
 
         Args:
             network: what `quantize_student` returned, or what has `rows`, as a `QuantizedModule` has.
+            calibration: the photographs that it was calibrated on.
             weights: name of the weights it was made from.
             weights_sha256: of their file, if they came from one.
-            images: how many photographs it was calibrated on.
-            sha256: of the calibration set.
-            source: what the photographs are, in words.
-            seed: of their choice.
         """
         student = isinstance(network, QuantizedStudent)
         tensors, excluded = _rows(network)
@@ -109,10 +99,10 @@ class QuantPlan:
             weights=weights,
             weights_sha256=weights_sha256,
             steps=network.prior.steps if student else 0,
-            images=images,
-            calibration_sha256=sha256,
-            calibration_source=source,
-            seed=seed,
+            images=calibration.photographs.count,
+            calibration_sha256=calibration.photographs.sha256,
+            calibration_source=calibration.photographs.source,
+            seed=calibration.seed,
             nncf=importlib.metadata.version("nncf"),
         )
 

@@ -14,12 +14,12 @@ from restorect_edge.errors import (
     UnverifiedWarning,
     UsageError,
     unknown_name,
+    users_level,
 )
 from restorect_edge.inference.base import Runtime
 from restorect_edge.spec import ImageSpec
 from restorect_edge.targets.models import as_artifact, is_model
 from restorect_edge.targets.registry import RUNTIMES, WEIGHTS, backend_class, runtime_for
-from restorect_edge.utils.callers import users_level
 from restorect_edge.weights import locate, names, ready
 
 __all__ = ["load", "require_weights_runtime"]

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any, Literal, ParamSpec, TypeVar
 
-__all__ = ["Option", "argument", "option", "options", "taken", "takes"]
+__all__ = ["Option", "argument", "option", "options", "silent", "taken", "takes"]
 
 P = ParamSpec("P")
 O = TypeVar("O")  # noqa: E741
@@ -114,6 +114,10 @@ def argument(default: Any = MISSING, **declared: Any) -> Any:
     return field(default=default, metadata={"argument": Option(**declared)})
 
 
+def silent(message: str) -> None:
+    """Say nothing: the default of what is given a line per stage."""
+
+
 def options(cls: type) -> list[Option]:
     """Return the options of a dataclass: its own first, then those of its bases."""
     hints, order = typing.get_type_hints(cls), list(cls.__mro__)
@@ -141,10 +145,12 @@ def _kind(hint: Any) -> tuple[type, Count]:
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     arms = [arm for arm in (typing.get_args(hint) if union else (hint,)) if arm is not type(None)]
     last = arms[-1]  # of `str | Path`, Path
+    inner = typing.get_args(last)
+    if typing.get_origin(last) is Sequence:
+        return _kind(inner[0])[0], "+"
     if typing.get_origin(last) is not tuple:
         return last, None
-    inner = typing.get_args(last)
-    return inner[0], "+" if inner[-1] is Ellipsis else len(inner)
+    return _kind(inner[0])[0], "+" if inner[-1] is Ellipsis else len(inner)
 
 
 @functools.cache

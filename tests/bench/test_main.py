@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from restorect_edge.bench import run as module
 from restorect_edge.bench.measure.record import Report
-from restorect_edge.cli import bench as module
 from restorect_edge.cli.bench import main
 
 QUICK = ("--quick", "--runs", "5", "--duration", "0.05", "--threads", "1")

@@ -10,9 +10,9 @@ from PIL import Image
 
 import restorect_edge
 from restorect_edge.cli.evaluate import main
-from restorect_edge.cli.scoring.items import find
 from restorect_edge.errors import UsageError
 from restorect_edge.evaluation.metrics import gt_mean, psnr, ssim
+from restorect_edge.scoring.items import find
 
 NAMES = ["a", "b", "c"]
 

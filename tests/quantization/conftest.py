@@ -3,6 +3,8 @@
 import pytest
 
 from restorect_edge.media.photos import photos
+from restorect_edge.quantization.data.dataset import CalibrationSet
+from restorect_edge.quantization.options import Calibration
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +30,18 @@ def quantized(student, images):
     from restorect_edge.quantization.quantize import quantize_student
 
     return quantize_student(student, images)
+
+
+@pytest.fixture(scope="session")
+def origin():
+    """What `QuantPlan.of` is told of a quantized network: two photographs, and weights by name."""
+    chosen = CalibrationSet(
+        images=(None, None),
+        names=("a", "b"),
+        sha256="ab" * 32,
+        source="two photographs",
+        requested=2,
+        available=2,
+    )
+    calibration = Calibration(photographs=chosen, seed=7)
+    return {"calibration": calibration, "weights": "tiny", "weights_sha256": "cd" * 32}

@@ -23,7 +23,7 @@ pytest.importorskip("nncf")
 from restorect_edge.models.weights import load_weights
 from restorect_edge.quantization.blocks import block_names
 from restorect_edge.quantization.budget import Meter, bring_within, rank
-from restorect_edge.quantization.calibrated import calibrate
+from restorect_edge.quantization.calibrated import calibrate_student
 from restorect_edge.quantization.plan import QuantPlan
 from restorect_edge.quantization.quantize import planes, quantize_student
 from restorect_edge.quantization.recipe import RECIPE_FILE
@@ -228,16 +228,8 @@ def test_the_sensitive_block_alone_is_returned(decision, budget):
     assert decision.drop == decision.returned[-1].psnr_drop == decision.ranking[0].psnr_drop <= budget
 
 
-def test_the_plan_says_which_block_was_returned_and_why(decision):
-    plan = QuantPlan.of(
-        decision.network,
-        weights="sensitive",
-        weights_sha256=None,
-        images=4,
-        sha256="",
-        source="",
-        seed=0,
-    )
+def test_the_plan_says_which_block_was_returned_and_why(decision, origin):
+    plan = QuantPlan.of(decision.network, **origin)
     rows = [row for row in plan.excluded if row["why"] == EXCLUDED["budget"]]
     assert {"name": f"body.{SENSITIVE}", "operation": "conv2d", "why": EXCLUDED["budget"]} in rows
     assert f"body.{SENSITIVE}.weight" not in {tensor.name for tensor in plan.tensors}
@@ -275,8 +267,10 @@ def test_the_recipe_is_the_same_byte_for_byte_and_complete(
 ):
     said = []
     wanted = calibration(images, validation, max_psnr_drop=budget, cpu="vnni")
-    made = calibrate(sensitive, wanted, weights="mine", weights_sha256="cd" * 32, progress=said.append)
-    again = calibrate(sensitive, wanted, weights="mine", weights_sha256="cd" * 32)
+    made = calibrate_student(
+        sensitive, wanted, weights="mine", weights_sha256="cd" * 32, progress=said.append
+    )
+    again = calibrate_student(sensitive, wanted, weights="mine", weights_sha256="cd" * 32)
     assert made.recipe.to_json() == again.recipe.to_json()
     assert made.plan.to_json() == again.plan.to_json()
     assert said[0] == f"INT8 loses {decision.before:.3f} dB of {budget:.3f} allowed: ranking blocks"
@@ -297,7 +291,7 @@ def test_the_recipe_is_the_same_byte_for_byte_and_complete(
 
 
 def test_without_clean_images_it_says_that_nothing_was_measured(student, images):
-    made = calibrate(student, calibration(images, None), weights="mine", weights_sha256=None)
+    made = calibrate_student(student, calibration(images, None), weights="mine", weights_sha256=None)
     recipe = json.loads(made.recipe.to_json())
     assert recipe["psnr_drop"] is recipe["psnr_drop_before"] is recipe["validation_source"] is None
     assert recipe["max_psnr_drop"] == MAX_PSNR_DROP

@@ -10,24 +10,15 @@ from torch import nn
 from restorect_edge.quantization.plan import PLAN_FILE, QuantPlan
 from restorect_edge.quantization.quantize import quantize_student
 
-FACTS = {
-    "weights": "tiny",
-    "weights_sha256": None,
-    "images": 2,
-    "sha256": "ab" * 32,
-    "source": "two photographs",
-    "seed": 7,
-}
-
 
 @pytest.fixture(scope="module")
-def plan(quantized):
-    return QuantPlan.of(quantized, **FACTS)
+def plan(quantized, origin):
+    return QuantPlan.of(quantized, **origin)
 
 
-def test_the_same_input_gives_the_same_plan_byte_for_byte(plan, quantized, student, images):
+def test_the_same_input_gives_the_same_plan_byte_for_byte(plan, quantized, student, images, origin):
     again = quantize_student(student, images)
-    assert QuantPlan.of(again, **FACTS).to_json() == plan.to_json()
+    assert QuantPlan.of(again, **origin).to_json() == plan.to_json()
     assert again.body.code == quantized.body.code
     first, second = quantized.state_dict(), again.state_dict()
     assert list(first) == list(second)

@@ -14,20 +14,11 @@ from restorect_edge.quantization.rebuild import rebuild
 
 pytest.importorskip("nncf")
 
-FACTS = {
-    "weights": "tiny",
-    "weights_sha256": "cd" * 32,
-    "images": 2,
-    "sha256": "ab" * 32,
-    "source": "two photographs",
-    "seed": 7,
-}
-
 
 @pytest.fixture(scope="module")
-def plan(quantized, tmp_path_factory):
+def plan(quantized, tmp_path_factory, origin):
     """As it is read from a file."""
-    return QuantPlan.read(QuantPlan.of(quantized, **FACTS).write(tmp_path_factory.mktemp("plan")))
+    return QuantPlan.read(QuantPlan.of(quantized, **origin).write(tmp_path_factory.mktemp("plan")))
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +26,8 @@ def rebuilt(student, plan):
     return rebuild(student, plan)
 
 
-def test_reading_gives_what_was_written(plan, quantized):
-    assert plan == QuantPlan.of(quantized, **FACTS)
+def test_reading_gives_what_was_written(plan, quantized, origin):
+    assert plan == QuantPlan.of(quantized, **origin)
     assert (plan.weights, plan.weights_sha256, plan.steps) == ("tiny", "cd" * 32, 1)
 
 
@@ -54,15 +45,15 @@ def test_the_output_is_the_same_bit_for_bit(rebuilt, quantized, images, shape):
         assert torch.equal(rebuilt(image), quantized(image))
 
 
-def test_its_plan_is_the_same_byte_for_byte(rebuilt, plan):
-    assert QuantPlan.of(rebuilt, **FACTS).to_json() == plan.to_json()
+def test_its_plan_is_the_same_byte_for_byte(rebuilt, plan, origin):
+    assert QuantPlan.of(rebuilt, **origin).to_json() == plan.to_json()
 
 
-def test_blocks_returned_to_float_stay_so(student, quantized, images):
+def test_blocks_returned_to_float_stay_so(student, quantized, images, origin):
     mixed = quantized.with_float(student, ["decode1.0.first", "up2"])
-    plan = QuantPlan.of(mixed, **FACTS)
+    plan = QuantPlan.of(mixed, **origin)
     again = rebuild(student, plan)
-    assert QuantPlan.of(again, **FACTS) == plan
+    assert QuantPlan.of(again, **origin) == plan
     with torch.no_grad():
         assert torch.equal(again(planes(images[0])), mixed(planes(images[0])))
 

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from restorect_edge.targets.registry import RUNTIMES
 from restorect_edge.utils.options import option
 from restorect_edge.weights import license
 
-__all__ = ["Json", "Network", "OnDevice", "Overwrite", "Threads"]
+__all__ = ["Json", "Network", "Overwrite"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,24 +22,6 @@ class Overwrite:
 
     overwrite: bool = option(False)
     """Replace what exists under the name of a result."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OnDevice:
-    """What computes."""
-
-    runtime: str | None = option(None, metavar="R", more=", ".join(RUNTIMES))
-    """Backend, if not the artifact's or the weights' own."""
-    device: str = option("auto", metavar="D")
-    """Device, such as cpu, gpu or cuda."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Threads:
-    """How many CPU threads compute."""
-
-    threads: int | None = option(None, metavar="N", more="by default the backend decides")
-    """CPU threads."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,12 @@ from restorect_edge.export.verify.verdict import (
 from restorect_edge.inference.base import Runtime
 from restorect_edge.targets.base import Target
 from restorect_edge.targets.registry import TARGETS, backend_class
+from restorect_edge.utils.options import argument, option, takes
 
 __all__ = [
     "GATES",
     "Verification",
+    "Verify",
     "check",
     "find_reference",
     "judged",
@@ -49,27 +51,41 @@ __all__ = [
 ]
 
 
-def verify(
-    path: Path | str, *, images: Path | None = None, weights: str | Path | None = None
-) -> Verification:
+@dataclass(frozen=True)
+class Verify:
+    """What `verify` takes."""
+
+    artifact: str | Path = argument(metavar="ARTIFACT")
+    """Directory that an export made."""
+    _: KW_ONLY
+    images: Path | None = option(None, metavar="DIR")
+    """Photographs to use instead of the shipped ones."""
+    weights: str | Path | None = option(None, "-w", metavar="NAME|PATH")
+    """What the artifact was made from, if that is not shipped."""
+
+
+@takes(Verify)
+def verify(asked: Verify) -> Verification:
     """Check an artifact's files, run it and compare it with its network.
 
     The network is found by the name and hash of the weights in the manifest, or in the artifact itself
     where it is the user's own. Where PyTorch or the weights are not there, the golden images stand in.
 
     Args:
-        path: the artifact.
-        images: a folder of photographs to use instead of the shipped ones.
-        weights: the weights it was made from, where they are neither shipped nor in the artifact.
+        asked: the fields of `Verify`, each an argument of its own; they are options of
+            ``restorect-edge verify``.
+
+    Returns:
+        What was found; it passes.
 
     Raises:
         QualityError: it falls short of its gate (the message has the numbers).
         IncompatibleError: damaged or edited files, or what verifies it cannot take it.
         MissingDependencyError, BackendError: what verifies it is not installed, or failed.
     """
-    result = judged(Artifact.open(path), images=images, weights=weights)
+    result = judged(Artifact.open(asked.artifact), images=asked.images, weights=asked.weights)
     if result.status != "pass":
-        raise QualityError(f"'{path}' {result.summary()}; export it again")
+        raise QualityError(f"'{asked.artifact}' {result.summary()}; export it again")
     return result
 
 

@@ -129,7 +129,7 @@ def calibrate_module(
     )
     flat = FlatDecision(network=network, before=shift, shift=shift)
     assert isinstance(network, nn.Module)
-    plan = QuantPlan.of(network, **named, **calibration.facts)
+    plan = QuantPlan.of(network, calibration, **named)
     return Calibrated(network, plan, QuantRecipe.of(calibration, decision, flat, **named))
 
 

@@ -3,19 +3,18 @@
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from restorect_edge.artifact import Artifact
-from restorect_edge.cli.command import say
-from restorect_edge.cli.scoring.items import Item, Levels
 from restorect_edge.errors import UsageError, unknown_name
 from restorect_edge.inference.base import Runtime
 from restorect_edge.media.decoding import read_rgb, size_of
+from restorect_edge.scoring.items import Item, Levels
 from restorect_edge.targets.loading import load
 from restorect_edge.targets.registry import RUNTIMES
 from restorect_edge.training.data.pairs import by_stem
+from restorect_edge.utils.options import silent
 
 __all__ = ["Method", "Network", "Outputs", "opened"]
 
@@ -121,7 +120,12 @@ def _endings(stems: dict[str, Path], first: str) -> list[str]:
 
 @contextmanager
 def opened(
-    source: str, items: Sequence[Item], *, runtime: str | None = None, device: str = "auto"
+    source: str,
+    items: Sequence[Item],
+    *,
+    runtime: str | None = None,
+    device: str = "auto",
+    progress: Callable[[str], None] = silent,
 ) -> Iterator[Method]:
     """Open a method: a folder without a manifest holds results, all else is loaded.
 
@@ -130,17 +134,20 @@ def opened(
         items: the images.
         runtime: the backend; weights for another than their own are exported for it first.
         device: of the backend.
+        progress: is given a line per stage of that export.
     """
     path = Path(source)
     if path.is_dir() and not (path / "manifest.json").exists() and by_stem(path):
         yield Outputs(path, items)
         return
-    with _runtime(source, runtime, device) as restore:
+    with _runtime(source, runtime, device, progress) as restore:
         yield Network(source, restore)
 
 
 @contextmanager
-def _runtime(source: str, runtime: str | None, device: str) -> Iterator[Runtime]:
+def _runtime(
+    source: str, runtime: str | None, device: str, progress: Callable[[str], None]
+) -> Iterator[Runtime]:
     """Load an artifact or weights; weights for another backend than torch are exported for it first."""
     if runtime is not None and runtime not in RUNTIMES:
         raise unknown_name("runtime", runtime, RUNTIMES)
@@ -148,16 +155,10 @@ def _runtime(source: str, runtime: str | None, device: str) -> Iterator[Runtime]
         with load(source, device=device, runtime=runtime) as loaded:
             yield loaded
         return
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        load(
-            _exported(source, RUNTIMES[runtime].targets[0], folder).path, device=device, runtime=runtime
-        ) as it,
-    ):
-        yield it
-
-
-def _exported(source: str, target: str, folder: str) -> Artifact:
     from restorect_edge.export import export
 
-    return export(source, target=target, dynamic=True, output_dir=folder, progress=say)
+    with tempfile.TemporaryDirectory() as folder:
+        target = RUNTIMES[runtime].targets[0]
+        made = export(source, target=target, dynamic=True, output_dir=folder, progress=progress)
+        with load(made.path, device=device, runtime=runtime) as loaded:
+            yield loaded

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from restorect_edge.cli.scoring.items import Item, Levels, fitted
-from restorect_edge.cli.scoring.methods import opened
 from restorect_edge.evaluation import sheet
 from restorect_edge.evaluation.report import Report
 from restorect_edge.media.encoding import write as write_image
 from restorect_edge.media.photo import Photo
+from restorect_edge.scoring.items import Item, Levels, fitted
+from restorect_edge.scoring.methods import opened
 
 __all__ = ["write_sheet"]
 
