@@ -216,6 +216,23 @@ def test_a_manifest_names_shipped_weights_and_no_files(corpus, tmp_path):
             weights_of(Artifact.open(folder))
 
 
+def test_an_artifact_with_steps_that_its_weights_were_not_trained_for_has_no_reference(corpus, tmp_path):
+    from restorect_edge.export.verify.reference import weights_of
+    from restorect_edge.weights import card, locate
+
+    folder = tmp_path / "artifact"
+    shutil.copytree(corpus / "artifact", folder)
+    data = json.loads((corpus / "valid" / "complete.json").read_bytes())
+    data["weights"] = {"name": "lowlight-nano", "sha256": card(locate("lowlight-nano"))["sha256"]}
+    for steps, accepted in ((4, True), (None, True), (1, False), (3, False), (8, False)):
+        (folder / "manifest.json").write_text(json.dumps(data | {"steps": steps}))
+        if accepted:
+            assert weights_of(Artifact.open(folder)).steps == 4
+            continue
+        with pytest.raises(IncompatibleError, match=rf"cannot be compared: .* got {steps}"):
+            weights_of(Artifact.open(folder))
+
+
 @pytest.mark.parametrize(
     "fields", [{"scale": 17}, {"scale": 2.0}, {"scale": True}, {"halo": -1}, {"halo": 65537}]
 )

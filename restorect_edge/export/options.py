@@ -86,8 +86,8 @@ class ExportRequest(Int8Options):
     """Fixed image sizes, height first."""
     dynamic: bool | None = option(None, replaces=("shapes",))
     """Leave height and width free instead."""
-    steps: int | None = option(None, metavar="N", more="default 4")
-    """Euler steps of the flow: 1, 2, 4 or 8; weights are trained for 4, and lose by others."""
+    steps: int | None = option(None, metavar="N", more="shipped weights: 4")
+    """Euler steps of the flow: 1, 2, 4 or 8, where the weights were trained for it, which their card says."""
     form: str | None = option(None, choices=FORMS)
     """One graph (whole), or prior and body (split), for any size by exact tiles; by default split, and whole
     where sides are given."""

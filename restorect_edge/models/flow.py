@@ -9,9 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["STEPS_ALLOWED", "LatentFlow"]
+__all__ = ["STEPS_ALLOWED", "STEPS_KEY", "LatentFlow"]
 
 STEPS_ALLOWED = (1, 2, 4, 8)
+STEPS_KEY = "flow_steps"
+"""Entry of a card, and of a file of weights: the list of the numbers of Euler steps that were trained."""
 SLOPE = 0.1
 """Negative slope of the leaky ReLU."""
 

@@ -1,6 +1,7 @@
 """Loading weights into networks. Only safetensors are read, so nothing is ever unpickled."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from torch import nn
 
 from restorect_edge.artifact import file_hash
 from restorect_edge.errors import IncompatibleError, UsageError
-from restorect_edge.models.flow import STEPS_ALLOWED
+from restorect_edge.models.flow import STEPS_ALLOWED, STEPS_KEY
 from restorect_edge.models.reach import halo
 from restorect_edge.models.student import MULTIPLE, Student, build
 from restorect_edge.spec import ImageSpec, SizeRequirements
@@ -65,10 +66,11 @@ def load_weights(source: str | Path, *, steps: int | None = None) -> Weights:
     Args:
         source: a name such as ``lowlight-small``, or the path of a ``.safetensors`` file that
             ``restorect_edge.train`` wrote.
-        steps: Euler steps of the flows, one of 1, 2, 4, 8; by default what the weights were made for.
+        steps: Euler steps of the flows, one of 1, 2, 4, 8, and one that the weights were trained for; by
+            default the preset's usual number, or the most that they were trained for.
 
     Raises:
-        UsageError: unknown name, missing file, or steps that are not allowed.
+        UsageError: unknown name, missing file, or steps that the weights were not trained for.
         IncompatibleError: the file is truncated, edited, not safetensors, or not of a known preset.
     """
     path = locate(source)
@@ -83,7 +85,8 @@ def load_weights(source: str | Path, *, steps: int | None = None) -> Weights:
     except RuntimeError as error:
         raise IncompatibleError(f"'{path}' does not fit its preset: {reason(error)}") from error
     network = network.deploy()
-    chosen = _set_steps(network, steps)
+    chosen = _chosen_steps(path, _stated_steps(path, facts, metadata), network.config.steps, steps)
+    network.set_steps(chosen)
     return Weights(str(facts.get("name", path.stem)), network, facts, digest, chosen)
 
 
@@ -117,12 +120,56 @@ def _preset(path: Path, facts: dict[str, Any], metadata: dict[str, str]) -> str:
     return str(preset)
 
 
-def _set_steps(network: Any, steps: int | None) -> int:
-    chosen = int(network.config.steps if steps is None else steps)
-    if chosen not in STEPS_ALLOWED:
+def _stated_steps(path: Path, facts: dict[str, Any], metadata: dict[str, str]) -> Any:
+    """Return what the card says of the steps of training, or else the file; None where neither does."""
+    if STEPS_KEY in facts or STEPS_KEY not in metadata:
+        return facts.get(STEPS_KEY)
+    try:
+        return json.loads(metadata[STEPS_KEY])
+    except (ValueError, RecursionError) as error:
+        raise IncompatibleError(f"the entry '{STEPS_KEY}' of '{path}' is damaged: {reason(error)}") from error
+
+
+def _chosen_steps(path: Path, stated: Any, usual: int, wanted: int | None) -> int:
+    """Return how many Euler steps the flows take.
+
+    A flow that was trained through its own rollout of N steps ends elsewhere with another N, by up to 9 dB,
+    and no comparison of an artifact with the same N in PyTorch would show it.
+
+    Args:
+        path: of the weights, for messages.
+        stated: what card or file say they were trained for; None: the preset's usual number alone.
+        usual: the preset's number.
+        wanted: None for the usual one.
+    """
+    trained = _trained_steps(path, stated, usual)
+    if wanted is None:
+        return usual if usual in trained else trained[-1]
+    if wanted not in STEPS_ALLOWED:
+        raise UsageError(f"steps must be one of {_listed(STEPS_ALLOWED)}, got {wanted}")
+    if wanted not in trained:
+        how = "" if stated is not None else f", as far as is known: their card has no '{STEPS_KEY}'"
         raise UsageError(
-            f"steps must be one of {', '.join(map(str, STEPS_ALLOWED))}, got {chosen}; "
-            "the flow is trained for those"
+            f"'{path.stem}' was trained for {_listed(trained)} Euler steps{how}; got {wanted}, "
+            "with which its flow would end elsewhere: leave steps out, or train for that number"
         )
-    network.set_steps(chosen)
-    return chosen
+    return int(wanted)
+
+
+def _trained_steps(path: Path, stated: Any, usual: int) -> list[int]:
+    if stated is None:
+        return [usual]
+    if (
+        not isinstance(stated, list)
+        or not stated
+        or not all(type(n) is int and n in STEPS_ALLOWED for n in stated)
+    ):
+        raise IncompatibleError(
+            f"'{STEPS_KEY}' of '{path}' must list some of {_listed(STEPS_ALLOWED)}, for example [4]; "
+            f"got {stated!r}"
+        )
+    return sorted(stated)
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers))

@@ -125,7 +125,10 @@ class PriorTraining(Training):
     """Share of the framings whose noise is removed, so that denoised or compressed photographs get a sane
     exposure, although their noise says nothing."""
     identity: float = option(0.1, group=TRAINING)
-    """Share of the samples whose input is the clean photograph, half of them dimmed."""
+    """Share of the samples whose input is the clean photograph."""
+    dimmed: float = option(0.5, group=TRAINING, more="0 with a teacher")
+    """Share of those clean photographs that are dimmed, and to be brightened again; the others are to be left
+    alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

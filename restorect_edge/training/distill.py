@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from restorect_edge.errors import IncompatibleError
 from restorect_edge.models import Student, build
-from restorect_edge.models.flow import LatentFlow
+from restorect_edge.models.flow import STEPS_KEY, LatentFlow
 from restorect_edge.models.paper import PaperStudent
 from restorect_edge.models.teacher import Teacher
 from restorect_edge.training.config import StudentTraining
@@ -94,8 +94,9 @@ class StudentStage(Stage):
         return {"network.prior.": self.config.prior_rate}
 
     def facts(self) -> dict[str, Any]:
-        """Name the teacher."""
-        return {"teacher": self.teacher_facts} if self.teacher_facts else {}
+        """Name the teacher, and the Euler steps that the flows learn with."""
+        named = {"teacher": self.teacher_facts} if self.teacher_facts else {}
+        return {STEPS_KEY: [self.network.config.steps], **named}
 
     def losses(self, batch: Batch, step: int) -> Parts:
         """Return the losses of latents, features, image and decomposition."""

@@ -24,6 +24,7 @@ from restorect_edge.errors import IncompatibleError
 from restorect_edge.evaluation.metrics import GREY
 from restorect_edge.models import Student, build
 from restorect_edge.models.blocks import area_thumbnail
+from restorect_edge.models.flow import STEPS_KEY
 from restorect_edge.models.retinex import Decomposition
 from restorect_edge.training.config import PriorTraining
 from restorect_edge.training.data.sampling import Sampling
@@ -122,25 +123,23 @@ class ThumbnailCache:
         self.degraded = with_decomposition(torch.stack(degraded), self.decomposition)
         self.clean = with_decomposition(torch.stack(clean), self.decomposition)
 
-    def draw(
-        self, step: int, how: Sampling, varied: float, identity: float, dimmed: float = 0.5
-    ) -> ThumbnailBatch:
+    def draw(self, step: int, how: Sampling, config: PriorTraining) -> ThumbnailBatch:
         """Draw the batch of a step, the same for the same seed and step.
 
         Args:
             step: of the run.
             how: seed and size of the batch.
-            varied: share of the samples whose exposure is changed by a factor of up to 1.65.
-            identity: share of the samples whose input is the clean image.
-            dimmed: share of those that are dimmed.
+            config: the shares of samples whose exposure is changed (by a factor of up to 1.65), whose input
+                is the clean image, and of those that are dimmed.
         """
+        identity, varied = config.identity, config.varied
         rng = np.random.default_rng([how.seed, step, how.rank])
         index = torch.from_numpy(rng.integers(len(self.clean), size=how.batch))
         kind = torch.from_numpy(rng.random(how.batch)).float()
         same = (kind < identity)[:, None, None, None]
         view = torch.where(same, self.clean[index], self.degraded[index])
         gain = torch.ones(how.batch)
-        dark, jittered = kind < identity * dimmed, kind > 1.0 - varied
+        dark, jittered = kind < identity * config.dimmed, kind > 1.0 - varied
         gain = torch.where(dark, torch.from_numpy(rng.uniform(0.3, 1.0, how.batch)).float(), gain)
         factors = np.exp(rng.uniform(-0.5, 0.5, how.batch))
         gain = torch.where(jittered, torch.from_numpy(factors).float(), gain)
@@ -222,7 +221,11 @@ class PriorStage(Stage):
         """Yield the batches of steps `first` to `last` from a cache that is made at the first."""
         cache = ThumbnailCache(source, self.network, self.config)
         for step in range(first, last):
-            yield cache.draw(step, how, self.config.varied, self.config.identity)
+            yield cache.draw(step, how, self.config)
+
+    def facts(self) -> dict[str, Any]:
+        """Name the Euler steps that the flows learn with."""
+        return {STEPS_KEY: [self.network.prior.steps]}
 
     def losses(self, batch: Any, step: int) -> Parts:
         """Return the error of the exposed thumbnails in dB, and of their log brightness."""

@@ -6,6 +6,7 @@ identity where there is nothing to restore.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -69,12 +70,13 @@ class DistilledPriorStage(PriorStage):
     def batches(self, source: Source, first: int, last: int, how: Sampling, workers: int) -> Iterator[Any]:
         """Yield batches whose clean photographs are as they are: a dimmed one is not to be left alone."""
         cache = ThumbnailCache(source, self.network, self.config)
+        undimmed = replace(self.config, dimmed=0.0)
         for step in range(first, last):
-            yield cache.draw(step, how, self.config.varied, self.config.identity, dimmed=0.0)
+            yield cache.draw(step, how, undimmed)
 
     def facts(self) -> dict[str, Any]:
-        """Name the teacher."""
-        return {"teacher": self.teacher_facts}
+        """Name the teacher beside what every prior's run says."""
+        return {**super().facts(), "teacher": self.teacher_facts}
 
     def losses(self, batch: Any, step: int) -> Parts:
         """Return the distances from what the teacher decides, and from the identity on clean photographs."""

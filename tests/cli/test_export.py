@@ -56,6 +56,7 @@ def test_dry_run_writes_nothing(tmp_path, capsys):
         (["--target", "onnx", "--shapes", "big"], 1, "not a shape"),
         (["--target", "onnx", "--dynamic", "--shapes", "64x64"], 1, "choose --dynamic or --shapes"),
         (["--target", "onnx", "--steps", "3"], 1, "steps must be one of 1, 2, 4, 8"),
+        (["--target", "onnx", "--steps", "2"], 1, "'lowlight-small' was trained for 4 Euler steps; got 2"),
         (["--target", "onnx", "--halo", "3"], 1, "describe a .pt2 or .onnx network"),
         (["--target", "coreml", "--minimum-deployment-target", "ios9", *SMALL], 1, "ios17"),
     ],

@@ -190,7 +190,7 @@ def refuse(*_):
 
 pipeline.calibrate = refuse
 auto._measured = lambda *_: os.kill(os.getpid(), 9)
-request = ExportRequest(precision="auto", shapes=[(64, 96)], steps=1, num_calib=4, output_dir=sys.argv[1])
+request = ExportRequest(precision="auto", shapes=[(64, 96)], num_calib=4, output_dir=sys.argv[1])
 prepare("lowlight-small", ["openvino"], request).run()
 """
 
@@ -203,7 +203,7 @@ def test_what_a_killed_export_leaves_is_hidden_and_cleared_by_the_next(tmp_path)
     (left,) = tmp_path.iterdir()
     assert left.name.startswith(f"{PREFIX}lowlight-small-openvino-auto-64x96-")
     assert {path.name for path in left.iterdir()} == {auto.FOLDER}
-    request = ExportRequest(precision="fp32", shapes=[SHAPE], steps=1, output_dir=tmp_path)
+    request = ExportRequest(precision="fp32", shapes=[SHAPE], output_dir=tmp_path)
     (made,) = prepare("lowlight-small", ["openvino"], request).run()
     assert list(tmp_path.iterdir()) == [made.path]
 

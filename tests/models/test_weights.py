@@ -74,13 +74,64 @@ def test_a_file_that_names_no_preset(tmp_path):
         load_weights(path)
 
 
+@pytest.fixture
+def nano(tmp_path):
+    """A function: weights of nano whose card says what is given of their steps."""
+
+    def made(**stated):
+        path = tmp_path / "mine.safetensors"
+        save_file(dict(build("nano").state_dict()), path)
+        path.with_suffix(".json").write_text(json.dumps({"preset": "nano", **stated}))
+        return path
+
+    return made
+
+
 @pytest.mark.parametrize("steps", [0, 3, 16])
-def test_steps_that_the_flow_is_not_trained_for(steps):
+def test_steps_that_no_flow_is_trained_for(steps):
     with pytest.raises(UsageError, match=rf"steps must be one of 1, 2, 4, 8, got {steps}"):
         load_weights("lowlight-small", steps=steps)
 
 
-def test_steps_change_the_latent():
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("steps", [1, 2, 8])
+def test_shipped_weights_run_with_the_steps_of_their_training_alone(name, steps):
+    with pytest.raises(UsageError, match=rf"'{name}' was trained for 4 Euler steps; got {steps}, with which"):
+        load_weights(name, steps=steps)
+
+
+def test_weights_trained_for_several_numbers_of_steps_take_each(nano):
+    several = nano(flow_steps=[1, 4])
     image = torch.rand(1, 3, 64, 64) * 0.1
-    outputs = [load_weights("lowlight-small", steps=n).network(image) for n in (1, 4)]
-    assert not torch.equal(*outputs)
+    loaded = {n: load_weights(several, steps=n) for n in (1, 4, None)}
+    assert {n: found.steps for n, found in loaded.items()} == {1: 1, 4: 4, None: 4}
+    assert {n: found.network.prior.steps for n, found in loaded.items()} == {1: 1, 4: 4, None: 4}
+    assert loaded[1].network(image).shape == image.shape
+    with pytest.raises(UsageError, match="was trained for 1, 4 Euler steps; got 8"):
+        load_weights(several, steps=8)
+
+
+def test_weights_trained_for_other_steps_than_the_presets_take_theirs_unasked(nano):
+    assert load_weights(nano(flow_steps=[2, 1])).steps == 2
+
+
+def test_a_card_that_does_not_say_its_steps_gets_the_presets(nano):
+    assert load_weights(nano(), steps=4).steps == load_weights(nano()).steps == 4
+    with pytest.raises(UsageError, match="4 Euler steps, as far as is known: their card has no 'flow_steps'"):
+        load_weights(nano(), steps=2)
+
+
+@pytest.mark.parametrize("stated", [[], [3], ["4"], [True], 4, {"4": 1}, "[4]"])
+def test_a_card_that_says_nonsense_of_its_steps(nano, stated):
+    with pytest.raises(IncompatibleError, match=r"'flow_steps' of '.*' must list some of 1, 2, 4, 8"):
+        load_weights(nano(flow_steps=stated))
+
+
+def test_a_file_without_a_card_says_its_steps_itself(tmp_path):
+    path = tmp_path / "bare.safetensors"
+    facts = {"config": json.dumps({"preset": "nano"}), "flow_steps": "[1, 4]"}
+    save_file(dict(build("nano").state_dict()), path, facts)
+    assert load_weights(path, steps=1).steps == 1
+    save_file(dict(build("nano").state_dict()), path, facts | {"flow_steps": "[1,"})
+    with pytest.raises(IncompatibleError, match=r"the entry 'flow_steps' of .* is damaged"):
+        load_weights(path)

@@ -36,7 +36,7 @@ def narrowed(network, factor):
 @pytest.fixture(scope="module")
 def nano(images):
     """lowlight-nano for any x86, calibrated on two tiny photographs: float and INT8."""
-    student = load_weights("lowlight-nano", steps=1).body_owner()
+    student = load_weights("lowlight-nano").body_owner()
     return student, quantize_student(student, images, saturation_safe=True)
 
 

@@ -46,7 +46,7 @@ def backward(stage, batch, step, *names):
 def test_without_a_teacher_only_images_and_decomposition_are_compared(student_options, batch):
     stage = StudentStage(student_options())
     assert stage.losses(batch, 0).keys() == {"pixel", "gt_mean", "structural", "exposure", "retinex"}
-    assert stage.facts() == {}
+    assert stage.facts() == {"flow_steps": [4]}
 
 
 def test_latents_train_flows_and_conditions_through_the_rollout(student_options, batch, teacher):

@@ -16,6 +16,7 @@ from restorect_edge.training.data.sources import open_source
 from restorect_edge.training.engine.loop import Trainer, fit
 from restorect_edge.training.prior import PriorStage, ThumbnailCache, log_brightness, softened
 from restorect_edge.training.prior_distill import DistilledPriorStage
+from restorect_edge.weights import card
 
 
 def options(**changes):
@@ -36,6 +37,7 @@ def test_it_learns_the_brightness_and_the_result_loads(source, pairs, tmp_path):
     dark = photos((96, 128))["kodak07-dark"]
     with load(best) as restore:
         assert restore(dark).mean() > 1.5 * dark.mean()
+    assert card(best)["flow_steps"] == [4]
 
 
 def test_the_trunk_and_the_decomposition_stay(source):
@@ -66,15 +68,26 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(source, tmp_path)
 
 def test_the_cache_shows_the_whole_frame_first_and_draws_the_same_again(source, pairs):
     student = build("nano")
-    cache = ThumbnailCache(source, student, options(softened=0.0))
+    config = options(softened=0.0, varied=0.1, identity=0.1)
+    cache = ThumbnailCache(source, student, config)
     assert len(cache.degraded) == 2 * len(source)
     dark = find_pairs(pairs)[0].read()[0].copy()
     image = torch.from_numpy(dark).permute(2, 0, 1)[None].float() / 255
     torch.testing.assert_close(cache.degraded[0, :6], student.thumbnail(image)[0])
     how = Trainer(PriorStage(options())).sampling()
-    first, again = (cache.draw(4, how, 0.1, 0.1) for _ in range(2))
+    first, again = (cache.draw(4, how, config) for _ in range(2))
     assert torch.equal(first.view, again.view)
-    assert not torch.equal(first.view, cache.draw(5, how, 0.1, 0.1).view)
+    assert not torch.equal(first.view, cache.draw(5, how, config).view)
+
+
+@pytest.mark.parametrize(("dimmed", "share"), [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0)])
+def test_clean_photographs_are_dimmed_as_often_as_asked(source, dimmed, share):
+    config = options(softened=0.0, varied=0.0, identity=1.0, dimmed=dimmed, batch=64)
+    batch = ThumbnailCache(source, build("nano"), config).draw(
+        0, Trainer(PriorStage(config)).sampling(), config
+    )
+    darker = (batch.view[:, :3].mean((1, 2, 3)) < 0.999 * batch.clean.mean((1, 2, 3))).float().mean()
+    assert float(darker) == pytest.approx(share, abs=0.15)
 
 
 def test_softening_removes_noise_and_keeps_the_brightness():

@@ -54,7 +54,8 @@ def of_artifact(artifact: Artifact, weights: str | Path | None = None) -> Refere
 
     Raises:
         UsageError: the weights are not here.
-        IncompatibleError: weights of that name are here but are others.
+        IncompatibleError: weights of that name are here but are others, or were not trained for the steps
+            that it takes.
     """
     own = {g.shape: artifact.path / file_name(Path(g.file).stem) for g in artifact.manifest.graphs}
     models = {shape: path.with_suffix(MODEL) for shape, path in own.items()}
@@ -83,7 +84,8 @@ def weights_of(artifact: Artifact, weights: str | Path | None = None) -> Weights
 
     Raises:
         UsageError: the weights are not here, or it was made from a network of one's own.
-        IncompatibleError: weights of that name are here but are others.
+        IncompatibleError: weights of that name are here but are others, or were not trained for the steps
+            that it takes.
     """
     facts = artifact.manifest.weights
     if not facts:
@@ -94,10 +96,15 @@ def weights_of(artifact: Artifact, weights: str | Path | None = None) -> Weights
         raise UsageError(
             f"'{artifact.path}' was made from weights '{named}', which are not shipped; name their file"
         )
-    loaded = load_weights(named, steps=artifact.manifest.steps)
+    loaded = load_weights(named)
     if loaded.sha256 != facts.get("sha256"):
         raise IncompatibleError(f"'{artifact.path}' was made from other weights than '{named}' here")
-    return loaded
+    if artifact.manifest.steps in (None, loaded.steps):
+        return loaded
+    try:
+        return load_weights(named, steps=artifact.manifest.steps)
+    except UsageError as error:  # what a manifest says is no mistake of the caller's
+        raise IncompatibleError(f"'{artifact.path}' cannot be compared: {error}") from error
 
 
 def _of_models(paths: dict[tuple[int, int] | None, Path], artifact: Artifact) -> Reference:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from restorect_edge.errors import BackendError, UsageError
+from restorect_edge.models.flow import STEPS_KEY
 from restorect_edge.training.data.pairs import Pair
 from restorect_edge.training.data.sampling import Batch, Sampling
 from restorect_edge.training.data.sources import Source
@@ -328,7 +329,7 @@ def _to_resume(output: Path) -> Path:
 def _check_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
     """Refuse to go on with other options: the result would equal no run."""
     before, now = ({**f["config"], **{k: v for k, v in f.items() if k != "config"}} for f in (found, wanted))
-    free = {"threads", "workers", "validate_every", "keep", "progress"}
+    free = {"threads", "workers", "validate_every", "keep", "progress", STEPS_KEY}
     changed = [k for k in now if k not in free and before.get(k) != now[k]]
     if changed:
         told = ", ".join(f"{k} was {before.get(k)!r}, is {now[k]!r}" for k in changed)
