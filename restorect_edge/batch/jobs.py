@@ -28,6 +28,7 @@ NAME_BYTES = 255
 """Longest file name of the usual file systems."""
 EARLIER = "what an earlier run made of the file beside it"
 VIDEO, OTHER = "a video: restore it by a command of its own", "not a picture format that is read"
+CLOSED, DANGLING, SPECIAL = "a folder that cannot be read", "a link that leads nowhere", "no regular file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +170,9 @@ def _of_folder(folder: Path, out: Path, recursive: bool) -> tuple[list[Job], lis
     found = files_in(folder, recursive=recursive)
     if out.resolve() != folder.resolve():  # what an earlier run left in a folder inside is no input
         inside = out.resolve()
-        found = [path for path in found if not path.resolve().is_relative_to(inside)]
+        found = [path for path in found if not Path(os.path.realpath(path)).is_relative_to(inside)]
     earlier = _results(found)
-    readable = {path: path.suffix.lower() in READABLE and path not in earlier for path in found}
+    readable = {path: _is_picture(path) and path not in earlier for path in found}
     pictures = [path for path, taken in readable.items() if taken]
     left_out = [
         LeftOut(path, EARLIER if path in earlier else _why(path))
@@ -186,11 +187,19 @@ def _of_folder(folder: Path, out: Path, recursive: bool) -> tuple[list[Job], lis
 
 def _results(found: Sequence[Path]) -> set[Path]:
     """Return the files that a run without ``-o`` wrote beside one of the others."""
-    made = {_beside(path) for path in found if path.suffix.lower() in READABLE}
+    made = {_beside(path) for path in found if _is_picture(path)}
     return made.intersection(found)
 
 
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in READABLE and os.path.isfile(path)  # noqa: PTH113  # Path's own may raise
+
+
 def _why(path: Path) -> str:
+    if os.path.isdir(path):  # noqa: PTH112
+        return CLOSED
+    if not os.path.isfile(path):  # noqa: PTH113
+        return SPECIAL if os.path.exists(path) else DANGLING  # noqa: PTH110
     return VIDEO if path.suffix.lower() in VIDEO_SUFFIXES else OTHER
 
 

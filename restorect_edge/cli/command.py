@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 from restorect_edge.cli.options.parser import Parser
-from restorect_edge.errors import RestorectError
+from restorect_edge.errors import RestorectError, UsageError
 from restorect_edge.utils.interruption import stoppable, stopped
 
 __all__ = ["INTERRUPTED", "PIPE_CLOSED", "run", "say"]
@@ -28,8 +28,8 @@ PIPE_CLOSED = 141
 def run(main: Callable[[Any], int], parser: Parser, argv: Sequence[str] | None) -> int:
     """Parse `argv`, run `main` and return the exit code.
 
-    An error that the package raises on purpose becomes one line on standard error; any other exception
-    is a defect and keeps its traceback.
+    An error that the package raises on purpose becomes one line on standard error, and so does what the
+    system says of a file; any other exception is a defect and keeps its traceback.
 
     Args:
         main: the command's body; returns its exit code.
@@ -56,6 +56,8 @@ def run(main: Callable[[Any], int], parser: Parser, argv: Sequence[str] | None) 
         if stopped() or _came_of_stopping(error):
             say("interrupted")
             return INTERRUPTED
+        if isinstance(error, OSError) and error.filename is not None:
+            error = _of_a_file(error)
         if not isinstance(error, RestorectError):
             raise
         say("error: " + " ".join(str(error).splitlines()))
@@ -73,6 +75,12 @@ def _came_of_stopping(error: BaseException) -> bool:
     while seen is not None and not isinstance(seen, KeyboardInterrupt):
         seen = seen.__context__
     return seen is not None
+
+
+def _of_a_file(error: OSError) -> UsageError:
+    """Return in words what the system says of a file: a name too long, no rights, a disk that fails."""
+    name = os.fsdecode(error.filename) if isinstance(error.filename, bytes | str) else error.filename
+    return UsageError(f"cannot use '{name}': {error.strerror}")
 
 
 def _take_any_name(stream: TextIO) -> None:

@@ -296,7 +296,12 @@ def _png(photo: Photo, file: Image.Image, stream: BinaryIO) -> Photo:
 def _tiff(photo: Photo, file: Any, stream: BinaryIO) -> Photo:
     tags = file.tag_v2
     resources = _bytes(tags.get(tiff.PHOTOSHOP)) or tiff.resources(_bytes(tags.get(tiff.IPTC)))
-    return replace(photo, xmp=_bytes(tags.get(tiff.XMP)), iptc=resources, lossless=True)
+    notes = list(photo.notes)
+    further = int(tags.get(277, 1)) - (1 if photo.gray else 3) - (photo.alpha is not None)
+    if tags.get(262) in (0, 1, 2) and further > 0:
+        notes.append(f"{further} further channel{'s'[: further > 1]} left out")
+    xmp = _bytes(tags.get(tiff.XMP))
+    return replace(photo, xmp=xmp, iptc=resources, notes=tuple(notes), lossless=True)
 
 
 def _bytes(value: object) -> bytes:

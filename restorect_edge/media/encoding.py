@@ -14,7 +14,7 @@ from PIL import Image
 from restorect_edge.errors import RestorectError, UsageError
 from restorect_edge.media.codecs import exif as _exif
 from restorect_edge.media.codecs import png, tiff
-from restorect_edge.media.decoding import APP, COMMENT, JPEG_XMP, PHOTOSHOP, to_8_bits
+from restorect_edge.media.decoding import APP, COMMENT, JPEG_XMP, PHOTOSHOP, to_8_bits, upright
 from restorect_edge.media.formats import Format, check_suffix, format_of
 from restorect_edge.media.photo import Levels, Photo
 from restorect_edge.utils.files import replacing
@@ -69,6 +69,9 @@ def write(
     check_holds(path, like)
     kind = format_of(path)
     assert kind is not None
+    _check_sides(path, kind, image)
+    if not kind.keeps_orientation:
+        image, like = upright(replace(like, pixels=image)).pixels, upright(like)
     try:
         deep = kind.deep or kind.name == "HEIF"
         pixels = stacked(image, like, deep=deep, gray=kind.gray, alpha=kind.alpha)
@@ -86,15 +89,27 @@ def write(
 
 
 def check_holds(path: Path, like: Photo) -> None:
-    """Raise `UsageError` before any work where the format of `path` cannot hold a photograph's
+    """Raise `UsageError` before any work where the format of `path` cannot hold a photograph's sides or
     transparency."""
     kind = format_of(path)
-    if kind is None or kind.alpha or like.alpha is None:
+    if kind is None:
+        return
+    _check_sides(path, kind, like.pixels)
+    if kind.alpha or like.alpha is None:
         return
     if like.alpha.min() < np.iinfo(like.alpha.dtype).max:
         raise UsageError(
             f"cannot write '{path}': the picture is partly transparent, which {kind.name} cannot hold; name "
             "it .png, .tif, .webp or .avif"
+        )
+
+
+def _check_sides(path: Path, kind: Format, image: NDArray[Any]) -> None:
+    height, width = image.shape[:2]
+    if kind.max_side and max(height, width) > kind.max_side:
+        raise UsageError(
+            f"cannot write '{path}': the picture is {width}×{height}, and {kind.name} holds at most "
+            f"{kind.max_side} a side; name it .png or .tif"
         )
 
 
@@ -153,6 +168,9 @@ def _fitting(like: Photo, kind: Format, pixels: Levels) -> tuple[Photo, tuple[st
             changes[field] = None if field in ("dpi", "cicp") else type(getattr(like, field))()
             if field != "dpi":
                 notes.append(f"{words} left out: {kind.name} has no place for it")
+    if kind.name == "JPEG" and len(like.xmp) + len(JPEG_XMP) > SEGMENT:
+        changes["xmp"] = b""
+        notes.append(f"XMP data of {len(like.xmp)} bytes left out: a JPEG segment holds {SEGMENT}")
     gray_profile = like.icc_profile[16:20] == b"GRAY"
     if like.icc_profile and "icc_profile" not in changes and gray_profile != (pixels.shape[2] < 3):
         changes["icc_profile"] = b""
@@ -212,12 +230,13 @@ def _segments(like: Photo, exif: bytes) -> Iterator[bytes]:
     rest."""
     for part in _parts(exif, SEGMENT - len(_exif.PREFIX)):
         yield _segment(APP + 1, _exif.PREFIX + part)
-    if like.xmp and len(like.xmp) + len(JPEG_XMP) <= SEGMENT:
+    if like.xmp:
         yield _segment(APP + 1, JPEG_XMP + like.xmp)
     for part in _parts(like.iptc, SEGMENT - len(PHOTOSHOP)):
         yield _segment(APP + 13, PHOTOSHOP + part)
     for comment in like.comments:
-        yield _segment(COMMENT, comment[:SEGMENT])
+        for part in _parts(comment, SEGMENT):
+            yield _segment(COMMENT, part)
     for marker, data in like.segments:
         yield _segment(marker, data)
 

@@ -19,23 +19,46 @@ def is_hidden(name: str) -> bool:
 
 
 def files_in(folder: Path, *, recursive: bool = True) -> list[Path]:
-    """List the files of a folder, sorted; links to folders are followed, each real folder once."""
-    return sorted(_files(folder, recursive, set()))
+    """List what a folder holds besides folders, sorted; links to folders are followed, each real folder once.
+
+    Also what turns out to be no file: links that lead nowhere, and folders inside that cannot be read.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    return sorted(_files(folder, recursive, set(), _entries(folder)))
 
 
-def _files(folder: Path, recursive: bool, visited: set[tuple[int, int]]) -> Iterator[Path]:
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted((entry for entry in entries if not is_hidden(entry.name)), key=lambda entry: entry.name)
+
+
+def _files(
+    folder: Path, recursive: bool, visited: set[tuple[int, int]], entries: list[os.DirEntry[str]]
+) -> Iterator[Path]:
     status = folder.stat()
     if (status.st_dev, status.st_ino) in visited:
         return
     visited.add((status.st_dev, status.st_ino))
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if is_hidden(entry.name):
+    for entry in entries:
+        path = folder / entry.name
+        if not _is_folder(entry):
+            yield path
+        elif recursive:
+            try:
+                inside = _entries(path)
+            except OSError:
+                yield path
                 continue
-            if entry.is_file():
-                yield folder / entry.name
-            elif recursive and entry.is_dir():
-                yield from _files(folder / entry.name, recursive, visited)
+            yield from _files(path, recursive, visited, inside)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def images_in(folder: Path, *, recursive: bool = False) -> list[Path]:

@@ -39,6 +39,13 @@ class Format:
     """Extra that reading and writing need."""
     written_as: str = ""
     """Suffix that a folder run gives what cannot be written in its own format."""
+    max_side: int = 0
+    """Largest width and height; 0 where no picture reaches it."""
+
+    @property
+    def keeps_orientation(self) -> bool:
+        """Whether viewers turn a picture as its EXIF data says; of HEIF they heed its own boxes alone."""
+        return "exif" in self.keeps and self.name != "HEIF"
 
 
 def _kept(fields: str) -> frozenset[str]:
@@ -51,6 +58,7 @@ FORMATS = (
         suffixes=(".jpg", ".jpeg", ".jpe", ".jfif"),
         gray=True,
         keeps=_kept("exif icc_profile xmp iptc comments segments dpi"),
+        max_side=65500,
     ),
     Format(
         name="PNG",
@@ -70,7 +78,9 @@ FORMATS = (
         lossless=True,
         keeps=_kept("exif icc_profile xmp iptc dpi"),
     ),
-    Format(name="WEBP", suffixes=(".webp",), alpha=True, keeps=_kept("exif icc_profile xmp")),
+    Format(
+        name="WEBP", suffixes=(".webp",), alpha=True, keeps=_kept("exif icc_profile xmp"), max_side=16383
+    ),
     Format(name="AVIF", suffixes=(".avif",), alpha=True, keeps=_kept("exif icc_profile xmp")),
     Format(
         name="HEIF",
@@ -81,7 +91,7 @@ FORMATS = (
     ),
     Format(name="BMP", suffixes=(".bmp", ".dib"), gray=True, lossless=True, keeps=_kept("dpi")),
     Format(name="PPM", suffixes=(".ppm", ".pgm", ".pnm"), gray=True, lossless=True),
-    Format(name="TGA", suffixes=(".tga",), alpha=True, gray=True, lossless=True),
+    Format(name="TGA", suffixes=(".tga",), alpha=True, gray=True, lossless=True, max_side=65535),
     Format(name="JPEG2000", suffixes=(".jp2", ".j2k"), alpha=True, gray=True, lossless=True),
     Format(name="GIF", suffixes=(".gif",), written_as=".png"),
     Format(

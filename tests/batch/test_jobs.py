@@ -1,6 +1,8 @@
 """From a command line's inputs to files: structure, names, links, what is left out."""
 
+import errno
 import os
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -90,6 +92,25 @@ def test_links_are_followed_once(tmp_path):
     (album / "two.jpg").symlink_to(tmp_path / "elsewhere/2.jpg")
     (album / "loop").symlink_to(album)
     assert [path.relative_to(album).as_posix() for path in files_in(album)] == ["linked/2.jpg", "two.jpg"]
+
+
+def test_what_is_no_file_is_left_out_and_said(album, tmp_path, monkeypatch):
+    (album / "loop.jpg").symlink_to("loop.jpg")
+    (album / "moved.jpg").symlink_to("nowhere.jpg")
+    os.mkfifo(album / "pipe.jpg")
+    (album / "locked").mkdir()
+    scandir = os.scandir
+
+    def locked(path):
+        if Path(path).name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", locked)  # root may read any folder
+    words = plan([album], str(tmp_path / "out")).left_out_words()
+    assert "2 .jpg (a link that leads nowhere)" in words
+    assert "1 .jpg (no regular file)" in words
+    assert "1 without suffix (a folder that cannot be read)" in words
 
 
 def test_a_picture_without_a_suffix_gets_the_one_of_its_content(tmp_path):

@@ -1,10 +1,12 @@
 """The frame of every command: exit codes and what is shown."""
 
+import errno
 import importlib
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -122,6 +124,42 @@ def test_a_library_that_is_interrupted_while_it_is_imported_is_not_called_missin
 
     assert run(body, parser, ["1"]) == INTERRUPTED
     assert capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize("name", ["album/a.jpg", "caf\u00e9.jpg".encode(), Path("a.jpg")])
+def test_what_the_system_says_of_a_file_is_one_line(parser, capsys, name):
+    error = OSError(errno.EIO, "Input/output error", name)
+    assert run(raising(error), parser, ["1"]) == 1
+    assert capsys.readouterr().err == f"error: cannot use '{os.fsdecode(name)}': Input/output error\n"
+
+
+TOO_LONG = "a" * 300 + ".jpg"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run", TOO_LONG],
+        ["run", "lowlight-nano", TOO_LONG],
+        ["evaluate", "lowlight-nano", "--data", TOO_LONG],
+        ["calibrate", "--data", TOO_LONG],
+        ["bench", "lowlight-nano", "--shapes", "64x96", "-o", TOO_LONG],
+        ["inspect", TOO_LONG],
+        ["verify", TOO_LONG],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_name_that_no_file_can_have_is_one_line(capsys, command):
+    module = importlib.import_module(verbs.VERBS[command[0]].module)
+    assert module.main(command[1:]) in (1, 4)
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("license")]
+    assert line.startswith("error: ")
+    assert TOO_LONG in line
+
+
+def test_an_error_of_the_system_that_names_no_file_is_a_defect(parser):
+    with pytest.raises(OSError, match="no file"):
+        run(raising(OSError("no file")), parser, ["1"])
 
 
 def test_a_defect_is_not_swallowed(parser):

@@ -19,8 +19,8 @@ from restorect_edge.errors import MissingDependencyError, UsageError
 from restorect_edge.media.codecs import tiff
 from restorect_edge.media.codecs.exif import orientation
 from restorect_edge.media.decoding import as_sdr, read, read_rgb, size_of, upright
-from restorect_edge.media.encoding import write
-from restorect_edge.media.formats import FORMATS, check_suffix
+from restorect_edge.media.encoding import check_holds, write
+from restorect_edge.media.formats import FORMATS, WRITABLE, check_suffix
 from restorect_edge.media.images import unwrap
 from restorect_edge.media.photo import Photo
 
@@ -703,6 +703,66 @@ def test_pictures_are_turned_alike_by_all_readers(tmp_path, photo, turned):
         np.testing.assert_array_equal(read_rgb(tmp_path / f"a.{suffix}"), expected)
         assert size_of(tmp_path / f"a.{suffix}") == expected.shape[1::-1]
     assert orientation(upright(read(tmp_path / "a.png")).exif) == 1
+
+
+def read_from(image, folder):
+    Image.fromarray(image).save(folder / "from.png")
+    return read(folder / "from.png")
+
+
+def as_shown(path):
+    """Return a picture as viewers show it: of HEIF they heed no EXIF orientation."""
+    from PIL import ImageOps
+
+    if path.suffix in (".heic", ".heif", ".hif"):
+        return np.asarray(pytest.importorskip("pillow_heif").open_heif(path))
+    with Image.open(path) as file:
+        return np.asarray(ImageOps.exif_transpose(file))
+
+
+@pytest.mark.parametrize("suffix", sorted(WRITABLE))
+def test_a_turned_photograph_is_shown_alike_in_every_format(tmp_path, suffix):
+    image = np.zeros((32, 48, 3), np.uint8)
+    image[:8, :8] = 255  # a corner, which tells all orientations apart
+    for turned in range(1, 9):
+        exif = Image.Exif()
+        exif[ORIENTATION] = turned
+        Image.fromarray(image).save(tmp_path / "a.png", exif=exif)
+        photo = read(tmp_path / "a.png")
+        write(tmp_path / f"b{suffix}", photo.pixels, like=photo)
+        shown, expected = as_shown(tmp_path / f"b{suffix}"), upright(photo).pixels
+        assert shown.shape == expected.shape
+        assert np.abs(shown.astype(int) - expected).mean() < 5
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "webp", "tga"])
+def test_sides_that_a_format_cannot_hold_are_refused_before_any_work(tmp_path, photo, suffix):
+    panorama = replace(read_from(photo, tmp_path), pixels=np.zeros((1, 65536, 3), np.uint8))
+    message = r"65536×1, and (JPEG|WEBP|TGA) holds at most \d+ a side; name it \.png"
+    with pytest.raises(UsageError, match=message):
+        check_holds(tmp_path / f"b.{suffix}", panorama)
+
+
+def test_xmp_longer_than_a_jpeg_segment_is_said(tmp_path, photo):
+    long = replace(read_from(photo, tmp_path), xmp=b"<x>" + b" " * 70_000 + b"</x>")
+    assert write(tmp_path / "b.jpg", photo, like=long) == (
+        "XMP data of 70007 bytes left out: a JPEG segment holds 65533",
+    )
+    assert read(tmp_path / "b.jpg").xmp == b""
+
+
+def test_a_long_comment_is_kept_in_parts(tmp_path, photo):
+    comment = bytes(range(1, 256)) * 300
+    write(tmp_path / "b.jpg", photo, like=replace(read_from(photo, tmp_path), comments=(comment,)))
+    assert b"".join(read(tmp_path / "b.jpg").comments) == comment
+
+
+def test_further_channels_of_a_tiff_are_said(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    values = np.zeros((16, 16, 5), np.uint8)
+    kinds = ["unspecified", "unspecified"]
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="rgb", extrasamples=kinds)
+    assert read(tmp_path / "a.tif").notes == ("2 further channels left out",)
 
 
 def test_training_and_scoring_take_no_hidden_colors(tmp_path):

@@ -33,7 +33,8 @@ def read_heif(path: Path, max_pixels: int) -> Photo:
     info = dict(image.info)
     library.set_orientation(info)  # the decoder has turned the pixels already
     values = np.asarray(image)
-    notes = [f"{len(file) - 1} further pictures inside are left out"] if len(file) > 1 else []
+    further = len(file) - 1
+    notes = [f"{further} further picture{'s'[: further > 1]} inside left out"] if further else []
     if info.get("depth_images"):
         notes.append("the depth map inside is left out")
     if info.get("aux"):

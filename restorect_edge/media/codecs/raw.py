@@ -41,7 +41,8 @@ def read_raw(path: Path, max_pixels: int) -> Photo:
 
 def _words(error: Exception) -> str:
     first = error.args[0] if error.args else error
-    return first.decode(errors="replace") if isinstance(first, bytes) else str(first)
+    words = first.decode(errors="replace") if isinstance(first, bytes) else str(first)
+    return "it is damaged, or no raw file that LibRaw knows" if words == "Input/output error" else words
 
 
 def _tags(path: Path) -> bytes:
