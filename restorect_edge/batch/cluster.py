@@ -116,16 +116,18 @@ def _started() -> Any:
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     ray = imported("ray", "--cluster", "ray")
     imported("ray.data", "--cluster", "ray")
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
-        # ours: a test or a user's program may have begun one
-        ray.init(ignore_reinit_error=True, log_to_driver=False, configure_logging=False)
+        # it may be there, begun by the program of a user; of one of ours nobody looks at a dashboard
+        ray.init(
+            ignore_reinit_error=True, include_dashboard=False, log_to_driver=False, configure_logging=False
+        )
     except (ConnectionError, ray.exceptions.RayError, ValueError) as error:
         where = os.environ.get("RAY_ADDRESS", "this machine")
         raise BackendError(f"no Ray cluster at {where}: {reason(error)}") from error
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.ERROR)
     return ray
 
 
