@@ -36,10 +36,11 @@ ELSEWHERE = {
 Line = dict[str, Any]
 
 
-def python(rounds: int) -> Iterator[Line]:
+def python(rounds: int, scratch: Path) -> Iterator[Line]:
     """Yield the lines of the Python runtimes, by precision."""
     for precision, names in PYTHON.items():
         command = [sys.executable, GOLDEN / "run_python.py", "--runtimes", ",".join(names)]
+        command += ["--work", scratch / "python"]
         yield from _lines([*command, "--precision", precision, "--rounds", str(rounds)])
 
 
@@ -51,7 +52,7 @@ def cpp(rounds: int, scratch: Path) -> Iterator[Line]:
 
 def gstreamer(rounds: int, scratch: Path) -> Iterator[Line]:
     """Build the element, export what it takes, and yield its lines."""
-    yield from through_gstreamer(rounds, scratch, _artifacts("openvino", scratch / "element")[1:])
+    yield from through_gstreamer(rounds, scratch, _artifacts("openvino", scratch)[1:])
 
 
 def web(rounds: int, scratch: Path) -> Iterator[Line]:
@@ -66,25 +67,31 @@ def web(rounds: int, scratch: Path) -> Iterator[Line]:
 def kotlin(scratch: Path) -> Iterator[Line]:
     """Compile the Kotlin module, export what it takes, and yield its lines; the networks run in Python."""
     jar, sources = scratch / "core.jar", ANDROID / "core" / "src"
-    subprocess.run(["kotlinc", sources / "main", sources / "check", "-d", jar], check=True, stdout=sys.stderr)
+    if not jar.is_file():
+        compiler = ["kotlinc", sources / "main", sources / "check", "-d", jar]
+        subprocess.run(compiler, check=True, stdout=sys.stderr)
     command = ["kotlin", "-cp", jar, "org.restorect.core.CheckKt", "golden", GOLDEN]
     yield from _lines(command)
-    litert = restorect_edge.export(
-        _weights(), target="litert", shapes=_sides(), output_dir=scratch / "litert", overwrite=True
-    )
-    for path in (litert.path, *_artifacts("onnx", scratch / "kotlin")):
+    litert = _exported(scratch / "litert", target="litert", shapes=_sides())
+    for path in (litert, *_artifacts("onnx", scratch)):
         yield from _lines([*command, path, sys.executable, ANDROID / "network.py", path])
 
 
 def _artifacts(target: str, scratch: Path) -> list[Path]:
     """Export the vectors' weights: whole with their sides, and split with free ones in both precisions."""
-    made = {"target": target, "output_dir": scratch / target}
-    split = {**made, "form": "split", "dynamic": True}
+    folder, split = scratch / target, {"target": target, "form": "split", "dynamic": True}
     return [
-        restorect_edge.export(_weights(), shapes=[*_sides(), TIMED], **made).path,
-        restorect_edge.export(_weights(), **split).path,
-        restorect_edge.export(_weights(), precision="int8", **split).path,
+        _exported(folder / "whole", target=target, shapes=[*_sides(), TIMED]),
+        _exported(folder / "split", **split),
+        _exported(folder / "int8", precision="int8", **split),
     ]
+
+
+def _exported(folder: Path, **options: Any) -> Path:
+    """Return the artifact of a folder, made there if there is none."""
+    for manifest in folder.glob("*/manifest.json"):
+        return manifest.parent
+    return restorect_edge.export(_weights(), output_dir=folder, **options).path
 
 
 def _golden() -> dict[str, Any]:

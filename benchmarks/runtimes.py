@@ -1,18 +1,20 @@
 """Which runtime gives the picture of PyTorch, for which frames, and how long does a frame take?
 
-    python benchmarks/runtimes.py [--only python,cpp,gstreamer,web,kotlin] [--rounds N] [--page FILE]
+    python benchmarks/runtimes.py [--only python,cpp,gstreamer,web,kotlin] [--rounds N] [--work DIR]
 
 Runs the golden vectors (`runtimes/golden/`) through every runtime that runs here: the Python backends, the
 C++ runner and the GStreamer element (cmake, ninja and the packages of their READMEs), the web package in
 headless Chromium (Node and npm) and the Kotlin module (kotlinc), whose network runs in another process.
 Writes the result and, between its markers, the table of `runtimes/README.md`. What needs another machine is
-listed as `not compiled here` or `not run on device`. Exits with 2 where a vector fails.
+listed as `not compiled here` or `not run on device`. Exits with 2 where a vector fails. `--work` keeps builds
+and artifacts, so that a second run of the same version measures without making them again.
 """
 
 import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +37,9 @@ def main() -> int:
         sys.stderr.write(f"unknown runners {', '.join(sorted(unknown))}; known: {', '.join(RUNNERS)}\n")
         return 1
     facts = conditions(rounds=options.rounds, timed="640x480, conversion and restoration", threads=1)
-    with tempfile.TemporaryDirectory() as scratch, tqdm(desc="vectors", unit="line") as bar:
+    with _folder(options.work) as scratch, tqdm(desc="vectors", unit="line") as bar:
         rows = []
-        for row in _distinct(_all(chosen, options.rounds, Path(scratch))):
+        for row in _distinct(_all(chosen, options.rounds, scratch)):
             rows.append(row)
             bar.set_postfix_str(f"{row['runtime']} {row['form']} {row['format']}")
             bar.update()
@@ -46,9 +48,20 @@ def main() -> int:
     return _report(rows, options.output)
 
 
+@contextmanager
+def _folder(work: Path | None) -> Iterator[Path]:
+    """Give the folder of builds and artifacts, or one that is removed afterwards."""
+    if work is not None:
+        work.mkdir(parents=True, exist_ok=True)
+        yield work.resolve()
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        yield Path(scratch)
+
+
 def _all(chosen: Sequence[str], rounds: int, scratch: Path) -> Iterator[Row]:
     if "python" in chosen:
-        yield from python(rounds)
+        yield from python(rounds, scratch)
     if "cpp" in chosen:
         yield from cpp(rounds, scratch)
     if "gstreamer" in chosen:
@@ -89,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     found = parser(__doc__, "runtimes")
     found.add_argument("--only", default=",".join(RUNNERS), help="of these (default: %(default)s)")
     found.add_argument("--rounds", type=int, default=25, help="timed frames; 0: none (default: %(default)s)")
+    found.add_argument("--work", type=Path, help="keep builds and artifacts here")
     found.add_argument("--page", type=Path, default=PAGE, help="Markdown with the table's markers")
     return found
 

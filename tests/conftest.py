@@ -112,6 +112,12 @@ def artifact_openvino_split(exported):
 
 
 @pytest.fixture(scope="session")
+def artifact_openvino_uint8(exported):
+    """OpenVINO, float32, prior and body of dynamic shape, images as 8-bit levels."""
+    return exported("openvino-uint8", target="openvino", form="split", dynamic=True, io="uint8")
+
+
+@pytest.fixture(scope="session")
 def artifact_int8(exported):
     """ONNX, INT8 for any x86, 64x96."""
     pytest.importorskip("nncf")

@@ -1,6 +1,6 @@
 """Pass the golden vectors through the Python runtimes: a JSON line per runtime, frame layout and form.
 
-    python runtimes/golden/run_python.py [--runtimes NAME,...] [--precision P] [--rounds N]
+    python runtimes/golden/run_python.py [--runtimes NAME,...] [--precision P] [--rounds N] [--work DIR]
 
 What a line holds is in README.md. Exits with 2 where a vector fails.
 """
@@ -40,7 +40,8 @@ def main() -> int:
     options = _parser().parse_args()
     failed = False
     with tempfile.TemporaryDirectory() as scratch:
-        for line in lines(options.runtimes.split(","), Path(scratch), options.precision, options.rounds):
+        folder = options.work or Path(scratch)
+        for line in lines(options.runtimes.split(","), folder, options.precision, options.rounds):
             sys.stdout.write(json.dumps(line) + "\n")
             sys.stdout.flush()
             failed |= line["passed"] < line["vectors"]
@@ -48,7 +49,7 @@ def main() -> int:
 
 
 def lines(runtimes: Sequence[str], folder: Path, precision: str, rounds: int) -> Iterator[Row]:
-    """Export to `folder` what each runtime runs, and yield the lines of all of them."""
+    """Export to `folder` what each runtime runs and is not there, and yield the lines of all of them."""
     manifest, vectors = read()
     yield from converted(vectors)
     for name in runtimes:
@@ -103,10 +104,12 @@ def _load(
     if not targets:
         return restorect_edge.load(weights, device="cpu", threads=1)
     options: Row = {"shapes": sides} if form == "whole" else {"form": "split", "dynamic": True}
-    artifact = restorect_edge.export(
-        weights, target=targets[0], precision=precision, output_dir=folder / name / form, **options
-    )
-    return restorect_edge.load(artifact.path, device="cpu", threads=1, runtime=name)
+    folder = folder / precision / name / form
+    found = [manifest.parent for manifest in folder.glob("*/manifest.json")]
+    if not found:
+        made = {"target": targets[0], "precision": precision, "output_dir": folder}
+        found = [restorect_edge.export(weights, **made, **options).path]
+    return restorect_edge.load(found[0], device="cpu", threads=1, runtime=name)
 
 
 def _timed(restore: restorect_edge.Runtime, layout: str, tile: int | None, rounds: int) -> float | None:
@@ -157,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runtimes", default="torch,onnxruntime,openvino", help="of these (%(default)s)")
     parser.add_argument("--precision", default="fp32", help="of the artifacts (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=0, help="timed frames; 0 for none (%(default)s)")
+    parser.add_argument("--work", type=Path, help="keep artifacts here, and use those that are there")
     return parser
 
 

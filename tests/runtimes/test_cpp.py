@@ -18,13 +18,14 @@ CODE = sorted(path for path in SOURCE.rglob("*") if path.suffix in {".c", ".cpp"
 
 
 @pytest.fixture(scope="module")
-def artifacts(run, artifact_openvino, artifact_openvino_split, tmp_path_factory):
-    """Artifacts by what they are: split of dynamic shape in both precisions, and whole, 64x96."""
+def artifacts(run, artifact_openvino, artifact_openvino_split, artifact_openvino_uint8, tmp_path_factory):
+    """Artifacts by what they are: split of dynamic shape, in INT8 or 8-bit levels too, and whole, 64x96."""
     folder = tmp_path_factory.mktemp("artifacts")
     verb = [sys.executable, "-m", "restorect_edge.export", "--target", "openvino", "--precision", "int8"]
     run(*verb, "--form", "split", "--dynamic", "--num-calib", "4", "-o", folder)
     (int8,) = folder.glob("*int8*")
-    return {"split": artifact_openvino_split.path, "whole": artifact_openvino.path, "int8": int8}
+    paths = {"split": artifact_openvino_split, "whole": artifact_openvino, "uint8": artifact_openvino_uint8}
+    return {**{kind: artifact.path for kind, artifact in paths.items()}, "int8": int8}
 
 
 @pytest.fixture(scope="module")
@@ -91,11 +92,12 @@ def test_ten_thousand_frames_leave_memory_as_it_was(run, built, artifacts):
     assert said.startswith("10000 frames, 1250 priors")
 
 
-def test_the_c_interface_gives_the_picture_of_python(library, artifacts, photo):
+@pytest.mark.parametrize("kind", ["split", "uint8"])
+def test_the_c_interface_gives_the_picture_of_python(library, artifacts, photo, kind):
     _, restorect = library
     with (
-        restorect.open(artifacts["split"]) as ours,
-        restorect_edge.load(artifacts["split"]) as theirs,
+        restorect.open(artifacts[kind]) as ours,
+        restorect_edge.load(artifacts[kind]) as theirs,
     ):
         for tile in (None, 16):
             off = np.abs(ours(photo, tile=tile or 0).astype(int) - theirs(photo, tile=tile))
@@ -103,12 +105,13 @@ def test_the_c_interface_gives_the_picture_of_python(library, artifacts, photo):
         assert "OpenVINO" in ours.provider
 
 
-def test_a_stream_gives_the_frames_of_python(library, artifacts, photo):
+@pytest.mark.parametrize("kind", ["split", "uint8"])
+def test_a_stream_gives_the_frames_of_python(library, artifacts, photo, kind):
     _, restorect = library
     frames = [photo, photo + 3, photo + 9, photo // 2, 200 - photo, photo]
     with (
-        restorect.open(artifacts["split"]) as ours,
-        restorect_edge.load(artifacts["split"]) as theirs,
+        restorect.open(artifacts[kind]) as ours,
+        restorect_edge.load(artifacts[kind]) as theirs,
         theirs.stream(frames, prior_every=2, smooth=0.6) as expected,
     ):
         restore = ours.stream(prior_every=2, smooth=0.6)

@@ -40,7 +40,10 @@ def pool_by_plane(model: Any) -> None:
 def _averaged(pool: Any, planes: Any) -> Any:
     """Return a node that averages planes as a pool of several channels does."""
     options = pool.get_attributes()
-    kernel, unpadded = list(options["kernel"]), not any(options["pads_begin"]) and not any(options["pads_end"])
+    kernel, unpadded = (
+        list(options["kernel"]),
+        not any(options["pads_begin"]) and not any(options["pads_end"]),
+    )
     share = np.float32(1 / np.prod(kernel))
     if not unpadded or list(options["strides"]) != kernel or np.float16(share) != share:
         pool.input(0).replace_source_output(planes.output(0))

@@ -14,17 +14,19 @@ namespace restorect {
 
 using Shape = std::vector<std::size_t>;
 
-/// A float32 input by name. The memory stays the caller's.
+/// An input by name, of float32 or, where `levels` is set, of uint8. The memory stays the caller's.
 struct Feed {
   const char* name;
   const float* data;
   Shape shape;
+  const std::uint8_t* levels = nullptr;
 };
 
-/// A float32 output, valid until the session's next run.
+/// An output, valid until the session's next run: one of `data` and `levels` is set.
 struct Output {
   const float* data;
   Shape shape;
+  const std::uint8_t* levels = nullptr;
 };
 
 /// One native file, ready to run.
@@ -60,5 +62,8 @@ std::string chosen_device(const std::string& asked, const std::vector<std::strin
 
 /// Whether the back end makes 8-bit arithmetic for the CPU, which saturates on x86 without VNNI.
 bool backend_fuses();
+
+/// Whether it runs graphs whose images are uint8, (1, H, W, 3).
+bool backend_takes_levels();
 
 }  // namespace restorect

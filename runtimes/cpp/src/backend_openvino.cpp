@@ -99,10 +99,16 @@ class OpenVINOSession : public Session {
     ov::InferRequest& request = settled_ != nullptr ? *settled_ : request_;
     settled_ = nullptr;
     for (const Feed& feed : feeds) {
-      request.set_tensor(feed.name, ov::Tensor(ov::element::f32, feed.shape, const_cast<float*>(feed.data)));
+      const ov::Tensor tensor =
+          feed.levels != nullptr
+              ? ov::Tensor(ov::element::u8, feed.shape, const_cast<std::uint8_t*>(feed.levels))
+              : ov::Tensor(ov::element::f32, feed.shape, const_cast<float*>(feed.data));
+      request.set_tensor(feed.name, tensor);
     }
     request.infer();
     const ov::Tensor output = request.get_output_tensor();
+    if (output.get_element_type() == ov::element::u8)
+      return {nullptr, output.get_shape(), output.data<const std::uint8_t>()};
     return {output.data<const float>(), output.get_shape()};
   } catch (const ov::Exception& error) {
     throw BackendError(std::string("OpenVINO failed: ") + error.what());
@@ -190,5 +196,7 @@ const std::vector<std::string>& backend_targets() {
 }
 
 bool backend_fuses() { return true; }
+
+bool backend_takes_levels() { return true; }
 
 }  // namespace restorect

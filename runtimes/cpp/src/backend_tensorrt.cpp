@@ -240,4 +240,6 @@ const std::vector<std::string>& backend_targets() {
 
 bool backend_fuses() { return false; }
 
+bool backend_takes_levels() { return false; }
+
 }  // namespace restorect

@@ -25,7 +25,7 @@ double changed(const Thumbnail& before, const Thumbnail& after) {
 }
 
 LatentTrack::LatentTrack(int prior_every, double smooth)
-    : prior_every_(prior_every), smooth_(static_cast<float>(smooth)), brightness_(smooth) {
+    : prior_every_(prior_every), smooth_(static_cast<float>(smooth)) {
   if (prior_every < 1)
     throw UsageError("prior_every is at least 1 frame, got " + std::to_string(prior_every));
   if (!(smooth >= 0 && smooth < 1)) {
@@ -44,7 +44,7 @@ const std::vector<float>& LatentTrack::step(
     if (thumbnail_ && changed(*thumbnail_, current) >= kCut) {
       ++cuts_;
       z_.clear();
-      brightness_.reset();
+      begins_ = true;
     }
     thumbnail_ = std::move(current);
     target_ = std::move(target);
@@ -64,7 +64,7 @@ void LatentTrack::reset() {
   thumbnail_.reset();
   target_.clear();
   z_.clear();
-  brightness_.reset();
+  begins_ = true;
 }
 
 }  // namespace restorect

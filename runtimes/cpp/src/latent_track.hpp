@@ -4,9 +4,9 @@
 #include <atomic>
 #include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
-#include "brightness_track.hpp"
 #include "thumbnail.hpp"
 
 namespace restorect {
@@ -29,8 +29,8 @@ class LatentTrack {
   int priors() const { return priors_; }
   int cuts() const { return cuts_; }
 
-  /// Of the restored frames; a cut begins it anew.
-  BrightnessTrack& brightness() { return brightness_; }
+  /// Whether a scene began with the last step, which is said once.
+  bool begins() { return std::exchange(begins_, false); }
 
  private:
   int prior_every_;
@@ -39,7 +39,7 @@ class LatentTrack {
   std::atomic<int> priors_{0}, cuts_{0};  // read while another thread restores a frame
   std::optional<Thumbnail> thumbnail_;    // of the last run of the prior
   std::vector<float> target_, z_;
-  BrightnessTrack brightness_;
+  bool begins_ = false;
 };
 
 /// How different two thumbnails are: mean absolute difference over mean level, 0 to 2.

@@ -22,7 +22,7 @@ void split_row(const std::uint8_t* from, std::int64_t count, float* red, float* 
 ///
 /// Adding 2²³ leaves no bits for a fraction, so the addition itself rounds, and the level is in the lowest
 /// byte. Unlike a call of `rint`, compilers turn this into vector instructions.
-bool to_levels(const float* from, std::int64_t count, float gain, std::uint8_t* levels) {
+bool rounded(const float* from, std::int64_t count, float gain, std::uint8_t* levels) {
   int unordered = 0;
   for (std::int64_t x = 0; x < count; ++x) {
     const float value = from[x] * gain;
@@ -54,6 +54,31 @@ void to_planes(const Pixels& image, const Window& window, float* planes) {
   }
 }
 
+void to_levels(const Pixels& image, const Window& window, std::uint8_t* levels) {
+  const Size size = window.size();
+  const std::int64_t first = window.columns.start;
+  const std::int64_t inside =
+      std::max<std::int64_t>(0, std::min(window.columns.stop, image.size.width) - first);
+  for (std::int64_t y = 0; y < size.height; ++y) {
+    const std::uint8_t* from = image.row(reflected(window.rows.start + y, image.size.height));
+    std::uint8_t* row = levels + 3 * y * size.width;
+    if (inside > 0) std::copy_n(from + 3 * first, 3 * inside, row);
+    for (std::int64_t x = inside; x < size.width; ++x)
+      std::copy_n(from + 3 * reflected(first + x, image.size.width), 3, row + 3 * x);
+  }
+}
+
+void from_levels(const std::uint8_t* levels, const Window& window, int scale, const PixelBuffer& out) {
+  const std::int64_t top = window.rows.keep_from * scale, left = window.columns.keep_from * scale;
+  const std::int64_t bottom = std::min(window.rows.keep_to * scale, out.size.height);
+  const std::int64_t count = std::min(window.columns.keep_to * scale, out.size.width) - left;
+  const std::int64_t width = window.size().width * scale;
+  for (std::int64_t y = top; count > 0 && y < bottom; ++y) {
+    const std::int64_t first = (y - window.rows.start * scale) * width + left - window.columns.start * scale;
+    std::copy_n(levels + 3 * first, 3 * count, out.row(y) + 3 * left);
+  }
+}
+
 void from_planes(const float* planes, const Window& window, int scale, const PixelBuffer& out, float gain) {
   const std::int64_t top = window.rows.keep_from * scale, left = window.columns.keep_from * scale;
   const std::int64_t bottom = std::min(window.rows.keep_to * scale, out.size.height);
@@ -67,8 +92,7 @@ void from_planes(const float* planes, const Window& window, int scale, const Pix
         planes + (y - window.rows.start * scale) * width + (left - window.columns.start * scale);
     bool numbers = true;
     for (std::size_t c = 0; c < 3; ++c) {
-      numbers &=
-          to_levels(from + static_cast<std::int64_t>(c) * area, count, gain, levels.data() + c * length);
+      numbers &= rounded(from + static_cast<std::int64_t>(c) * area, count, gain, levels.data() + c * length);
     }
     if (!numbers) throw BackendError("the network gave values that are not numbers (NaN) for this image");
     std::uint8_t* to = out.row(y) + 3 * left;

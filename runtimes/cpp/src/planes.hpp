@@ -28,6 +28,12 @@ struct PixelBuffer {
 /// Write a window of the padded image into `planes` (3, H, W), in [0, 1].
 void to_planes(const Pixels& image, const Window& window, float* planes);
 
+/// Write a window of the padded image into `levels` (H, W, 3).
+void to_levels(const Pixels& image, const Window& window, std::uint8_t* levels);
+
+/// Write the kept part of `levels` (H·scale, W·scale, 3) where it belongs in `out`.
+void from_levels(const std::uint8_t* levels, const Window& window, int scale, const PixelBuffer& out);
+
 /// Write the kept part of `planes` (3, H·scale, W·scale) times `gain`, limited to [0, 1] and rounded, where
 /// it belongs in `out`.
 ///

@@ -32,7 +32,7 @@ class Stopwatch {
 std::string text(Size size) { return std::to_string(size.height) + "x" + std::to_string(size.width); }
 
 void check_target(const Manifest& manifest) {
-  if (manifest.levels) {
+  if (manifest.levels && !backend_takes_levels()) {
     throw IncompatibleError(
         "'" + manifest.name +
         "' was exported with --io uint8, which this runtime does not feed; export it without");
@@ -62,14 +62,14 @@ std::string Restorer::warning() const {
 }
 
 void Restorer::restore(const Frame& from, const FrameBuffer& to, int tile, const Latent& latent,
-                       BrightnessTrack* brightness, bool steady) {
+                       const Gain& gain, bool steady) {
   check_pair(from, to, manifest_.scale);
   const auto alone = turn();
   steady_ = steady;
   timings_ = {};
   {
     const Stopwatch total(timings_.total);
-    restore_frame(from, to, tile, latent, brightness);
+    restore_frame(from, to, tile, latent, gain);
   }
   const std::lock_guard<std::mutex> lock(last_lock_);
   last_ = timings_;
@@ -81,7 +81,7 @@ Timings Restorer::timings() const {
 }
 
 void Restorer::restore_frame(const Frame& from, const FrameBuffer& to, int tile, const Latent& latent,
-                             BrightnessTrack* brightness) {
+                             const Gain& gain) {
   Pixels image{};
   PixelBuffer result{};
   {
@@ -89,13 +89,13 @@ void Restorer::restore_frame(const Frame& from, const FrameBuffer& to, int tile,
     image = rgb_pixels(from, source_);
     result = result_pixels(to, result_);
   }
-  restore_pixels(image, result, tile, latent, brightness);
+  restore_pixels(image, result, tile, latent, gain);
   const Stopwatch stage(timings_.finish);
   finish_result(result, to);
 }
 
 void Restorer::restore_pixels(const Pixels& image, const PixelBuffer& result, int tile, const Latent& latent,
-                              BrightnessTrack* brightness) {
+                              const Gain& gain) {
   Size padded = manifest_.padded(image.size);
   const Fit found = fit(padded, tile);
   std::vector<float> z;
@@ -107,38 +107,60 @@ void Restorer::restore_pixels(const Pixels& image, const PixelBuffer& result, in
     padded = {std::max(padded.height, found.window.height), std::max(padded.width, found.window.width)};
   }
   const auto windows = plan(padded, found.window, manifest_.aligned_halo());
-  if (windows.size() > 1) brightness = nullptr;
-  for (const Window& window : windows) restore_window(found.graph, image, window, z, brightness, result);
+  const Gain& asked = windows.size() > 1 ? nullptr : gain;
+  for (const Window& window : windows) restore_window(found.graph, image, window, z, asked, result);
 }
 
 void Restorer::restore_window(std::size_t graph, const Pixels& image, const Window& window,
-                              const std::vector<float>& z, BrightnessTrack* brightness,
-                              const PixelBuffer& result) {
+                              const std::vector<float>& z, const Gain& gain, const PixelBuffer& result) {
   const Size size = window.size();
   const auto height = static_cast<std::size_t>(size.height), width = static_cast<std::size_t>(size.width);
   const auto scale = static_cast<std::size_t>(manifest_.scale);
-  {
-    const Stopwatch stage(timings_.prepare);
-    planes_.resize(3 * height * width);
-    to_planes(image, window, planes_.data());
-  }
+  const Feed fed = given(image, window);
   Output restored;
   {
     const Stopwatch stage(timings_.model);
-    if (steady_) sessions_[graph]->settle({1, 3, height, width});
-    std::vector<Feed> feeds{{"image", planes_.data(), {1, 3, height, width}}};
+    if (steady_) sessions_[graph]->settle(fed.shape);
+    std::vector<Feed> feeds{fed};
     if (!z.empty()) feeds.push_back({"z", z.data(), latent_shape_});
     restored = sessions_[graph]->run(feeds);
   }
-  if (restored.shape != Shape{1, 3, height * scale, width * scale}) {
+  const Shape expected = manifest_.levels ? Shape{1, height * scale, width * scale, 3}
+                                          : Shape{1, 3, height * scale, width * scale};
+  if (restored.shape != expected) {
     throw IncompatibleError("the network gave another size than " + text(size) + " times its scale, " +
                             std::to_string(scale) + "; export it again");
   }
   const Stopwatch stage(timings_.finish);
   const std::int64_t stride = size.width * manifest_.scale;
+  if (restored.levels != nullptr) {
+    if (!gain) return from_levels(restored.levels, window, manifest_.scale, result);
+    restored.data = planes_of(restored.levels, {size.height * manifest_.scale, stride});
+  }
   const Planes picture{restored.data, stride * size.height * manifest_.scale, stride, result.size};
-  const double gain = brightness == nullptr ? 1 : brightness->step(picture);
-  from_planes(restored.data, window, manifest_.scale, result, static_cast<float>(gain));
+  const double factor = gain ? gain(picture) : 1;
+  from_planes(restored.data, window, manifest_.scale, result, static_cast<float>(factor));
+}
+
+Feed Restorer::given(const Pixels& image, const Window& window) {
+  const Stopwatch stage(timings_.prepare);
+  const auto height = static_cast<std::size_t>(window.size().height);
+  const auto width = static_cast<std::size_t>(window.size().width);
+  if (manifest_.levels) {
+    levels_.resize(3 * height * width);
+    to_levels(image, window, levels_.data());
+    return {"image", nullptr, {1, height, width, 3}, levels_.data()};
+  }
+  planes_.resize(3 * height * width);
+  to_planes(image, window, planes_.data());
+  return {"image", planes_.data(), {1, 3, height, width}};
+}
+
+const float* Restorer::planes_of(const std::uint8_t* levels, Size size) {
+  planes_.resize(static_cast<std::size_t>(3 * size.area()));
+  const Window whole{{0, size.height, 0, size.height}, {0, size.width, 0, size.width}};
+  to_planes({levels, static_cast<std::size_t>(3 * size.width), size}, whole, planes_.data());
+  return planes_.data();
 }
 
 Restorer::Fit Restorer::fit(Size padded, int tile) const {

@@ -23,10 +23,13 @@ class Restorer {
   /// Gives the latent of an image padded to a size; empty where the prior is part of the graph.
   using Latent = std::function<std::vector<float>(const Pixels&, Size)>;
 
-  /// Convert, restore and convert back; a video that is restored in one piece keeps its brightness.
+  /// Gives the gain that a restored picture is multiplied by.
+  using Gain = std::function<double(const Planes&)>;
+
+  /// Convert, restore and convert back; `gain` is asked where a picture is restored in one piece.
   /// `steady`: it is one of many frames of its size.
   void restore(const Frame& from, const FrameBuffer& to, int tile, const Latent& latent,
-               BrightnessTrack* brightness = nullptr, bool steady = false);
+               const Gain& gain = nullptr, bool steady = false);
 
   /// Wait for the call that runs, and hold up others: `restore` does so itself, the next three do not.
   std::unique_lock<std::mutex> turn() { return std::unique_lock<std::mutex>(turn_); }
@@ -35,6 +38,10 @@ class Restorer {
   Thumbnail thumbnail(const Pixels& image, Size padded) const;
   std::vector<float> prior(const Thumbnail& thumbnail);
   std::vector<float> latent(const Pixels& image, Size padded);
+
+  /// Of the prior's result: where several restorers share a video, the one that ran it tells the others.
+  const Shape& latent_shape() const { return latent_shape_; }
+  void set_latent_shape(const Shape& shape) { latent_shape_ = shape; }
 
   bool has_prior() const { return manifest_.prior.has_value(); }
   Size padded(Size size) const { return manifest_.padded(size); }
@@ -53,11 +60,15 @@ class Restorer {
   Size free_window(Size padded, int tile) const;
   std::string shapes() const;
   void restore_frame(const Frame& from, const FrameBuffer& to, int tile, const Latent& latent,
-                     BrightnessTrack* brightness);
+                     const Gain& gain);
   void restore_pixels(const Pixels& image, const PixelBuffer& result, int tile, const Latent& latent,
-                      BrightnessTrack* brightness);
+                      const Gain& gain);
   void restore_window(std::size_t graph, const Pixels& image, const Window& window,
-                      const std::vector<float>& z, BrightnessTrack* brightness, const PixelBuffer& result);
+                      const std::vector<float>& z, const Gain& gain, const PixelBuffer& result);
+
+  /// What the network is given of an image, in memory of this object.
+  Feed given(const Pixels& image, const Window& window);
+  const float* planes_of(const std::uint8_t* levels, Size size);
 
   Manifest manifest_;
   Info info_;
@@ -68,7 +79,7 @@ class Restorer {
   Shape latent_shape_;
   bool steady_ = false;
   std::vector<float> planes_;
-  std::vector<std::uint8_t> source_, result_;
+  std::vector<std::uint8_t> source_, result_, levels_;
   Timings timings_;
 
   mutable std::mutex last_lock_;

@@ -1,9 +1,9 @@
 #include <mutex>
 
 #include "convert.hpp"
-#include "latent_track.hpp"
 #include "restorect/restorect.hpp"
 #include "restorer.hpp"
+#include "video_track.hpp"
 
 namespace restorect {
 
@@ -44,34 +44,17 @@ std::string Runtime::warning() const { return restorer_->warning(); }
 struct Stream::State {
   std::shared_ptr<Restorer> restorer;
   int tile;
-  LatentTrack track;
+  VideoTrack track;
   bool fixed_copy;
-  Size padded{};
   std::mutex busy{};
-
-  std::vector<float> latent(const Pixels& image, Size size) {
-    if (!restorer->has_prior()) return {};
-    if (size != padded) {
-      track.reset();
-      padded = size;
-    }
-    return track.step([&] { return restorer->thumbnail(image, size); },
-                      [&](const Thumbnail& thumbnail) { return restorer->prior(thumbnail); });
-  }
 };
 
 Stream::Stream(const Runtime& runtime, const StreamOptions& options)
     : state_(new State{runtime.restorer_,
                        options.tile,
-                       LatentTrack(options.prior_every, options.smooth),
+                       VideoTrack(*runtime.restorer_, options.prior_every, options.smooth),
                        options.fixed_copy,
-                       {},
-                       {}}) {
-  if (!runtime.restorer_->has_prior() && (options.prior_every > 1 || options.smooth > 0)) {
-    throw UsageError("prior_every and smooth need a prior of its own, and '" + runtime.info().name +
-                     "' is one graph here; export it with --form split");
-  }
-}
+                       {}}) {}
 
 Stream::Stream(Stream&&) noexcept = default;
 Stream& Stream::operator=(Stream&&) noexcept = default;
@@ -84,8 +67,13 @@ void Stream::operator()(const Frame& from, const FrameBuffer& to) {
         "this stream is in use by another thread: a video's frames are restored one after the other; open a "
         "stream for each thread, all of one runtime if need be");
   }
-  const auto latent = [this](const Pixels& image, Size padded) { return state_->latent(image, padded); };
-  state_->restorer->restore(from, to, state_->tile, latent, &state_->track.brightness(), state_->fixed_copy);
+  State& state = *state_;
+  const auto latent = [&](const Pixels& image, Size padded) {
+    return state.track.latent(*state.restorer, image, padded);
+  };
+  const auto gain = [&](const Planes& picture) { return state.track.gain(picture, state.track.begins()); };
+  state.restorer->restore(from, to, state.tile, latent,
+                          state.track.steadies() ? Restorer::Gain(gain) : nullptr, state.fixed_copy);
 }
 
 int Stream::priors() const { return state_->track.priors(); }

@@ -82,6 +82,10 @@ Options parse(int& argc, char**& argv) {
       {"tile", 0, 0, whole, &options.tile, "side of what each tile contributes, in pixels", "N"},
       {"device", 0, 0, text, &texts.device, "such as cpu, gpu, cuda; default auto", "D"},
       {"threads", 0, 0, whole, &options.threads, "CPU threads; default: the backend decides", "N"},
+      {"lanes", 0, 0, whole, &options.lanes,
+       "frames restored at once; default: 2 of a file, and 1 of what may be live, where a frame shall not "
+       "wait",
+       "N"},
       {"overwrite", 0, 0, G_OPTION_ARG_NONE, &overwrite, "replace a file that exists", nullptr},
       {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &texts.artifacts, nullptr, nullptr},
       {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr},

@@ -20,6 +20,7 @@ struct Options {
   int tile = 0;
   std::string device = "auto";
   int threads = 0;
+  int lanes = 0;
   bool overwrite = false;
 };
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -105,6 +106,36 @@ class RESTORECT_API Stream {
   void operator()(const Frame& from, const FrameBuffer& to);
 
   /// How often the prior ran, and how many cuts between scenes were seen.
+  int priors() const;
+  int cuts() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// The frames of one video, several restored at once: while the network runs on one, another is converted
+/// and a third is written. Results equal those of a Stream whose runtime has a lane's share of the threads.
+class RESTORECT_API ParallelStream {
+ public:
+  /// `lanes` frames are restored at once, each by a copy of the network with its share of `options.threads`,
+  /// or of the machine's. Throws what Runtime and Stream do, and UsageError: fewer lanes than one.
+  ParallelStream(const std::filesystem::path& artifact, const Options& options, const StreamOptions& stream,
+                 int lanes = 2);
+  /// Waits for the frames that were taken.
+  ~ParallelStream();
+  ParallelStream(const ParallelStream&) = delete;
+  ParallelStream& operator=(const ParallelStream&) = delete;
+
+  /// Take the next frame, whose memory and whose result's stay the caller's and in place until the future is
+  /// ready; it holds what a Stream throws, and later frames go on. Waits while one frame more than there are
+  /// lanes is taken. One thread at a time may call it.
+  std::future<void> operator()(const Frame& from, const FrameBuffer& to);
+
+  const Info& info() const;
+  std::string provider() const;
+  std::string warning() const;
+  int lanes() const;
   int priors() const;
   int cuts() const;
 
