@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import restorect_edge
 
-Values = NDArray[np.float32]
+Values = NDArray[np.float32] | NDArray[np.uint8]
 
 
 def main() -> None:
@@ -39,8 +39,9 @@ def _text(source: BinaryIO) -> str:
 
 def _tensor(source: BinaryIO) -> Values:
     shape = [_number(source) for _ in range(_number(source))]
-    content = source.read(4 * int(np.prod(shape)))
-    return np.frombuffer(content, ">f4").astype(np.float32).reshape(shape)
+    stored = np.dtype("u1" if source.read(1) == b"\x01" else ">f4")
+    content = source.read(stored.itemsize * int(np.prod(shape)))
+    return np.frombuffer(content, stored).astype(stored.newbyteorder("=")).reshape(shape)
 
 
 def _write_text(sink: BinaryIO, text: str) -> None:
@@ -51,7 +52,9 @@ def _write_text(sink: BinaryIO, text: str) -> None:
 
 def _write_tensor(sink: BinaryIO, values: Values) -> None:
     sink.write(struct.pack(f">{1 + values.ndim}i", values.ndim, *values.shape))
-    sink.write(np.ascontiguousarray(values, ">f4").tobytes())
+    bytes_alone = values.dtype == np.uint8
+    sink.write(bytes([bytes_alone]))
+    sink.write(np.ascontiguousarray(values, "u1" if bytes_alone else ">f4").tobytes())
     sink.flush()
 
 

@@ -101,6 +101,7 @@ def test_golden_frames_are_converted_to_the_byte(check, repository):
     [
         ("artifact_litert", "kotlin-litert", {"whole"}),
         ("artifact_split", "kotlin-onnxruntime", {"split", "tiled"}),
+        ("artifact_openvino_uint8", "kotlin-openvino", {"split", "tiled"}),
     ],
 )
 def test_golden_frames_are_restored(check, repository, request, fixture, runtime, forms):

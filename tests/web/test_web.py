@@ -53,12 +53,11 @@ def node(program):
 
 @pytest.fixture(scope="module")
 def artifacts(artifact_onnx, tmp_path_factory):
-    """A folder with `nano`, split of dynamic shape, and `whole`, 64x96."""
+    """A folder with `nano` and its `levels`, split of dynamic shape, and `whole`, 64x96."""
     folder = tmp_path_factory.mktemp("web")
-    nano = restorect_edge.export(
-        "lowlight-nano", target="onnx", form="split", dynamic=True, output_dir=folder / "made"
-    )
-    nano.path.rename(folder / "nano")
+    for name, io in (("nano", "float32"), ("levels", "uint8")):
+        made = {"target": "onnx", "form": "split", "dynamic": True, "output_dir": folder / "made"}
+        restorect_edge.export("lowlight-nano", io=io, **made).path.rename(folder / name)
     shutil.copytree(artifact_onnx.path, folder / "whole")
     return folder
 
@@ -180,6 +179,7 @@ def test_the_server_isolates_pages_and_lists_artifacts(site, artifacts):
         assert b"restorect" in answer.read()
     with urllib.request.urlopen(f"{site}artifacts/index.json") as answer:
         assert {row["folder"]: row["name"] for row in json.load(answer)} == {
+            "levels": "lowlight-nano",
             "nano": "lowlight-nano",
             "whole": "lowlight-small",
         }

@@ -2,8 +2,8 @@
 
 import { RestorectError } from "./errors.js";
 import { LatentTrack } from "./latent.js";
-import type { Artifact, GraphFile, Manifest, Size } from "./manifest.js";
-import { blank, fromPlanes, toPlanes, type Pixels } from "./pixels.js";
+import { inLevels, type Artifact, type GraphFile, type Manifest, type Size } from "./manifest.js";
+import { blank, fromPlanes, planesOf, toLevels, toPlanes, type Pixels } from "./pixels.js";
 import type { Timings } from "./protocol.js";
 import type { Runner, Session } from "./session.js";
 import { thumbnail, type Thumbnail } from "./thumbnail.js";
@@ -30,7 +30,7 @@ export interface Call {
 /** A network with its files checked and its sessions open. One call at a time. */
 export class Engine {
   private readonly sessions = new Map<GraphFile, Session>();
-  private planes = new Float32Array(0);
+  private pixels: Float32Array | Uint8Array = new Float32Array(0);
   private latentShape: readonly number[] = [];
 
   private constructor(
@@ -98,17 +98,17 @@ export class Engine {
     const { scale } = this.manifest.spec;
     const size: Size = [part.rows.stop - part.rows.start, part.columns.stop - part.columns.start];
     const begun = performance.now();
-    const length = 3 * size[0] * size[1];
-    if (this.planes.length !== length) this.planes = new Float32Array(length);
-    toPlanes(image, part, this.planes);
+    const pixels = this.given(image, part, 3 * size[0] * size[1]);
     const prepared = performance.now();
     const latent = z && { z: { values: z, shape: this.latentShape } };
-    const { values, shape } = await this.session(graph).run({ image: { planes: this.planes, size }, ...latent });
+    const { values: found, shape } = await this.session(graph).run({ image: { pixels, size }, ...latent });
     const ran = performance.now();
-    const expected = [1, 3, size[0] * scale, size[1] * scale];
+    const sides = [size[0] * scale, size[1] * scale];
+    const expected = inLevels(this.manifest) ? [1, ...sides, 3] : [1, 3, ...sides];
     if (shape.join() !== expected.join()) {
       throw new RestorectError("backend", `the network gave ${shape.join("×")} values, expected ${expected.join("×")}`);
     }
+    const values = found instanceof Uint8Array ? planesOf(found) : found;
     const { width, height } = result;
     const [plane, stride] = [size[0] * size[1] * scale * scale, size[1] * scale];
     const gain = track?.brightness.step({ values, plane, stride, width, height }) ?? 1;
@@ -116,6 +116,15 @@ export class Engine {
     timings.prepare += prepared - begun;
     timings.model += ran - prepared;
     timings.finish += performance.now() - ran;
+  }
+
+  /** What the network is given of a picture. */
+  private given(image: Pixels, part: Window, length: number): Float32Array | Uint8Array {
+    const kind = inLevels(this.manifest) ? Uint8Array : Float32Array;
+    if (!(this.pixels instanceof kind) || this.pixels.length !== length) this.pixels = new kind(length);
+    if (this.pixels instanceof Uint8Array) toLevels(image, part, this.pixels);
+    else toPlanes(image, part, this.pixels);
+    return this.pixels;
   }
 
   private async latent(image: Pixels, sides: Size, timings: Timings, track?: LatentTrack): Promise<Floats | null> {
@@ -132,7 +141,7 @@ export class Engine {
     const graph = this.manifest.graphs.find(({ role }) => role === "prior")!;
     const { values, shape } = await this.session(graph).run({ thumbnail: made });
     this.latentShape = shape;
-    return values.slice();
+    return (values as Floats).slice();
   }
 
   /** Choose the graph and the window that it is given. */

@@ -67,14 +67,13 @@ export function parseManifest(content: Uint8Array, source: string): Manifest {
       `'${source}' is for ${manifest.target}; browsers run ONNX: python -m restorect_edge.export --recipe export/web.toml`,
     );
   }
-  const image = (manifest as { input?: { image?: { dtype?: unknown; layout?: unknown } } }).input?.image;
-  if (image?.dtype === "uint8" && image.layout === "NHWC") {
-    throw new RestorectError(
-      "schema",
-      `'${source}' was exported with --io uint8, which browsers are not fed here; export it without`,
-    );
-  }
   return manifest;
+}
+
+/** Whether images are uint8, (1, H, W, 3), at the graphs' inputs and outputs, not planes of float32 (`--io uint8`). */
+export function inLevels(manifest: Manifest): boolean {
+  const image = (manifest as { input?: { image?: { dtype?: unknown; layout?: unknown } } }).input?.image;
+  return image?.dtype === "uint8" && image.layout === "NHWC";
 }
 
 /**

@@ -38,6 +38,24 @@ export function toPlanes(image: Pixels, window: Window, out: Float32Array): void
   }
 }
 
+/** Write a window of the padded picture into `out`, R, G, B of pixel after pixel. */
+export function toLevels(image: Pixels, window: Window, out: Uint8Array): void {
+  const columns = reflected(window.columns.start, window.columns.stop, image.width).map((column) => 4 * column);
+  let at = 0;
+  for (const row of reflected(window.rows.start, window.rows.stop, image.height)) {
+    const start = 4 * row * image.width;
+    for (const column of columns) {
+      for (let channel = 0; channel < 3; channel++) out[at++] = image.data[start + column + channel]!;
+    }
+  }
+}
+
+/** Levels, R, G, B of pixel after pixel, as planes in [0, 1]. */
+export function planesOf(levels: Uint8Array): Float32Array {
+  const plane = levels.length / 3;
+  return Float32Array.from({ length: levels.length }, (_, at) => UNIT[levels[3 * (at % plane) + Math.floor(at / plane)]!]!);
+}
+
 /**
  * Write what a window keeps of its restored planes into the result, limited to [0, 1] and rounded.
  *

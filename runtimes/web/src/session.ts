@@ -13,9 +13,9 @@ type Ort = typeof import("onnxruntime-web/wasm");
 /** Threads beyond which small networks gain nothing. */
 const MOST_THREADS = 4;
 
-/** Feeds: a picture's 3 planes with their sides, a thumbnail, and a latent. */
+/** Feeds: a picture's 3 planes, or its levels channel by channel, with their sides, a thumbnail, and a latent. */
 export interface Feeds {
-  readonly image?: { readonly planes: Floats; readonly size: Size };
+  readonly image?: { readonly pixels: Floats | Uint8Array; readonly size: Size };
   readonly thumbnail?: Thumbnail;
   readonly z?: { readonly values: Floats; readonly shape: readonly number[] };
 }
@@ -82,11 +82,15 @@ export class Session {
    *
    * @throws RestorectError `backend`.
    */
-  async run(feeds: Feeds): Promise<{ values: Floats; shape: readonly number[] }> {
+  async run(feeds: Feeds): Promise<{ values: Floats | Uint8Array; shape: readonly number[] }> {
     const inputs: Record<string, Tensor> = {};
     const tensor = (values: Floats, shape: readonly number[]) => new this.ort.Tensor("float32", values, shape);
     const { image, thumbnail } = feeds;
-    if (image) inputs["image"] = tensor(image.planes, [1, 3, ...image.size]);
+    if (image?.pixels instanceof Uint8Array) {
+      inputs["image"] = new this.ort.Tensor("uint8", image.pixels, [1, ...image.size, 3]);
+    } else if (image) {
+      inputs["image"] = tensor(image.pixels, [1, 3, ...image.size]);
+    }
     if (thumbnail) {
       inputs["thumbnail"] = tensor(thumbnail.values, [1, channels(thumbnail), thumbnail.side, thumbnail.side]);
     }
@@ -94,7 +98,7 @@ export class Session {
     try {
       const outputs = await this.session.run(inputs);
       const output = outputs[this.session.outputNames[0]!]!;
-      return { values: output.data as Floats, shape: output.dims };
+      return { values: output.data as Floats | Uint8Array, shape: output.dims };
     } catch (error) {
       throw new RestorectError("backend", `ONNX Runtime failed: ${asRestorectError(error, "backend").message}`);
     }

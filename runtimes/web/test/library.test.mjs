@@ -168,6 +168,26 @@ test("a stream that smooths takes the flicker of lamps out of a scene that stand
   assert.ok(flicker[0.8] < 0.5 * flicker[0], JSON.stringify(flicker));
 });
 
+test("an artifact of bytes gives what one of planes gives, tiles and smoothed frames too", async () => {
+  const worst = await page.evaluate(async () => {
+    const levels = await web.load("/artifacts/levels/");
+    const image = dark(61, 45);
+    const found = {};
+    for (const tile of [undefined, 16]) {
+      const [ours, theirs] = [await levels.restore(image, { tile }), await nano.restore(image, { tile })];
+      found[`tile ${tile}`] = apart(ours.image, theirs.image);
+    }
+    const streams = [await levels.stream({ smooth: 0.8 }), await nano.stream({ smooth: 0.8 })];
+    for (let frame = 0; frame < 5; frame++) {
+      const [ours, theirs] = [await streams[0].restore(image), await streams[1].restore(image)];
+      found[`frame ${frame}`] = apart(ours.image, theirs.image);
+    }
+    levels.close();
+    return found;
+  });
+  assert.ok(Object.values(worst).every((levels) => levels <= 1), JSON.stringify(worst));
+});
+
 test("a call can be cancelled between tiles, and what waits at the end fails", async () => {
   const codes = await page.evaluate(async () => {
     const image = dark(301, 187);

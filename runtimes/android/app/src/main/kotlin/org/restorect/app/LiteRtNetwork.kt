@@ -7,6 +7,7 @@ import com.google.ai.edge.litert.TensorBuffer
 import org.restorect.core.Artifact
 import org.restorect.core.BackendException
 import org.restorect.core.GraphFile
+import org.restorect.core.IncompatibleException
 import org.restorect.core.Network
 import org.restorect.core.Tensor
 
@@ -18,9 +19,18 @@ private const val SIGNATURE = "serving_default"
  *
  * @param accelerator what LiteRT compiles for
  * @throws BackendException LiteRT refuses a file
+ * @throws IncompatibleException its images are bytes, which this class does not write
  */
 class LiteRtNetwork(artifact: Artifact, accelerator: Accelerator = Accelerator.CPU) : Network {
     private class Loaded(val model: CompiledModel, val inputs: Map<String, TensorBuffer>, val output: TensorBuffer)
+
+    init {
+        if (artifact.manifest.levels) {
+            throw IncompatibleException(
+                "'${artifact.folder}' was exported with --io uint8, which this app does not feed; export it without"
+            )
+        }
+    }
 
     private val loaded = artifact.manifest.graphs.associate { graph ->
         graph.file to attempt("cannot load '${graph.file}'") {

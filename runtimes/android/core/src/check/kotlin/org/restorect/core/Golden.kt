@@ -17,7 +17,7 @@ internal fun checkGolden(folder: Path, artifact: List<String>): List<String> {
     if (artifact.isEmpty()) {
         return lines(golden, "kotlin", null, { it.getValue("form").text == "convert" }) { converted(folder, it, null) }
     }
-    val manifest = Artifact.open(Paths.get(artifact[0]), setOf("litert", "onnx")).manifest
+    val manifest = Artifact.open(Paths.get(artifact[0]), setOf("litert", "onnx", "openvino")).manifest
     PipeNetwork(artifact.drop(1)).use { network ->
         val restorer = Restorer(manifest, network)
         val tolerance = golden.getValue("tolerance").members

@@ -8,8 +8,8 @@ import java.io.DataOutputStream
  * A network in another process, which stands in for the library's Java interface where that cannot be had.
  *
  * The program first writes the name of its library; then, for each run, it reads the graph's file, the count of inputs
- * and each input, and writes the output. A text is its length in two bytes and UTF-8; a tensor is its rank, its sides
- * and its values; all numbers are big-endian.
+ * and each input, and writes the output. A text is its length in two bytes and UTF-8; a tensor is its rank, its sides,
+ * whether its values are bytes, 1 or 0, and those; all numbers are big-endian.
  */
 internal class PipeNetwork(command: List<String>) : Network, Closeable {
     private val process = ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start()
@@ -25,11 +25,15 @@ internal class PipeNetwork(command: List<String>) : Network, Closeable {
             to.writeUTF(name)
             to.writeInt(tensor.shape.size)
             tensor.shape.forEach { to.writeInt(it) }
+            to.writeBoolean(tensor.levels != null)
             tensor.values.forEach { to.writeFloat(it) }
+            tensor.levels?.let(to::write)
         }
         to.flush()
         val shape = IntArray(from.readInt()) { from.readInt() }
-        return Tensor(shape, FloatArray(shape.fold(1) { a, b -> a * b }) { from.readFloat() })
+        val count = shape.fold(1) { a, b -> a * b }
+        if (from.readBoolean()) return Tensor(shape, ByteArray(count).also(from::readFully))
+        return Tensor(shape, FloatArray(count) { from.readFloat() })
     }
 
     override fun close() {

@@ -27,11 +27,6 @@ class Artifact private constructor(val folder: Path, val manifest: Manifest) {
                     "'$source' is for ${manifest.target}; export again with --target ${targets.joinToString(" or ")}"
                 )
             }
-            if (manifest.levels) {
-                throw IncompatibleException(
-                    "'$source' was exported with --io uint8, which this module does not feed; export it without"
-                )
-            }
             for ((name, digest) in manifest.files) {
                 val file = folder.resolve(name)
                 checkInside(file, folder)

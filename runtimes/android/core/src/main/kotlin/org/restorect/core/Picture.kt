@@ -47,6 +47,26 @@ internal fun planes(picture: Picture, window: Window): FloatArray {
     return made
 }
 
+/** R, G, B bytes of a window of the picture, which is continued by reflection at the bottom and right. */
+internal fun levels(picture: Picture, window: Window): ByteArray {
+    val (height, width) = window.size
+    val made = ByteArray(3 * height * width)
+    val columns = IntArray(width) { 3 * reflected(window.columns.start + it, picture.size.width) }
+    for (row in 0 until height) {
+        val from = 3 * picture.size.width * reflected(window.rows.start + row, picture.size.height)
+        for (column in 0 until width) {
+            picture.rgb.copyInto(made, 3 * (row * width + column), from + columns[column], from + columns[column] + 3)
+        }
+    }
+    return made
+}
+
+/** R, G, B bytes as planes of RGB / 255. */
+internal fun planesOf(levels: ByteArray): FloatArray {
+    val plane = levels.size / 3
+    return FloatArray(levels.size) { (levels[3 * (it % plane) + it / plane].toInt() and 255) / 255f }
+}
+
 /**
  * Copy the part of a restored window that is kept, in levels rounded half to even.
  *

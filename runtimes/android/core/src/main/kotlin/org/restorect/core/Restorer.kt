@@ -1,7 +1,14 @@
 package org.restorect.core
 
-/** Values of a network's input or output, in the order of their shape. */
-class Tensor(val shape: IntArray, val values: FloatArray)
+/**
+ * Values of a network's input or output, in the order of their shape.
+ *
+ * @property values float32
+ * @property levels in their place, where [Manifest.levels] says so and it is a picture: uint8
+ */
+class Tensor(val shape: IntArray, val values: FloatArray, val levels: ByteArray? = null) {
+    constructor(shape: IntArray, levels: ByteArray) : this(shape, FloatArray(0), levels)
+}
 
 /** Runs the native files of an artifact; LiteRT's is in the app, and another library needs one of its own. */
 interface Network {
@@ -9,8 +16,9 @@ interface Network {
      * Run a graph.
      *
      * @param graph which native file
-     * @param inputs float32 by name: `image` (1, 3, H, W) and, of a split artifact, `z`; or `thumbnail` for the prior
-     * @return `restored` (1, 3, H·scale, W·scale), or `z`
+     * @param inputs float32 by name: `image` (1, 3, H, W) and, of a split artifact, `z`; or `thumbnail` for the prior.
+     *     With [Manifest.levels] an image is uint8, (1, H, W, 3)
+     * @return `restored` (1, 3, H·scale, W·scale), or `z`; with [Manifest.levels] `restored` is uint8 as well
      */
     fun run(graph: GraphFile, inputs: Map<String, Tensor>): Tensor
 }
@@ -53,7 +61,7 @@ class Restorer(val manifest: Manifest, private val network: Network) {
         val scale = manifest.spec.scale
         val result = Picture(Size(picture.size.height * scale, picture.size.width * scale))
         for (part in parts) {
-            val restored = run(graph, part.size, planes(picture, part), z)
+            val restored = run(graph, part.size, given(picture, part), z)
             val wide = part.size.width * scale
             // a tile's brightness says nothing of the picture's
             val track = if (parts.size == 1) brightness else null
@@ -75,18 +83,27 @@ class Restorer(val manifest: Manifest, private val network: Network) {
         return z.values
     }
 
-    private fun run(graph: GraphFile, size: Size, image: FloatArray, z: FloatArray?): FloatArray {
-        val inputs = linkedMapOf("image" to Tensor(intArrayOf(1, 3, size.height, size.width), image))
+    /** What the network is given of a picture. */
+    private fun given(picture: Picture, part: Window): Tensor {
+        val (height, width) = part.size
+        if (manifest.levels) return Tensor(intArrayOf(1, height, width, 3), levels(picture, part))
+        return Tensor(intArrayOf(1, 3, height, width), planes(picture, part))
+    }
+
+    private fun run(graph: GraphFile, size: Size, image: Tensor, z: FloatArray?): FloatArray {
+        val inputs = linkedMapOf("image" to image)
         if (z != null) inputs["z"] = Tensor(latentShape, z)
         val restored = network.run(graph, inputs)
         val scale = manifest.spec.scale
-        if (!restored.shape.contentEquals(intArrayOf(1, 3, size.height * scale, size.width * scale))) {
+        val (height, width) = Pair(size.height * scale, size.width * scale)
+        val expected = if (manifest.levels) intArrayOf(1, height, width, 3) else intArrayOf(1, 3, height, width)
+        if (!restored.shape.contentEquals(expected)) {
             throw IncompatibleException(
                 "the network gave ${restored.shape.joinToString("×")} for ${size.height}×${size.width} pixels and a " +
                     "scale of $scale; export it again"
             )
         }
-        return restored.values
+        return restored.levels?.let(::planesOf) ?: restored.values
     }
 
     /** The graph for an image of padded size, and the window that it is given. */
