@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -31,6 +32,8 @@ __all__ = [
     "TaughtPrior",
     "TaughtPriorTraining",
     "ZeroPrior",
+    "time_grid",
+    "velocity_matching",
 ]
 
 MIXED = (4, 1, 4, 2, 4, 8)
@@ -301,8 +304,29 @@ class AsBefore(TaughtPrior):
     def velocities(self, flows: tuple[Any, Any], truth: Latents, conditions: Latents, step: int) -> Tensor:
         """Return the error of the velocities on the straight path."""
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
-        t = losses.time_grid(self.network.prior.steps, len(truth[0]), random)
-        terms = (
-            losses.velocity_matching(f, z, t, c) for f, z, c in zip(flows, truth, conditions, strict=True)
-        )
+        t = time_grid(self.network.prior.steps, len(truth[0]), random)
+        terms = (velocity_matching(f, z, t, c) for f, z, c in zip(flows, truth, conditions, strict=True))
         return sum(terms, torch.zeros(()))
+
+
+def velocity_matching(flow: LatentFlow, z: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+    """Mean of (v(z_t, t, c) − (ε − z))², z_t = (1 − t)·z + t·ε: rectified flow (arXiv 2209.03003).
+
+    ε is the flow's own stored noise, so training and rollout start from the same point. Trains the
+    velocity network and, through c, the condition encoder; z counts as data and gets no gradient.
+
+    Args:
+        flow: the velocity network and its noise.
+        z: the latents to generate, (N, dim, 1, 1).
+        t: times in [0, 1], (N, 1, 1, 1): draw them with `time_grid`.
+        condition: (N, dim, 1, 1).
+    """
+    z = z.detach()
+    z_t = (1.0 - t) * z + t * flow.noise
+    return F.mse_loss(flow.velocity(z_t, t, condition), flow.noise - z)
+
+
+def time_grid(steps: int, count: int, generator: torch.Generator) -> Tensor:
+    """Draw `count` times (N, 1, 1, 1) uniformly from {1/steps, …, 1}, those an Euler rollout visits."""
+    visited = torch.randint(1, steps + 1, (count, 1, 1, 1), generator=generator, device=generator.device)
+    return visited / steps

@@ -35,7 +35,7 @@ from restorect_edge.errors import RestorectError
 from restorect_edge.evaluation.metrics import gt_mean, psnr
 from restorect_edge.models import Student
 from restorect_edge.models.weights import load_weights
-from restorect_edge.quantization.quantize import planes
+from restorect_edge.quantization.quantize import levels_of, planes
 from restorect_edge.training.data.folders import find_pairs
 from restorect_edge.training.data.pairs import Pair, images_in
 from restorect_edge.training.data.sources import open_upright
@@ -120,9 +120,9 @@ def _judged(
     for light, low, high in scenes:
         image, wanted = planes(low), planes(high)
         one = sample(student, image, wanted)
-        target = _levels(wanted)
+        target = levels_of(wanted)
         for name, given in maps.items():
-            output = _levels(restored(student, image, one.z, _gain(student, one, given)))
+            output = levels_of(restored(student, image, one.z, _gain(student, one, given)))
             both = psnr(output, target), psnr(gt_mean(output, target), target)
             scores[name, light].append((min(both[0], UNCHANGED), min(both[1], UNCHANGED)))
     for name, light in product(maps, LIGHTS):
@@ -143,11 +143,6 @@ def _gain(student: Student, one: Sample, given: Map | int | None) -> Tensor | No
         return fitted_to_target(student, one, given)
     gain: Tensor = given(one.view, one.z)
     return gain
-
-
-def _levels(image: Tensor) -> Pixels:
-    levels: Pixels = np.rint(image[0].numpy().transpose(1, 2, 0) * 255).astype(np.uint8)
-    return levels
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from restorect_edge.artifact import Artifact
@@ -87,6 +86,7 @@ def _export(args: Export) -> int:
     if args.serve:
         for job in plan.jobs:
             check_servable(job.target, args.serve)
+    artifacts: list[Artifact] = []
     if args.dry_run:
         rows = [_planned(plan, index) for index in range(len(plan.paths))]
     else:
@@ -100,10 +100,9 @@ def _export(args: Export) -> int:
         return 0
     if told := license.line(plan.jobs[0].source.weights, option=not args.product):
         say(told)
-    if not args.dry_run:
-        for row in rows:
-            for step in TARGETS[row["target"]].next_commands(Path(row["path"])):
-                say(f"next: {step}")
+    for artifact in artifacts:
+        for step in TARGETS[artifact.manifest.target].next_commands(artifact):
+            say(f"next: {step}")
     for row in rows:
         print(row["path"])
     return 0

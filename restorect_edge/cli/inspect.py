@@ -141,7 +141,7 @@ def next_commands(artifact: Artifact) -> Iterator[str]:
     """Yield the command lines that come next."""
     yield f"restorect-edge verify {shlex.quote(str(artifact.path))}"
     if target := TARGETS.get(artifact.manifest.target):
-        yield from target.next_commands(artifact.path)
+        yield from target.next_commands(artifact)
 
 
 def _size(shape: tuple[int, int] | None) -> str:

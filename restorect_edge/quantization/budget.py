@@ -26,7 +26,7 @@ from restorect_edge.quantization.blocks import block_names, returned
 from restorect_edge.quantization.data.generated import LEAST, GeneratedMeter
 from restorect_edge.quantization.data.validation import Validation
 from restorect_edge.quantization.flat import FlatMeter, widen
-from restorect_edge.quantization.quantize import QuantizedStudent, one_thread, planes
+from restorect_edge.quantization.quantize import QuantizedStudent, levels_of, one_thread, planes
 
 __all__ = [
     "BlockDrop",
@@ -300,5 +300,4 @@ def _sample(student: Student, prior: nn.Module, degraded: Levels, clean: Levels)
 
 def _psnr(output: Tensor, clean: Levels) -> float:
     """Compare the 8-bit levels of (1, 3, H, W) with (H, W, 3)."""
-    levels = np.rint(output[0].numpy().transpose(1, 2, 0) * 255).astype(np.uint8)
-    return finite_psnr(levels, clean)
+    return finite_psnr(levels_of(output), clean)

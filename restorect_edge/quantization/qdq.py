@@ -17,14 +17,15 @@ __all__ = [
     "Q",
     "StoredConv2d",
     "add_constant",
+    "as_levels",
     "clean",
     "make_signed",
     "merge_equal",
     "module_path",
+    "plain",
     "read_constant",
     "representable",
     "store_weights",
-    "take_plain_arguments",
 ]
 
 Q = torch.ops.quantized_decomposed
@@ -104,18 +105,19 @@ def clean(module: fx.GraphModule, source: nn.Module) -> fx.GraphModule:
     for node in list(module.graph.nodes):
         if is_convolution(node):
             _name_constants(module, node)
-    take_plain_arguments(module.graph)
-    module.graph.eliminate_dead_code()
-    module.graph.lint()
-    return fx.GraphModule(module, module.graph, "QuantizedBody").eval()
+    return plain(module, "QuantizedBody")
 
 
-def take_plain_arguments(graph: fx.Graph) -> None:
-    """Let the graph be a function of image and z that returns one tensor, without torch.export's wrapping."""
+def plain(module: fx.GraphModule, name: str) -> fx.GraphModule:
+    """Return a graph as a function of its inputs that returns one tensor, without torch.export's wrapping."""
+    graph = module.graph
     graph.set_codegen(fx.graph.CodeGen())
     output = graph.output_node()
     (restored,) = output.all_input_nodes
     output.args = (restored,)
+    graph.eliminate_dead_code()
+    graph.lint()
+    return fx.GraphModule(module, graph, name).eval()
 
 
 def module_path(node: fx.Node) -> str:
@@ -139,24 +141,29 @@ def make_signed(quantize: fx.Node) -> None:
 
 def _fold_weight(module: fx.GraphModule, quantize: fx.Node, source: nn.Module) -> None:
     """Store a weight as int8 instead of quantizing it at every call."""
-    arguments: Any = quantize.args
-    weight, scale, zero_point, axis, low, high, dtype = arguments
-    scales, zeros = (read_constant(module, node) for node in (scale, zero_point))
-    if zeros.any() or dtype is not torch.int8 or axis != 0:
-        raise BackendError(f"NNCF did not quantize '{weight}' symmetrically per output channel")
-    scales, zeros = scales.reshape(-1).float(), zeros.reshape(-1).long()
-    scales = representable(scales)
     (dequantize,) = quantize.users
     (consumer,) = dequantize.users
     name = f"{module_path(consumer)}.weight"
-    value = source.get_parameter(name).detach()
-    levels = Q.quantize_per_channel(value, scales, zeros, axis, low, high, dtype)
-    kept = [
-        add_constant(module, name + suffix, value, dequantize)
-        for suffix, value in (("", levels), ("_scale", scales), ("_zero_point", zeros))
-    ]
-    dequantize.args = (*kept, axis, low, high, dtype)
+    stored = as_levels(module, quantize, source.get_parameter(name).detach())
+    kept = [add_constant(module, name + suffix, stored[suffix], dequantize) for suffix in stored]
+    dequantize.args = (*kept, *quantize.args[3:])
     module.graph.erase_node(quantize)
+
+
+def as_levels(module: fx.GraphModule, quantize: fx.Node, value: Tensor) -> dict[str, Tensor]:
+    """Return the levels, scales and zero points of a weight, by the endings of their names.
+
+    Raises:
+        BackendError: NNCF did not quantize it symmetrically per channel.
+    """
+    arguments: Any = quantize.args
+    weight, scale, zero_point, axis, low, high, dtype = arguments
+    scales, zeros = (read_constant(module, node).reshape(-1) for node in (scale, zero_point))
+    if zeros.any() or dtype is not torch.int8:
+        raise BackendError(f"NNCF did not quantize '{weight}' symmetrically per output channel")
+    scales, zeros = representable(scales.float()), zeros.long()
+    levels = Q.quantize_per_channel(value, scales, zeros, axis, low, high, dtype)
+    return {"": levels, "_scale": scales, "_zero_point": zeros}
 
 
 def add_constant(module: fx.GraphModule, name: str, value: Tensor, before: fx.Node) -> fx.Node:

@@ -29,6 +29,7 @@ from restorect_edge.utils.foreign import foreign_errors, hushed, without_bar
 
 __all__ = [
     "QuantizedStudent",
+    "levels_of",
     "one_thread",
     "planes",
     "quantize_student",
@@ -128,6 +129,12 @@ def planes(levels: Levels) -> Tensor:
         )
     pixels = np.ascontiguousarray(levels[:height, :width].transpose(2, 0, 1)[None], np.float32)
     return torch.from_numpy(pixels / np.float32(255))
+
+
+def levels_of(image: Tensor) -> Levels:
+    """Return (1, 3, H, W) in [0, 1] as (H, W, 3) of 8 bits."""
+    levels: Levels = np.rint(image[0].numpy().transpose(1, 2, 0) * 255).astype(np.uint8)
+    return levels
 
 
 def trace_body(student: Student) -> fx.GraphModule:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from restorect_edge.artifact import Artifact
+from restorect_edge.artifact import Artifact, Manifest
 from restorect_edge.targets.options import ExportOptions
 from restorect_edge.utils.extras import require
 
@@ -179,9 +179,9 @@ class Target:
         """Return the options that matter to whoever runs the artifact, for its manifest."""
         return {}
 
-    def next_commands(self, path: Path) -> Iterator[str]:
+    def next_commands(self, artifact: Artifact) -> Iterator[str]:
         """Yield what a user of this target does with an artifact: command lines, or a sentence."""
-        yield f"restorect-edge run {shlex.quote(str(path))} {_picture(path)}"
+        yield f"restorect-edge run {shlex.quote(str(artifact.path))} {_picture(artifact.manifest)}"
 
     def missing(self) -> list[Need]:
         """Return the libraries that exporting lacks here; nothing is imported."""
@@ -197,9 +197,8 @@ class Target:
         return importlib.import_module(f"{type(self).__module__}.converter")
 
 
-def _picture(path: Path) -> str:
+def _picture(manifest: Manifest) -> str:
     """Return the name of a picture that an artifact takes: a frame of its sides, where it does not tile."""
-    manifest = Artifact.open(path, check=False).manifest
     sides = [graph.shape for graph in manifest.graphs if graph.role != "prior"]
     if manifest.spec.tileable or None in sides:
         return "photo.jpg"
@@ -212,7 +211,7 @@ class PhoneTarget(Target):
 
     leaves_open = "not run on device"
 
-    def next_commands(self, path: Path) -> Iterator[str]:
+    def next_commands(self, artifact: Artifact) -> Iterator[str]:
         """Yield how to look at its result here, and where the files go."""
-        yield from super().next_commands(path)
-        yield f"copy '{path}' to the assets of your app; runtimes/android says how to call it"
+        yield from super().next_commands(artifact)
+        yield f"copy '{artifact.path}' to the assets of your app; runtimes/android says how to call it"

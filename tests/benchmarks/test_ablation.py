@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from restorect_edge.media.photos import clean, photos
+from restorect_edge.models.flow import STEPS_ALLOWED, LatentFlow
 from restorect_edge.models.teacher import Teacher, TeacherConfig
 from restorect_edge.training.config import TeacherTraining
 from restorect_edge.training.data.sampling import draw
@@ -229,3 +230,86 @@ def test_the_committed_report_compares_the_flow_with_two_seeds_or_more(scripts):
     for name in ("flow", "regressed", "as-before"):
         assert {row["seed"] for row in found["rows"] if row["variant"] == name} == seeds
     assert path.with_suffix(".md").read_text(encoding="utf-8") == scripts["ablation"].table(found["rows"])
+
+
+# --- the straight path, which the repaired flow no longer learns from
+
+
+def constant_flow(value):
+    """A flow whose velocity is `value` (1, dim, 1, 1) whatever z, t and c are."""
+    flow = LatentFlow(value.shape[1], 8)
+    with torch.no_grad():
+        flow.out.weight.zero_()
+        flow.out.bias.copy_(value.flatten())
+    return flow
+
+
+def test_velocity_matching_of_a_constant_velocity(scripts):
+    prior = scripts["_prior_variants"]
+    value, z = torch.randn(1, 5, 1, 1), torch.randn(3, 5, 1, 1)
+    flow = constant_flow(value)
+    expected = np.mean((value.numpy() - (flow.noise.numpy() - z.numpy())) ** 2)
+    t = prior.time_grid(4, 3, torch.Generator().manual_seed(0))
+    assert float(prior.velocity_matching(flow, z, t, torch.randn(3, 5, 1, 1)).detach()) == pytest.approx(
+        float(expected), rel=1e-5
+    )
+
+
+def test_velocity_matching_looks_at_the_straight_path(scripts):
+    prior = scripts["_prior_variants"]
+    flow, z, c = LatentFlow(4, 8), torch.randn(2, 4, 1, 1), torch.randn(2, 4, 1, 1)
+    seen = []
+    flow.velocity = lambda z_t, t, condition: seen.append(z_t) or torch.zeros_like(z_t)
+    t = torch.tensor([0.25, 1.0]).view(2, 1, 1, 1)
+    prior.velocity_matching(flow, z, t, c)
+    torch.testing.assert_close(seen[0][0], 0.75 * z[0] + 0.25 * flow.noise[0])
+    torch.testing.assert_close(seen[0][1], flow.noise[0])
+
+
+@pytest.mark.parametrize("steps", STEPS_ALLOWED)
+def test_a_perfect_velocity_costs_nothing_and_its_rollout_arrives(scripts, steps):
+    prior = scripts["_prior_variants"]
+    z, c = torch.randn(1, 6, 1, 1), torch.randn(1, 6, 1, 1)
+    flow = constant_flow(torch.zeros(1, 6, 1, 1))
+    with torch.no_grad():
+        flow.out.bias.copy_((flow.noise - z).flatten())
+        t = prior.time_grid(steps, 1, torch.Generator().manual_seed(0))
+        assert float(prior.velocity_matching(flow, z, t, c)) == pytest.approx(0.0, abs=1e-12)
+        torch.testing.assert_close(flow(c, steps), z)
+
+
+def test_velocity_matching_trains_velocity_and_condition_but_not_the_latent(scripts):
+    prior = scripts["_prior_variants"]
+    flow = LatentFlow(6, 16)
+    z, c = (torch.randn(4, 6, 1, 1, requires_grad=True) for _ in range(2))
+    prior.velocity_matching(flow, z, prior.time_grid(4, 4, torch.Generator().manual_seed(0)), c).backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in flow.parameters())
+    assert c.grad.abs().sum() > 0
+    assert z.grad is None
+
+
+def test_velocity_matching_gradient(scripts):
+    prior = scripts["_prior_variants"]
+    flow = LatentFlow(3, 5).double()
+    z, t = torch.randn(2, 3, 1, 1).double(), prior.time_grid(4, 2, torch.Generator().manual_seed(0)).double()
+    c = torch.randn(2, 3, 1, 1).double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda c: prior.velocity_matching(flow, z, t, c), c)
+
+
+@pytest.mark.parametrize("steps", STEPS_ALLOWED)
+def test_time_grid_is_the_times_the_rollout_visits(scripts, steps):
+    prior = scripts["_prior_variants"]
+    flow, visited = LatentFlow(2, 4), set()
+    flow.velocity = lambda z, t, condition: visited.add(t) or torch.zeros_like(z)
+    flow(torch.zeros(1, 2, 1, 1), steps)
+    drawn = prior.time_grid(steps, 500, torch.Generator().manual_seed(0))
+    assert drawn.shape == (500, 1, 1, 1)
+    assert set(drawn.flatten().tolist()) == visited
+
+
+def test_time_grid_is_the_same_for_the_same_seed(scripts):
+    prior = scripts["_prior_variants"]
+    assert torch.equal(
+        prior.time_grid(8, 20, torch.Generator().manual_seed(3)),
+        prior.time_grid(8, 20, torch.Generator().manual_seed(3)),
+    )

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
-from restorect_edge.errors import BackendError, UsageError
+from restorect_edge.errors import UsageError
 from restorect_edge.media.photos import generated
 from restorect_edge.models.tracing.graph import Shape, trace_whole
 from restorect_edge.quantization.flat import widen
@@ -24,11 +24,11 @@ from restorect_edge.quantization.plan import QuantizedTensor, graph_rows
 from restorect_edge.quantization.qdq import (
     Q,
     add_constant,
+    as_levels,
     make_signed,
     merge_equal,
+    plain,
     read_constant,
-    representable,
-    take_plain_arguments,
 )
 from restorect_edge.quantization.quantize import one_thread, quantized_graph
 from restorect_edge.spec import ImageSpec
@@ -129,7 +129,7 @@ def quantize_module(
         made = quantized_graph(graph, samples, lambda sample: sample, list(excluded), saturation_safe)
         with foreign_errors("NNCF's graph of this network has a form that is not known"):
             weights = _clean(made)
-        body = fx.GraphModule(made, made.graph, "QuantizedModule").eval()
+            body = plain(made, "QuantizedModule")
         widen(body, ((frame,) for frame in frames(spec, shape, images[0])))
     floats = {name: own.get(name, (weight, None)) for name, weight in weights.items()}
     return QuantizedModule(body, floats, excluded)
@@ -177,29 +177,20 @@ def _clean(module: fx.GraphModule) -> dict[str, Tensor]:
         elif node.target is Q.quantize_per_channel.default:
             _fold(module, node, floats)
     merge_equal(module.graph)
-    take_plain_arguments(module.graph)
-    module.graph.eliminate_dead_code()
-    module.graph.lint()
     return floats
 
 
 def _fold(module: fx.GraphModule, quantize: fx.Node, floats: dict[str, Tensor]) -> None:
     """Store a weight as int8 instead of quantizing it at every call."""
-    arguments: Any = quantize.args
-    weight, scale, zero_point, axis, low, high, dtype = arguments
-    value, scales, zeros = (read_constant(module, node) for node in (weight, scale, zero_point))
-    if zeros.any() or dtype is not torch.int8:
-        raise BackendError(f"NNCF did not quantize '{weight}' symmetrically per output channel")
-    scales, zeros = representable(scales.reshape(-1).float()), zeros.reshape(-1).long()
-    levels = Q.quantize_per_channel(value, scales, zeros, axis, low, high, dtype)
+    weight: Any = quantize.args[0]
+    value = read_constant(module, weight)
+    stored = as_levels(module, quantize, value)
     for dequantize in list(quantize.users):
         for layer in dequantize.users:
             floats[layer.name] = value
-        kept = [
-            add_constant(module, f"{weight.name}_{suffix}", tensor, dequantize)
-            for suffix, tensor in (("levels", levels), ("scale", scales), ("zero_point", zeros))
-        ]
-        dequantize.args = (*kept, axis, low, high, dtype)
+        names = (f"{weight.name}{suffix or '_levels'}" for suffix in stored)
+        kept = [add_constant(module, *pair, dequantize) for pair in zip(names, stored.values(), strict=True)]
+        dequantize.args = (*kept, *quantize.args[3:])
     module.graph.erase_node(quantize)
 
 

@@ -2,9 +2,9 @@
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+from restorect_edge.artifact import Artifact
 from restorect_edge.errors import UsageError
 from restorect_edge.targets.base import CAMERA, Backend, Need, Target
 from restorect_edge.targets.options import AUTO, ExportOptions
@@ -62,8 +62,8 @@ class CoreMLTarget(Target):
         """Return the oldest system that loads the package."""
         return {"minimum_deployment_target": options.minimum_deployment_target}
 
-    def next_commands(self, path: Path) -> Iterator[str]:
+    def next_commands(self, artifact: Artifact) -> Iterator[str]:
         """Yield where the packages go, and how to look at their result on this machine."""
-        packages = " and ".join(f"'{package}'" for package in sorted(path.glob("*.mlpackage")))
+        packages = " and ".join(f"'{package}'" for package in sorted(artifact.path.glob("*.mlpackage")))
         yield f"drag {packages} into your Xcode project; runtimes/swift calls them"
-        yield from super().next_commands(path)
+        yield from super().next_commands(artifact)

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from restorect_edge.artifact import Artifact
 from restorect_edge.targets.base import CAMERA, Backend, Need, Target
 
 __all__ = ["TensorRTTarget"]
@@ -48,7 +49,8 @@ class TensorRTTarget(Target):
     form = "whole"
     sides = CAMERA
 
-    def next_commands(self, path: Path) -> Iterator[str]:
+    def next_commands(self, artifact: Artifact) -> Iterator[str]:
         """Yield the commands that copy the artifact to the device and build its engine there."""
+        path = artifact.path
         yield f"scp -r {shlex.quote(str(path))} user@jetson:{shlex.quote(path.name)}"
         yield f"ssh user@jetson python3 {shlex.quote(path.name)}/build_engine.py"

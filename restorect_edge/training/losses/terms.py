@@ -25,39 +25,21 @@ __all__ = [
     "rollout_matching",
     "structural",
     "texture_consistency",
-    "time_grid",
-    "velocity_matching",
 ]
 
 DARKEST = 1 / 255
 """Mean gray below which `gt_mean` no longer raises the scale: a black output has no scale."""
 
 
-def velocity_matching(flow: LatentFlow, z: Tensor, t: Tensor, condition: Tensor) -> Tensor:
-    """Mean of (v(z_t, t, c) − (ε − z))², z_t = (1 − t)·z + t·ε: rectified flow (arXiv 2209.03003).
-
-    ε is the flow's own stored noise, so training and rollout start from the same point. Trains the
-    velocity network and, through c, the condition encoder; z counts as data and gets no gradient.
-
-    Args:
-        flow: the velocity network and its noise.
-        z: the latents to generate, (N, dim, 1, 1).
-        t: times in [0, 1], (N, 1, 1, 1): draw them with `time_grid`.
-        condition: (N, dim, 1, 1).
-    """
-    z = z.detach()
-    z_t = (1.0 - t) * z + t * flow.noise
-    return F.mse_loss(flow.velocity(z_t, t, condition), flow.noise - z)
-
-
 def rollout_matching(flow: LatentFlow, z: Tensor, condition: Tensor, steps: int) -> Tensor:
     """Mean of (z_t − t·v(z_t, t, c) − z)² over the points z_t that the rollout itself passes.
 
     The velocity that leads straight from z_t to z is (z_t − z)/t; the term is t² times its squared error:
-    how far from z one would arrive. `velocity_matching` asks for it on the straight path instead. With one
-    stored ε that path gives the answer away, since (ε − z_t)/(1 − t) = ε − z whatever the condition is: for
-    t < 1 the network learns to go on as it began, and no step corrects the one before. A rollout knows z
-    only from the condition, and so must each of its steps. Points get no gradient, and z none.
+    how far from z one would arrive. Rectified flow (arXiv 2209.03003) asks for it on the straight path from
+    ε to z. With one stored ε that path gives the answer away, since (ε − z_t)/(1 − t) = ε − z whatever the
+    condition is: for t < 1 the network learns to go on as it began, and no step corrects the one before. A
+    rollout knows z only from the condition, and so must each of its steps. Points get no gradient, and z
+    none.
 
     Args:
         flow: the velocity network and its noise.
@@ -74,12 +56,6 @@ def rollout_matching(flow: LatentFlow, z: Tensor, condition: Tensor, steps: int)
         total = total + F.mse_loss(z_t - t * velocity, z)
         z_t = (z_t - velocity / steps).detach()
     return total / steps
-
-
-def time_grid(steps: int, count: int, generator: torch.Generator) -> Tensor:
-    """Draw `count` times (N, 1, 1, 1) uniformly from {1/steps, …, 1}, those an Euler rollout visits."""
-    visited = torch.randint(1, steps + 1, (count, 1, 1, 1), generator=generator, device=generator.device)
-    return visited / steps
 
 
 def latent_distillation(student: Tensor, teacher: Tensor) -> Tensor:

@@ -26,5 +26,5 @@ class StubTarget(Target):
     leaves_open = "a stub"
     precisions = ("fp32",)
 
-    def next_commands(self, path):
-        yield f"cat {path / 'stub.txt'}"
+    def next_commands(self, artifact):
+        yield f"cat {artifact.path / 'stub.txt'}"

@@ -44,53 +44,6 @@ def constant_flow(value):
 # --- the flow
 
 
-def test_velocity_matching_of_a_constant_velocity():
-    value, z = torch.randn(1, 5, 1, 1), torch.randn(3, 5, 1, 1)
-    flow = constant_flow(value)
-    expected = np.mean((value.numpy() - (flow.noise.numpy() - z.numpy())) ** 2)
-    t = losses.time_grid(4, 3, seeded())
-    assert float(losses.velocity_matching(flow, z, t, torch.randn(3, 5, 1, 1)).detach()) == pytest.approx(
-        float(expected), rel=1e-5
-    )
-
-
-def test_velocity_matching_looks_at_the_straight_path():
-    flow, z, c = LatentFlow(4, 8), torch.randn(2, 4, 1, 1), torch.randn(2, 4, 1, 1)
-    seen = []
-    flow.velocity = lambda z_t, t, condition: seen.append(z_t) or torch.zeros_like(z_t)
-    t = torch.tensor([0.25, 1.0]).view(2, 1, 1, 1)
-    losses.velocity_matching(flow, z, t, c)
-    torch.testing.assert_close(seen[0][0], 0.75 * z[0] + 0.25 * flow.noise[0])
-    torch.testing.assert_close(seen[0][1], flow.noise[0])
-
-
-@pytest.mark.parametrize("steps", STEPS_ALLOWED)
-def test_a_perfect_velocity_costs_nothing_and_its_rollout_arrives(steps):
-    z, c = torch.randn(1, 6, 1, 1), torch.randn(1, 6, 1, 1)
-    flow = constant_flow(torch.zeros(1, 6, 1, 1))
-    with torch.no_grad():
-        flow.out.bias.copy_((flow.noise - z).flatten())
-        t = losses.time_grid(steps, 1, seeded())
-        assert float(losses.velocity_matching(flow, z, t, c)) == pytest.approx(0.0, abs=1e-12)
-        torch.testing.assert_close(flow(c, steps), z)
-
-
-def test_velocity_matching_trains_velocity_and_condition_but_not_the_latent():
-    flow = LatentFlow(6, 16)
-    z, c = (torch.randn(4, 6, 1, 1, requires_grad=True) for _ in range(2))
-    losses.velocity_matching(flow, z, losses.time_grid(4, 4, seeded()), c).backward()
-    assert has_gradient(flow)
-    assert c.grad.abs().sum() > 0
-    assert z.grad is None
-
-
-def test_velocity_matching_gradient():
-    flow = LatentFlow(3, 5).double()
-    z, t = torch.randn(2, 3, 1, 1).double(), losses.time_grid(4, 2, seeded()).double()
-    c = torch.randn(2, 3, 1, 1).double().requires_grad_()
-    assert torch.autograd.gradcheck(lambda c: losses.velocity_matching(flow, z, t, c), c)
-
-
 @pytest.mark.parametrize("steps", STEPS_ALLOWED)
 def test_rollout_matching_looks_at_the_points_of_the_rollout(steps):
     flow, z, c = LatentFlow(4, 6), torch.randn(2, 4, 1, 1), torch.randn(2, 4, 1, 1)
@@ -126,20 +79,6 @@ def test_rollout_matching_trains_velocity_and_condition_but_not_the_latent():
     assert has_gradient(flow)
     assert c.grad.abs().sum() > 0
     assert z.grad is None
-
-
-@pytest.mark.parametrize("steps", STEPS_ALLOWED)
-def test_time_grid_is_the_times_the_rollout_visits(steps):
-    flow, visited = LatentFlow(2, 4), set()
-    flow.velocity = lambda z, t, condition: visited.add(t) or torch.zeros_like(z)
-    flow(torch.zeros(1, 2, 1, 1), steps)
-    drawn = losses.time_grid(steps, 500, seeded())
-    assert drawn.shape == (500, 1, 1, 1)
-    assert set(drawn.flatten().tolist()) == visited
-
-
-def test_time_grid_is_the_same_for_the_same_seed():
-    assert torch.equal(losses.time_grid(8, 20, seeded(3)), losses.time_grid(8, 20, seeded(3)))
 
 
 # --- latent distillation
