@@ -35,7 +35,7 @@ def test_values(repository, made):
 def test_frames_are_what_their_script_makes(repository, tmp_path):
     folder = repository / "spec" / "frames"
     subprocess.run([sys.executable, folder / "make_frames.py", "-o", tmp_path], check=True)
-    for name in ("formats.json", "vectors.json"):
+    for name in ("formats.json", "matrices.json", "vectors.json"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 

@@ -36,7 +36,7 @@ class Sample:
 
     @property
     def pair(self) -> tuple[Levels, Levels]:
-        """Output and target, for metrics that need both."""
+        """Output and target, for metrics that need both; raises `UsageError` where there is no target."""
         if self.target is None:
             raise UsageError("this metric needs a clean image")
         return self.output, self.target

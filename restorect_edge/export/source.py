@@ -194,6 +194,10 @@ def from_program(path: Path, spec: ImageSpec, *, name: str | None) -> Source:
     """Take a program saved by `torch.export.save` (``.pt2``).
 
     A program with fixed sides is exported for those; one with dynamic sides for any.
+
+    Raises:
+        UsageError: no such file.
+        IncompatibleError: it is no such program, or another torch wrote it.
     """
     if not path.is_file():
         raise UsageError(f"no saved program at '{path}'")

@@ -216,7 +216,11 @@ class MilProgram:
 
 
 def libraries() -> tuple[Any, Any]:
-    """Return coremltools and the table with every operation in it."""
+    """Return coremltools and the table with every operation in it.
+
+    Raises:
+        MissingDependencyError: coremltools or PyTorch is not installed.
+    """
     ct = library("the MIL interpreter")
     try:
         from restorect_edge.mil import indexing, layout, ops, quant, spatial, table

@@ -76,7 +76,7 @@ def op(*names: str) -> Callable[[F], F]:
 
 
 def inside(indices: Tensor, size: int) -> Tensor:
-    """Return indices along an axis as int64; negative or too large ones are refused."""
+    """Return indices along an axis as int64; negative or too large ones are an `UnhandledError`."""
     where = indices.long()
     if where.numel() and (int(where.min()) < 0 or int(where.max()) >= size):
         raise UnhandledError(f"indices outside 0..{size - 1}")

@@ -128,6 +128,7 @@ class SelfAttention(nn.Module):
         self.attention = TransposedAttention(channels, heads)
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        """Features (N, C, H, W) and z (N, latent, 1, 1) → features."""
         q, k, v = self.qkv(self.modulation(x, z)).chunk(3, 1)
         result: Tensor = self.attention(q, k, v)
         return result
@@ -156,6 +157,7 @@ class RetinexAttention(nn.Module):
         self.attention = TransposedAttention(channels, heads)
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        """Features (N, C, H, W) and z (N, latent, 1, 1) → features."""
         reflectance = self.reflectance(x[:, : self.split], z[:, : self.split_z])
         illumination = self.illumination(x[:, self.split :], z[:, self.split_z :])
         k, v = self.kv(illumination).chunk(2, 1)
@@ -180,6 +182,7 @@ class FeedForward(nn.Module):
         self.out = nn.Conv2d(hidden, channels, 1, bias=False)
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        """Features (N, C, H, W) and z (N, latent, 1, 1) → features."""
         gate, value = self.enter(self.modulation(x, z)).chunk(2, 1)
         result: Tensor = self.out(F.gelu(gate) * value)
         return result

@@ -98,6 +98,7 @@ class PaperStudent(nn.Module):
         return self.retinex_flow(retinex, self.steps), self.image_flow(appearance, self.steps)
 
     def forward(self, image: Tensor) -> Tensor:
+        """(N, 3, H, W) in [0, 1] → the same, which is clamped in evaluation mode only."""
         restored: Tensor = self.unet(image, *self.latents(image))
         return restored if self.training else restored.clamp(0.0, 1.0)
 

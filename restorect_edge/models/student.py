@@ -93,6 +93,7 @@ class ConditionEncoder(nn.Module):
             nn.init.normal_(self.grid.weight, std=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, cin, h, w) → a condition (N, dim, 1, 1)."""
         features = self.layers(x)
         condition: Tensor = self.out(features.mean((2, 3), keepdim=True))
         if self.grid is None:
@@ -152,6 +153,7 @@ class Prior(nn.Module):
         return torch.cat([self.retinex_flow(retinex, self.steps), self.image_flow(image, self.steps)], 1)
 
     def forward(self, thumbnail: Tensor) -> Tensor:
+        """Thumbnail (N, 3 or 6, S, S) → z (N, 2·latent, 1, 1)."""
         return self.generated(self.conditions(thumbnail))
 
 
@@ -223,6 +225,7 @@ class Body(nn.Module):
         return exposed + F.pixel_shuffle(self.leave(features[2]), 2), features
 
     def forward(self, image: Tensor, z: Tensor) -> Tensor:
+        """(N, 3, H, W) in [0, 1] and z → (N, 3, H, W), which is clamped in evaluation mode only."""
         restored = self.restore(image, z)[0]
         # a value that is clamped has no gradient, so training sees how far out it lies
         return restored if self.training else restored.clamp(0.0, 1.0)
@@ -268,6 +271,7 @@ class SplitNetwork(nn.Module):
         return area_thumbnail(image, prior.size, deviation=prior.deviation, centering=prior.centering)
 
     def forward(self, image: Tensor) -> Tensor:
+        """(N, 3, H, W) in [0, 1] → the same."""
         restored: Tensor = self.body(image, self.prior(self.thumbnail(image)))
         return restored
 

@@ -127,7 +127,11 @@ def module_path(node: fx.Node) -> str:
 
 
 def make_signed(quantize: fx.Node) -> None:
-    """Give a quantizer and its dequantizers the type int8, with the scale that covers the same range."""
+    """Give a quantizer and its dequantizers the type int8, with the scale that covers the same range.
+
+    Raises:
+        BackendError: its zero point is not 0.
+    """
     arguments: Any = quantize.args
     _, scale, zero_point, low, high, _ = arguments
     if zero_point != 0:

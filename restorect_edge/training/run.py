@@ -109,7 +109,7 @@ def train_prior(asked: PriorRun) -> Path:
 
 
 def fitted(asked: Training) -> Path:
-    """Do a run of any kind; see `train`."""
+    """Do a run of any kind; raises `UsageError` and others as `train` does."""
     data = (asked.data,) if isinstance(asked.data, (str, Path)) else asked.data
     if not data or asked.output_dir is None:
         raise UsageError("--data and --output-dir are needed: what to train on, and where the run is kept")

@@ -37,7 +37,11 @@ def locate(source: str | Path) -> Path:
 
 
 def card(path: Path) -> dict[str, Any]:
-    """Return the card beside a weights file, empty if it has none."""
+    """Return the card beside a weights file, empty if it has none.
+
+    Raises:
+        IncompatibleError: the card is no JSON object.
+    """
     file = path.with_suffix(".json")
     if not file.is_file():
         return {}

@@ -24,6 +24,10 @@ MATRICES = {
     "smpte240m": (212, 87, 1000),
 }
 """Kr and Kb, over the third."""
+NAMED = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020"}
+"""Matrices by their code of ITU-T H.273; the FCC's of 1953 (4) differs from BT.601 by less than a level."""
+SILENT = (0, 2, 3)
+"""Codes that say RGB, nothing, or are reserved."""
 COLORS = [(matrix, levels) for matrix in MATRICES for levels in ("limited", "full")]
 
 Frame = dict[str, Any]
@@ -284,14 +288,35 @@ REFUSED: tuple[tuple[Frame, int, str], ...] = (
 """What is wrong with a frame of 6×4, or a buffer of so many bytes, and a part of what is said."""
 
 
+def matrix_of(coefficients: int, primaries: int, rows: int) -> str | None:
+    """Return the matrix of a frame by what its stream says; None where it is refused."""
+    if coefficients in NAMED:
+        return NAMED[coefficients]
+    if coefficients not in SILENT:
+        return None
+    return "bt2020" if primaries == 9 else "bt709" if rows >= 720 else "bt601"
+
+
+def _matrices() -> Iterator[dict[str, Any]]:
+    for coefficients, primaries, rows in [
+        *((code, 2, 576) for code in range(18)),
+        *((code, primaries, rows) for code in SILENT for primaries in (1, 2, 9) for rows in (719, 720, 1080)),
+        (1, 9, 480), (6, 1, 2160), (9, 1, 240), (8, 9, 2160), (255, 2, 720),
+    ]:  # fmt: skip
+        given = {"coefficients": coefficients, "primaries": primaries, "rows": rows}
+        yield given | {"matrix": matrix_of(**given)}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write both files into a folder and return the exit code."""
+    """Write the files into a folder and return the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, default=FOLDER, help="folder (default: this one)")
     folder: Path = parser.parse_args(arguments).output
     folder.mkdir(parents=True, exist_ok=True)
     rows = ",\n".join(f'  "{name}": {json.dumps(facts)}' for name, facts in FORMATS.items())
     _write(folder / "formats.json", f'{{\n "schema_version": 1,\n "formats": {{\n{rows}\n }}\n}}\n')
+    chosen = ",\n".join("  " + json.dumps(row) for row in _matrices())
+    _write(folder / "matrices.json", f'{{\n "schema_version": 1,\n "cases": [\n{chosen}\n ]\n}}\n')
     lists = {
         "converted": [_converted(*case, seed) for seed, case in enumerate(_cases())],
         "refused": [

@@ -75,7 +75,7 @@ def test_json(plan, tmp_path):
 
 
 def test_it_names_its_weights_and_steps(plan):
-    assert (plan.weights, plan.weights_sha256, plan.steps) == ("tiny", None, 1)
+    assert (plan.weights, plan.weights_sha256, plan.steps) == ("tiny", "cd" * 32, 1)
 
 
 def test_the_biases_are_those_that_nncf_corrected(plan, quantized, student):

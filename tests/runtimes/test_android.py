@@ -56,7 +56,7 @@ def check(run, program, core):
 def test_it_passes_the_vectors_of_the_specification(check, repository):
     counted = dict(re.findall(r"(.+): (\d+) compared, 0 not", check("vectors", repository / "spec").stdout))
     least = {"layouts": 27, "frames": 150, "YUV_420_888 images": 20, "refused frames": 15}
-    least |= {"thumbnails": 30, "latents": 9, "brightness": 8, "tiles": 10}
+    least |= {"matrices": 50, "thumbnails": 30, "latents": 9, "brightness": 8, "tiles": 10}
     assert counted.keys() == least.keys()
     assert all(int(counted[name]) >= count for name, count in least.items())
 

@@ -163,6 +163,26 @@ def test_layouts_are_those_of_the_table(repository):
         assert int(shift) == facts["shift"], name
 
 
+def test_a_matrix_is_chosen_as_the_vectors_say(repository):
+    """The switch of the source, read as a table: it is not compiled here."""
+    body = re.search(r"func matrixOf\(.*?\n    }\n", text(KIT / "FrameFormat.swift"), re.S)[0]
+    named = {
+        int(c): name
+        for cs, name in re.findall(r'case ([\d, ]+): return "(\w+)"', body)
+        for c in cs.split(",")
+    }
+    silent, bt2020, wide, rows, hd, sd = re.search(
+        r'case ([\d, ]+): return primaries == (\d+) \? "(\w+)" : rows >= (\d+) \? "(\w+)" : "(\w+)"', body
+    ).groups()
+    cases = json.loads(text(repository / "spec" / "frames" / "matrices.json"))["cases"]
+    for case in cases:
+        usual = wide if case["primaries"] == int(bt2020) else hd if case["rows"] >= int(rows) else sd
+        known = named | dict.fromkeys(map(int, silent.split(",")), usual)
+        assert known.get(case["coefficients"]) == case["matrix"], case
+    keys = re.search(r"struct MatrixCase: Decodable {(.*?)}", text(TESTS / "VectorTests.swift"), re.S)[1]
+    assert set(re.findall(r"let (\w+): ", keys)) == cases[0].keys()
+
+
 def test_constants():
     assert number(text(KIT / "Manifest.swift"), "newestSchema") == artifact.SCHEMA_VERSION
     assert number(text(KIT / "LatentTrack.swift"), "cut") == stream.CUT

@@ -64,6 +64,14 @@ def available() -> bool:
 
 
 def svg(name: str, draw: Callable[[Any], None], height: float, label: str) -> str:
+    """Return a figure as an SVG element for a page that defines the colors in `VARIABLES`.
+
+    Args:
+        name: of the element; also what makes its identifiers, so that equal figures are equal text.
+        draw: is given the empty figure.
+        height: in inches.
+        label: what it shows, for who does not see it.
+    """
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure

@@ -124,6 +124,7 @@ def check(
             this one, where it says that it is not for such a CPU.
 
     Raises:
+        UsageError: images are given, and no network to compare with.
         IncompatibleError: the network's own output is no picture in [0, 1], or the artifact is for a target
             or of a precision that there is no verdict for.
         NotRunError: it cannot be run.
@@ -284,6 +285,10 @@ def find_reference(artifact: Artifact, weights: str | Path | None) -> Reference 
     """Return the network that an artifact stands for, or None where its golden images must do.
 
     Weights that are asked for must be there and fit, or an error says why not.
+
+    Raises:
+        MissingDependencyError: weights are asked for, and PyTorch is not installed.
+        UsageError, IncompatibleError: they are not there, or do not fit.
     """
     try:
         from restorect_edge.export.verify import reference

@@ -22,6 +22,7 @@ def read_heif(path: Path, max_pixels: int) -> Photo:
 
     Raises:
         MissingDependencyError: pillow-heif is not installed.
+        OSError: not a HEIF file, or a damaged one.
     """
     library = _library()
     try:

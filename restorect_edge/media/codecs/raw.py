@@ -21,6 +21,8 @@ def read_raw(path: Path, max_pixels: int) -> Photo:
 
     Raises:
         MissingDependencyError: rawpy is not installed.
+        FileNotFoundError: no such file.
+        OSError: LibRaw cannot decode it.
     """
     library = _library()
     if not path.is_file():

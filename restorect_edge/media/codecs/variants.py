@@ -37,6 +37,7 @@ def read_variant(path: Path, max_pixels: int) -> Photo:
     Raises:
         MissingDependencyError: tifffile is not installed.
         UsageError: other colors than gray and RGB, or values out of range.
+        OSError: not a TIFF file, or a damaged one.
     """
     library = _library()
     try:

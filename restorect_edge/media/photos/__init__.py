@@ -20,7 +20,11 @@ FOLDER = HERE / "lowlight"
 
 
 def photo_paths(folder: Path = FOLDER) -> list[Path]:
-    """List the images of a folder, by default the shipped dark photographs, sorted by name."""
+    """List the images of a folder, by default the shipped dark photographs, sorted by name.
+
+    Raises:
+        UsageError: no such folder, or no images in it.
+    """
     if not folder.is_dir():
         raise UsageError(f"no folder of images at '{folder}'")
     found = images_in(folder)

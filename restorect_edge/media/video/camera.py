@@ -42,7 +42,11 @@ class _CameraLostError(Exception):
 
 
 def camera_name(device: str) -> str:
-    """Return FFmpeg's name of a camera that is given by its number: ``0`` is ``/dev/video0`` on Linux."""
+    """Return FFmpeg's name of a camera that is given by its number: ``0`` is ``/dev/video0`` on Linux.
+
+    Raises:
+        BackendError: Windows has no camera of that number.
+    """
     if not device.isdecimal():
         return device
     if sys.platform == "win32":

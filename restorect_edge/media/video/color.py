@@ -12,7 +12,7 @@ from restorect_edge.media.frames import MATRICES as OWN_MATRICES
 from restorect_edge.media.frames import FrameFormat, from_rgb, to_rgb
 from restorect_edge.media.video.library import pyav
 
-__all__ = ["NUMBERS", "Color", "color_of", "encoded", "has_alpha", "is_transparent", "rgb_of"]
+__all__ = ["NUMBERS", "Color", "color_of", "encoded", "has_alpha", "is_transparent", "matrix_of", "rgb_of"]
 
 HD = 720
 """Rows from which a stream that names no matrix is BT.709."""
@@ -76,26 +76,42 @@ class Color:
 
 
 def color_of(frame: Any) -> Color:
-    """Return the colors of a decoded frame; one that names no matrix is BT.709 from 720 rows on, else BT.601.
+    """Return the colors of a decoded frame.
 
     Raises:
         UsageError: a matrix that cannot be converted.
     """
-    number, primaries = int(frame.colorspace), int(frame.color_primaries)
-    if number not in MATRICES and number not in UNKNOWN:
-        raise UsageError(
-            f"the video's colors are {NAMES.get(number, f'matrix {number}')}, which is not converted here; "
-            "convert it to BT.709 first: ffmpeg -i IN -vf scale=out_color_matrix=bt709 OUT.mkv"
-        )
-    usual = "bt2020" if primaries == BT2020 else "bt709" if frame.height >= HD else "bt601"
+    primaries = int(frame.color_primaries)
     components = frame.format.components
     return Color(
-        matrix=MATRICES.get(number, usual),
+        matrix=matrix_of(int(frame.colorspace), primaries, frame.height),
         full=int(frame.color_range) == FULL or frame.format.name.startswith("yuvj"),
         transfer=int(frame.color_trc),
         primaries=primaries,
         depth=max((component.bits for component in components), default=8),
     )
+
+
+def matrix_of(coefficients: int, primaries: int, rows: int) -> str:
+    """Return the matrix of a frame by what its stream says, as ``spec/frames`` has the rule.
+
+    Args:
+        coefficients: of the matrix, by ITU-T H.273's code, which is FFmpeg's too; 2 where it says nothing.
+        primaries: by its code of the primaries.
+        rows: of the frame, before it is turned.
+
+    Raises:
+        UsageError: a matrix that cannot be converted.
+    """
+    if coefficients in MATRICES:
+        return MATRICES[coefficients]
+    if coefficients not in UNKNOWN:
+        name = NAMES.get(coefficients, f"matrix {coefficients}")
+        raise UsageError(
+            f"the video's colors are {name}, which is not converted here; "
+            "convert it to BT.709 first: ffmpeg -i IN -vf scale=out_color_matrix=bt709 OUT.mkv"
+        )
+    return "bt2020" if primaries == BT2020 else "bt709" if rows >= HD else "bt601"
 
 
 def has_alpha(frame: Any) -> bool:

@@ -200,7 +200,7 @@ def _set_shape(session: _Session, name: str, shape: tuple[int, ...]) -> None:
 
 @contextmanager
 def engine_errors(what: str) -> Iterator[None]:
-    """Turn `EngineError`s into this package's errors; `what` needs TensorRT."""
+    """Turn `EngineError`s into this package's errors, a `MissingDependencyError` of `what` among them."""
     try:
         yield
     except EngineError as error:

@@ -112,7 +112,33 @@ std::size_t slices_of(const FrameFormat& format, std::size_t size) {
          spare / step * static_cast<std::size_t>(layout.block_height);
 }
 
+constexpr int kBt2020 = 9;
+constexpr int kHd = 720;
+
 }  // namespace
+
+Matrix matrix_of(int coefficients, int primaries, int rows) {
+  switch (coefficients) {
+    case 1:
+      return Matrix::bt709;
+    case 4:
+    case 5:
+    case 6:
+      return Matrix::bt601;
+    case 7:
+      return Matrix::smpte240m;
+    case kBt2020:
+      return Matrix::bt2020;
+    case 0:
+    case 2:
+    case 3:
+      if (primaries == kBt2020) return Matrix::bt2020;
+      return rows >= kHd ? Matrix::bt709 : Matrix::bt601;
+    default:
+      throw UsageError("the frame's color matrix is " + std::to_string(coefficients) +
+                       " of ITU-T H.273, none of BT.601, BT.709, BT.2020 and SMPTE 240M; convert it first");
+  }
+}
 
 void FrameFormat::check() const {
   const LayoutFacts& layout_facts = facts(layout);

@@ -88,6 +88,22 @@ TEST_CASE("frames are converted as the vectors are") {
   }
 }
 
+TEST_CASE("a matrix is chosen as the vectors say") {
+  const json data = read("matrices.json");
+  const char* const names[] = {"bt601", "bt709", "bt2020", "smpte240m"};
+  for (const json& row : data.at("cases")) {
+    CAPTURE(row);
+    const auto chosen = [&] {
+      return matrix_of(row.at("coefficients"), row.at("primaries"), row.at("rows"));
+    };
+    if (row.at("matrix").is_null()) {
+      CHECK_CONTAINS(support::message<UsageError>(chosen), "none of BT.601, BT.709, BT.2020 and SMPTE 240M");
+    } else {
+      CHECK(row["matrix"] == names[static_cast<int>(chosen())]);
+    }
+  }
+}
+
 TEST_CASE("what the vectors refuse is refused") {
   const json data = read("vectors.json");
   for (const json& row : data.at("refused")) {

@@ -316,7 +316,9 @@ export async function fromVideoFrame(frame: VideoFrame): Promise<Pixels | null> 
   const planes = await frame.copyTo(data);
   const name = SHAPES.get(frame.format)!;
   const space = frame.colorSpace;
-  const matrix = SPACES.get(space.matrix) ?? "bt601";
+  const coefficients = SPACES.get(space.matrix);
+  if (coefficients === undefined) return null;
+  const matrix = matrixOf(coefficients, PRIMARIES.get(space.primaries) ?? SILENT, height);
   const range = space.fullRange ? "full" : "limited";
   const layout: LayoutFacts = LAYOUTS[name];
   if (width % layout.block[0] !== 0 || height % layout.block[1] !== 0) return odd(layout, planes, data, width, height, matrix, range);
@@ -339,7 +341,45 @@ function odd(
   return fromYuv(y, cb, cr, layout.block, width, height, matrix, range);
 }
 
-const SPACES = new Map<string | null, Matrix>([["bt709", "bt709"], ["bt2020-ncl", "bt2020"]]);
+/**
+ * Which matrix a frame has by what its stream says; `spec/frames` has the rule.
+ *
+ * @param coefficients - code of ITU-T H.273, 2 where the stream says nothing
+ * @param primaries - likewise
+ * @param rows - of the frame, before it is turned
+ * @throws RestorectError `input`: a matrix that cannot be converted.
+ */
+export function matrixOf(coefficients: number, primaries: number, rows: number): Matrix {
+  const named = CODES.get(coefficients);
+  if (named === undefined)
+    throw bad(`the frame's color matrix is ${coefficients} of ITU-T H.273, none of BT.601, BT.709, BT.2020 and SMPTE 240M`);
+  return named ?? (primaries === BT2020 ? "bt2020" : rows >= HD ? "bt709" : "bt601");
+}
+
+const [SILENT, BT2020, HD] = [2, 9, 720];
+/** Matrices by ITU-T H.273's codes; null for those that say RGB or nothing. */
+const CODES = new Map<number, Matrix | null>([
+  [0, null],
+  [1, "bt709"],
+  [2, null],
+  [3, null],
+  [4, "bt601"],
+  [5, "bt601"],
+  [6, "bt601"],
+  [7, "smpte240m"],
+  [9, "bt2020"],
+]);
+/** The codes of WebCodecs' names. */
+const SPACES = new Map<string | null | undefined, number>([
+  ["rgb", 0],
+  ["bt709", 1],
+  [null, SILENT],
+  [undefined, SILENT],
+  ["bt470bg", 5],
+  ["smpte170m", 6],
+  ["bt2020-ncl", 9],
+]);
+const PRIMARIES = new Map<string | null | undefined, number>([["bt709", 1], ["bt2020", BT2020]]);
 /** By WebCodecs' name; alpha of the first is a plane behind the others. */
 const SHAPES = new Map<string | null, keyof typeof LAYOUTS>([
   ["I420A", "i420"],

@@ -10,19 +10,20 @@ import { build } from "esbuild";
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const FRAMES = path.join(ROOT, "../../spec/frames");
 
-const contents = 'export { fromRaw } from "./frames.js"; export { ALIASES, LAYOUTS } from "./layouts.js";';
+const contents = 'export { fromRaw, matrixOf } from "./frames.js"; export { ALIASES, LAYOUTS } from "./layouts.js";';
 const bundle = await build({
   stdin: { contents, resolveDir: path.join(ROOT, "src") },
   bundle: true,
   format: "esm",
   write: false,
 });
-const { ALIASES, LAYOUTS, fromRaw } = await import(
+const { ALIASES, LAYOUTS, fromRaw, matrixOf } = await import(
   `data:text/javascript;base64,${Buffer.from(bundle.outputFiles[0].contents).toString("base64")}`
 );
 const read = async (name) => JSON.parse(await readFile(path.join(FRAMES, name), "utf8"));
 const { formats } = await read("formats.json");
 const { converted, refused } = await read("vectors.json");
+const { cases } = await read("matrices.json");
 
 /** A frame of the vectors, as the package takes it. */
 function frame({ slice_height: sliceHeight, planes, ...rest }, data) {
@@ -48,6 +49,14 @@ test(`${converted.length} frames are converted as they must be`, () => {
     const found = pixels.filter((_, at) => at % 4 !== 3);
     assert.equal(Buffer.from(found).toString("hex"), rgb, name);
     assert.ok(pixels.every((level, at) => at % 4 !== 3 || level === 255), name);
+  }
+});
+
+test(`${cases.length} matrices are chosen as they must be`, () => {
+  for (const { coefficients, primaries, rows, matrix } of cases) {
+    const choose = () => matrixOf(coefficients, primaries, rows);
+    if (matrix === null) assert.throws(choose, ({ name, message }) => name === "RestorectError" && message.includes("none of BT.601"));
+    else assert.equal(choose(), matrix, `${coefficients} ${primaries} ${rows}`);
   }
 });
 

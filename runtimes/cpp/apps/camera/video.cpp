@@ -10,8 +10,6 @@ namespace {
 
 using restorect::Layout;
 
-constexpr int kHd = 720;
-
 struct Known {
   GstVideoFormat format;
   Layout layout;
@@ -40,26 +38,6 @@ Layout layout_of(const GstVideoInfo& info) {
                               " are not taken; possible: " + kFormats);
 }
 
-restorect::Matrix matrix_of(const GstVideoInfo& info) {
-  switch (info.colorimetry.matrix) {
-    case GST_VIDEO_COLOR_MATRIX_BT709:
-      return restorect::Matrix::bt709;
-    case GST_VIDEO_COLOR_MATRIX_BT601:
-      return restorect::Matrix::bt601;
-    case GST_VIDEO_COLOR_MATRIX_BT2020:
-      return restorect::Matrix::bt2020;
-    case GST_VIDEO_COLOR_MATRIX_SMPTE240M:
-      return restorect::Matrix::smpte240m;
-    case GST_VIDEO_COLOR_MATRIX_UNKNOWN:
-    case GST_VIDEO_COLOR_MATRIX_RGB:
-      return GST_VIDEO_INFO_HEIGHT(&info) >= kHd ? restorect::Matrix::bt709 : restorect::Matrix::bt601;
-    default:
-      throw restorect::UsageError(
-          "the frames' color matrix is none of BT.601, BT.709, BT.2020 and SMPTE 240M; put "
-          "! videoconvert ! video/x-raw,colorimetry=bt709 before");
-  }
-}
-
 }  // namespace
 
 const char* const kFormats =
@@ -69,7 +47,10 @@ const char* const kFormats =
 
 restorect::FrameFormat format_of(const GstVideoInfo& info) {
   restorect::FrameFormat format{layout_of(info), GST_VIDEO_INFO_WIDTH(&info), GST_VIDEO_INFO_HEIGHT(&info)};
-  format.matrix = matrix_of(info);
+  format.matrix = restorect::matrix_of(
+      static_cast<int>(gst_video_color_matrix_to_iso(info.colorimetry.matrix)),
+      static_cast<int>(gst_video_color_primaries_to_iso(info.colorimetry.primaries)),
+      GST_VIDEO_INFO_HEIGHT(&info));
   format.range = info.colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255 ? restorect::Range::full
                                                                        : restorect::Range::limited;
   for (guint i = 0; i < GST_VIDEO_INFO_N_PLANES(&info); ++i) {

@@ -17,7 +17,7 @@ extern const char* const kFormats;
 
 /// Return what a frame of GStreamer is to the library, with the strides and offsets of its planes.
 ///
-/// Colors that the caps do not name are BT.709 from 720 rows on, else BT.601. Throws UsageError: a layout or
+/// Colors that the caps do not name are those of `restorect::matrix_of`. Throws UsageError: a layout or
 /// matrix that the library does not have, or odd sides where chroma is shared.
 restorect::FrameFormat format_of(const GstVideoInfo& info);
 

@@ -47,6 +47,13 @@ enum class Layout {
 /// Luma coefficients of Y'CbCr layouts; means nothing for the others.
 enum class Matrix { bt601, bt709, bt2020, smpte240m };
 
+/// Which matrix a frame has by what its stream says; spec/frames has the rule. Throws UsageError: one that is
+/// none of these.
+///
+/// `coefficients` and `primaries` are codes of ITU-T H.273, 2 where the stream says nothing; `rows` are those
+/// of the frame, before it is turned.
+RESTORECT_API Matrix matrix_of(int coefficients, int primaries, int rows);
+
 /// 0 … 255, or 16 … 235 (chroma 240); means nothing for RGB and gray layouts.
 enum class Range { full, limited };
 

@@ -14,7 +14,7 @@ struct FrameFormat {
         code: kCVPixelFormatType_32BGRA, layout: PixelLayout.all[0], matrix: nil, matrixName: nil
     )
 
-    /// Read it off a buffer; without an attachment that says otherwise, Y'CbCr is BT.601.
+    /// Read it off a buffer; without attachments that say otherwise, Y'CbCr is what `matrixOf` takes it for.
     init(of buffer: CVPixelBuffer) throws {
         let code = CVPixelBufferGetPixelFormatType(buffer)
         guard let (layout, limited) = PixelLayout.of(code) else {
@@ -33,27 +33,39 @@ struct FrameFormat {
                     + "\(width)×\(height); crop it"
             )
         }
-        let attached = CVBufferCopyAttachment(buffer, kCVImageBufferYCbCrMatrixKey, nil) as? String
-        let name = attached ?? (kCVImageBufferYCbCrMatrix_ITU_R_601_4 as String)
-        guard let matrix = FrameFormat.matrix(name, limited: limited) else {
-            throw RestorectError.usage(
-                "matrix '\(name)' is not taken; the frame must be BT.601, BT.709, BT.2020 or SMPTE 240M"
-            )
-        }
-        self.init(code: code, layout: layout, matrix: matrix, matrixName: name as CFString)
+        let matrix = CVBufferCopyAttachment(buffer, kCVImageBufferYCbCrMatrixKey, nil) as? String
+        let primaries = CVBufferCopyAttachment(buffer, kCVImageBufferColorPrimariesKey, nil) as? String
+        let name = try FrameFormat.matrixOf(
+            coefficients: matrix.map { Int(CVYCbCrMatrixGetIntegerCodePointForString($0 as CFString)) } ?? 2,
+            primaries: primaries.map { Int(CVColorPrimariesGetIntegerCodePointForString($0 as CFString)) } ?? 2,
+            rows: height
+        )
+        let (full, ranged, label) = FrameFormat.known[name]!
+        self.init(code: code, layout: layout, matrix: limited ? ranged : full, matrixName: label)
     }
 
-    private static func matrix(_ name: String, limited: Bool) -> YCbCr? {
-        if name == kCVImageBufferYCbCrMatrix_ITU_R_601_4 as String {
-            return limited ? .bt601Limited : .bt601Full
-        } else if name == kCVImageBufferYCbCrMatrix_ITU_R_709_2 as String {
-            return limited ? .bt709Limited : .bt709Full
-        } else if name == kCVImageBufferYCbCrMatrix_ITU_R_2020 as String {
-            return limited ? .bt2020Limited : .bt2020Full
-        } else if name == kCVImageBufferYCbCrMatrix_SMPTE_240M_1995 as String {
-            return limited ? .smpte240mLimited : .smpte240mFull
+    /// By name: of full range, of limited range, and what Core Video calls it.
+    private static let known: [String: (YCbCr, YCbCr, CFString)] = [
+        "bt601": (.bt601Full, .bt601Limited, kCVImageBufferYCbCrMatrix_ITU_R_601_4),
+        "bt709": (.bt709Full, .bt709Limited, kCVImageBufferYCbCrMatrix_ITU_R_709_2),
+        "bt2020": (.bt2020Full, .bt2020Limited, kCVImageBufferYCbCrMatrix_ITU_R_2020),
+        "smpte240m": (.smpte240mFull, .smpte240mLimited, kCVImageBufferYCbCrMatrix_SMPTE_240M_1995),
+    ]
+
+    /// Which matrix a frame has by what its stream says, in codes of ITU-T H.273, 2 where it says nothing;
+    /// `spec/frames` has the rule.
+    static func matrixOf(coefficients: Int, primaries: Int, rows: Int) throws -> String {
+        switch coefficients {
+        case 1: return "bt709"
+        case 4, 5, 6: return "bt601"
+        case 7: return "smpte240m"
+        case 9: return "bt2020"
+        case 0, 2, 3: return primaries == 9 ? "bt2020" : rows >= 720 ? "bt709" : "bt601"
+        default:
+            throw RestorectError.usage(
+                "matrix \(coefficients) is not taken; the frame must be BT.601, BT.709, BT.2020 or SMPTE 240M"
+            )
         }
-        return nil
     }
 
     private init(code: OSType, layout: PixelLayout, matrix: YCbCr?, matrixName: CFString?) {

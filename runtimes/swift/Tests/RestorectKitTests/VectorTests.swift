@@ -67,6 +67,13 @@ final class VectorTests: XCTestCase {
         let gain: Double
     }
 
+    private struct MatrixCase: Decodable {
+        let coefficients: Int
+        let primaries: Int
+        let rows: Int
+        let matrix: String?
+    }
+
     private let folder = Golden.runtimes.deletingLastPathComponent().appendingPathComponent("spec/vectors")
 
     private func read<Case: Decodable>(_ name: String, of: Case.Type) throws -> Vectors<Case> {
@@ -168,5 +175,22 @@ final class VectorTests: XCTestCase {
             XCTAssertEqual(found.map { values($0.rows) }, rows.flatMap { each in columns.map { _ in each } }, row.name)
             XCTAssertEqual(found.map { values($0.columns) }, rows.flatMap { _ in columns }, row.name)
         }
+    }
+
+    func testTheMatrixOfAFrame() throws {
+        let file = folder.deletingLastPathComponent().appendingPathComponent("frames/matrices.json")
+        let rows = try JSONDecoder().decode([String: [MatrixCase]].self, from: casesAlone(file))
+        for row in rows["cases"] ?? [] {
+            let found = try? FrameFormat.matrixOf(
+                coefficients: row.coefficients, primaries: row.primaries, rows: row.rows
+            )
+            XCTAssertEqual(found, row.matrix)
+        }
+    }
+
+    /// The `cases` of a file, without its other keys.
+    private func casesAlone(_ file: URL) throws -> Data {
+        let whole = try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any]
+        return try JSONSerialization.data(withJSONObject: ["cases": whole?["cases"] ?? []])
     }
 }

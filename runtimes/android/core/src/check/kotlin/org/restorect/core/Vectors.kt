@@ -11,6 +11,7 @@ internal fun checkVectors(spec: Path): List<String> {
         "frames" to { frames(document(spec.resolve("frames/vectors.json"))) },
         "YUV_420_888 images" to { images(document(spec.resolve("frames/vectors.json"))) },
         "refused frames" to { refused(document(spec.resolve("frames/vectors.json"))) },
+        "matrices" to { matrices(document(spec.resolve("frames/matrices.json"))) },
         "thumbnails" to { thumbnails(spec.resolve("vectors")) },
         "latents" to { latents(document(spec.resolve("vectors/latent.json"))) },
         "brightness" to { brightness(document(spec.resolve("vectors/brightness.json"))) },
@@ -75,6 +76,16 @@ private fun refused(vectors: Map<String, Json>) = vectors.getValue("refused").it
     } catch (error: UsageException) {
         error.message.takeIf { words !in it!! || "did you mean" in it }
     }
+}
+
+private fun matrices(vectors: Map<String, Json>) = vectors.getValue("cases").items.map { it.members }.map { row ->
+    val given = listOf("coefficients", "primaries", "rows").map { row.getValue(it).whole }
+    val found = try {
+        matrixOf(given[0], given[1], given[2])
+    } catch (error: UsageException) {
+        null
+    }
+    given.toString().takeIf { found != row.optional("matrix")?.text }
 }
 
 private fun thumbnails(folder: Path): List<String?> {

@@ -1,5 +1,30 @@
 package org.restorect.core
 
+private const val BT2020 = 9
+private const val HD = 720
+
+/**
+ * Which matrix a frame has by what its stream says; `spec/frames` has the rule.
+ *
+ * Of a `MediaFormat`, `COLOR_STANDARD_BT709` is 1, `_BT601_PAL` 5, `_BT601_NTSC` 6 and `_BT2020` 9 for both codes.
+ *
+ * @param coefficients code of ITU-T H.273, 2 where the stream says nothing
+ * @param primaries likewise
+ * @param rows of the frame, before it is turned
+ * @throws UsageException a matrix that cannot be converted
+ */
+fun matrixOf(coefficients: Int, primaries: Int, rows: Int): String = when (coefficients) {
+    1 -> "bt709"
+    4, 5, 6 -> "bt601"
+    7 -> "smpte240m"
+    BT2020 -> "bt2020"
+    0, 2, 3 -> if (primaries == BT2020) "bt2020" else if (rows >= HD) "bt709" else "bt601"
+    else -> throw UsageException(
+        "the frame's color matrix is $coefficients of ITU-T H.273, none of BT.601, BT.709, BT.2020 and SMPTE 240M; " +
+            "convert it first"
+    )
+}
+
 /** Y'CbCr → RGB in integers, the same as `restorect_edge/media/ycbcr.py`. */
 internal class YCbCr private constructor(
     private val black: Int,
