@@ -1,5 +1,6 @@
 """What can be timed: artifacts, weights and other people's ONNX models, behind one interface."""
 
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,6 @@ from restorect_edge.bench.measure.record import Subject, Work
 from restorect_edge.bench.measure.subject import quality_of, subject_of
 from restorect_edge.bench.measure.work import count_graph, total
 from restorect_edge.bench.peer import Prepared, peer_subject
-from restorect_edge.bench.platforms import apple
 from restorect_edge.errors import (
     BackendError,
     MissingDependencyError,
@@ -136,21 +136,20 @@ class ArtifactCandidate(Candidate):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CoreMLCandidate(ArtifactCandidate):
-    """A Core ML artifact with one of Apple's compute units; not run on device."""
+class UnitCandidate(ArtifactCandidate):
+    """An artifact on one compute unit of a backend that decides by itself what runs where."""
 
     unit: str
+    units: Any
+    """The backend's module `Backend.units`."""
 
     def absent(self) -> RestorectError | None:
-        return apple.absent() or ArtifactCandidate.absent(self)
+        lacking: RestorectError | None = self.units.absent()
+        return lacking or ArtifactCandidate.absent(self)
 
     def provider(self, opened: Opened) -> str:
         package = Path(self.source, self.manifest.graphs[0].file)
-        try:
-            plan = apple.placement(apple.plan_of(package, self.unit)).summary()
-        except BackendError as error:
-            plan = f"not planned: {error}"
-        return f"{opened.provider}; {plan}"
+        return f"{opened.provider}; {self.units.planned(package, self.unit)}"
 
     def device_name(self, opened: Opened | None = None) -> str | None:
         return self.unit
@@ -210,7 +209,7 @@ def candidates(
         sources: artifacts' folders, weights by name or file, and models.
         peers: other people's ``.onnx`` files.
         runtime: the backend of artifacts and models, if not their own.
-        device: one of the runtime's devices; Core ML artifacts have one candidate per compute unit instead.
+        device: one of the runtime's devices; a backend with compute units has one candidate for each instead.
 
     Returns:
         In that order, two of the same kind told apart by their path.
@@ -264,9 +263,11 @@ def _of_artifact(source: str, runtime: str | None, device: str) -> list[Candidat
         "quality": quality_of(manifest),
         "manifest": manifest,
     }
-    if chosen == apple.RUNTIME:
+    if RUNTIMES[chosen].units:
+        units = importlib.import_module(RUNTIMES[chosen].units)
         return [
-            CoreMLCandidate(**facts, device=name, unit=unit) for unit, name in apple.RUNTIME_DEVICES.items()
+            UnitCandidate(**facts, device=name, unit=unit, units=units)
+            for unit, name in units.DEVICES.items()
         ]
     return [ArtifactCandidate(**facts, device=device)]
 

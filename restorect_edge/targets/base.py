@@ -69,6 +69,9 @@ class Backend:
     """Where its profile can be had instead, for one without `profiler`."""
     untimed: str = ""
     """Why its time says nothing of the target's devices; empty where it does."""
+    units: str = ""
+    """A module with `DEVICES`, the devices by compute unit where each is measured by itself, `absent`, which
+    says what measuring lacks here, and `planned`, which says where operations are meant to run."""
     advice: Callable[[str], str] = lambda install: install
     """Returns what it needs on this machine, given the command that installs its extra."""
 

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from restorect_edge.bench.measure.protocol import FREE_SHAPES
-from restorect_edge.bench.platforms import apple
 from restorect_edge.bench.subjects import candidates
 from restorect_edge.errors import UsageError
+from restorect_edge.targets.coreml import units
 
 
 def test_an_artifact(artifact_openvino):
@@ -81,10 +81,10 @@ def test_core_ml_has_a_row_per_compute_unit(artifact_coreml):
 
 def test_where_core_ml_means_to_run_it_is_part_of_the_provider(artifact_coreml, monkeypatch):
     """A made-up plan: no system but macOS makes one."""
-    plan = apple.Placement(operations={"neuralEngine": 3, "cpu": 1}, cost={})
-    monkeypatch.setattr(apple, "plan_of", lambda package, unit: (package.name, unit))
+    plan = units.Placement(operations={"neuralEngine": 3, "cpu": 1}, cost={})
+    monkeypatch.setattr(units, "plan_of", lambda package, unit: (package.name, unit))
     seen = []
-    monkeypatch.setattr(apple, "placement", lambda planned: seen.append(planned) or plan)
+    monkeypatch.setattr(units, "placement", lambda planned: seen.append(planned) or plan)
     found = candidates([str(artifact_coreml.path)])[3]
     assert found.provider(SimpleNamespace(provider="Core ML on all")).startswith(
         "Core ML on all; planned: neuralEngine 75 % of operations"

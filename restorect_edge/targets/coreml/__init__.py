@@ -24,6 +24,7 @@ class CoreMLTarget(Target):
         Backend(
             class_name="CoreMLRuntime",
             libraries=("coremltools",),
+            units=f"{__name__}.units",
             profile_hint=". For Core ML, Xcode's performance report shows where the time goes",
             advice=lambda install: f"macOS, and {install}",
         ),

@@ -47,10 +47,10 @@ const char* const kFormats =
 
 restorect::FrameFormat format_of(const GstVideoInfo& info) {
   restorect::FrameFormat format{layout_of(info), GST_VIDEO_INFO_WIDTH(&info), GST_VIDEO_INFO_HEIGHT(&info)};
-  format.matrix = restorect::matrix_of(
-      static_cast<int>(gst_video_color_matrix_to_iso(info.colorimetry.matrix)),
-      static_cast<int>(gst_video_color_primaries_to_iso(info.colorimetry.primaries)),
-      GST_VIDEO_INFO_HEIGHT(&info));
+  format.matrix =
+      restorect::matrix_of(static_cast<int>(gst_video_color_matrix_to_iso(info.colorimetry.matrix)),
+                           static_cast<int>(gst_video_color_primaries_to_iso(info.colorimetry.primaries)),
+                           GST_VIDEO_INFO_HEIGHT(&info));
   format.range = info.colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255 ? restorect::Range::full
                                                                        : restorect::Range::limited;
   for (guint i = 0; i < GST_VIDEO_INFO_N_PLANES(&info); ++i) {
