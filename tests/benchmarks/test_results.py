@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from restorect_edge.bench.measure.record import Report, json_schema
+from restorect_edge.cli.verbs import VERBS
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 REPORTS = sorted((FOLDER / "results").rglob("report.json"))
@@ -53,6 +54,14 @@ def test_large_photographs_fit_the_limits(results):
         (runtime, size) for runtime in ("torch", "onnxruntime", "openvino") for size in (12.0, 48.0)
     }
     assert all(row["peak_mb"] <= {12.0: 1200, 48.0: 2000}[row["megapixels"]] for row in rows)
+
+
+def test_commands_start_within_their_limit(results):
+    (path,) = committed("startup")
+    result = results.read(path)
+    rows = {row["command"]: row for row in result["rows"]}
+    assert rows.keys() >= {*VERBS}
+    assert all(row["wall_s"] < result["conditions"]["limit_s"] for row in rows.values())
 
 
 def test_the_wrapper_costs_little(results):

@@ -109,3 +109,17 @@ def test_the_package_runs_as_a_module():
     assert result.returncode == 1
     assert result.stdout == ""
     assert "did you mean 'evaluate'?" in result.stderr
+
+
+def test_helps_import_nothing_heavy():
+    """Start-up is measured by benchmarks/startup.py; what would spoil it is looked for here."""
+    code = (
+        "import importlib, sys\n"
+        "from restorect_edge.cli.verbs import VERBS\n"
+        "for verb in VERBS.values():\n"
+        "    importlib.import_module(verb.module).parser().format_help()\n"
+        "print(sorted({'torch', 'onnx', 'onnxruntime', 'openvino', 'coremltools', 'scipy', 'matplotlib', "
+        "'av', 'nncf', 'jinja2', 'skimage', 'ray', 'torchvision'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
