@@ -160,7 +160,8 @@ def _written_suffix(source: Path) -> str:
             own = f".{(file.format or '').lower()}"
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UsageError(
-            f"'{source}' is no picture or video that can be read; pictures: {READABLE_WORDS}"
+            f"'{source}' is no picture that can be read; pictures: {READABLE_WORDS}; of a video under such a "
+            "name, name the output: -o NAME.mp4"
         ) from error
     usual = {".jpeg": ".jpg", ".tiff": ".tif", ".mpo": ".jpg"}.get(own, own)
     return source.suffix + usual if usual in WRITABLE else source.suffix + ".png"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from restorect_edge.batch.journal import Row
 from restorect_edge.errors import UsageError
+from restorect_edge.utils.destination import require_writable
 from restorect_edge.utils.files import replacing
 
 __all__ = ["check_report", "write_report"]
@@ -17,9 +18,10 @@ SUFFIXES = (".csv", ".json")
 
 
 def check_report(path: Path) -> None:
-    """Raise `UsageError` before any work for a report of another kind."""
+    """Raise `UsageError` before any work for a report of another kind, or that cannot be written."""
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"the report '{path}' ends in .csv or .json")
+    require_writable(path, option="--report")
 
 
 def write_report(path: Path, rows: Sequence[Row]) -> None:

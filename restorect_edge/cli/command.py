@@ -29,7 +29,7 @@ def run(main: Callable[[Any], int], parser: Parser, argv: Sequence[str] | None) 
     """Parse `argv`, run `main` and return the exit code.
 
     An error that the package raises on purpose becomes one line on standard error, and so does what the
-    system says of a file; any other exception is a defect and keeps its traceback.
+    system says of files and streams; any other exception is a defect and keeps its traceback.
 
     Args:
         main: the command's body; returns its exit code.
@@ -56,8 +56,8 @@ def run(main: Callable[[Any], int], parser: Parser, argv: Sequence[str] | None) 
         if stopped() or _came_of_stopping(error):
             say("interrupted")
             return INTERRUPTED
-        if isinstance(error, OSError) and error.filename is not None:
-            error = _of_a_file(error)
+        if isinstance(error, OSError) and error.errno is not None:
+            error = _of_the_system(error)
         if not isinstance(error, RestorectError):
             raise
         say("error: " + " ".join(str(error).splitlines()))
@@ -77,8 +77,10 @@ def _came_of_stopping(error: BaseException) -> bool:
     return seen is not None
 
 
-def _of_a_file(error: OSError) -> UsageError:
-    """Return in words what the system says of a file: a name too long, no rights, a disk that fails."""
+def _of_the_system(error: OSError) -> UsageError:
+    """Return in words what the system says: a name too long, no rights, a disk that is full or fails."""
+    if error.filename is None:  # of a stream, such as standard output
+        return UsageError(f"cannot read or write: {error.strerror}")
     name = os.fsdecode(error.filename) if isinstance(error.filename, bytes | str) else error.filename
     return UsageError(f"cannot use '{name}': {error.strerror}")
 
@@ -104,7 +106,10 @@ codecs.register_error("restorect_edge.names", _encode_name)
 
 def say(line: str) -> None:
     """Write a message to standard error, after what standard output still holds."""
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except OSError:  # what it holds cannot be written, which has an error of its own
+        _discard_stdout()
     print(line, file=sys.stderr, flush=True)
 
 

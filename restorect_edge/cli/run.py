@@ -139,6 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: Run) -> int:
     settings = replace(taken(Settings, args), max_pixels=round(args.max_megapixels * 1e6))
+    _refuse_addresses(args.words)
     if args.at_once is not None and args.at_once < 1:
         raise UsageError(f"--at-once is 1 image or more, got {args.at_once}")
     if args.cluster and args.workers == 0:
@@ -154,6 +155,14 @@ def _run(args: Run) -> int:
     if args.prior_every != 1 or args.smooth:
         raise UsageError("--prior-every and --smooth are for videos and cameras; leave them out for images")
     return _run_photos(args, settings)
+
+
+def _refuse_addresses(words: Sequence[str]) -> None:
+    for word in words:
+        if "://" in word and not os.path.lexists(word):
+            raise UsageError(
+                f"'{word}' is a web address: download the file first, or give a camera's stream to --camera"
+            )
 
 
 def _nothing_to_restore(args: Run) -> UsageError:

@@ -157,9 +157,17 @@ def test_a_name_that_no_file_can_have_is_one_line(capsys, command):
     assert TOO_LONG in line
 
 
-def test_an_error_of_the_system_that_names_no_file_is_a_defect(parser):
-    with pytest.raises(OSError, match="no file"):
-        run(raising(OSError("no file")), parser, ["1"])
+def test_an_error_that_is_not_of_the_system_is_a_defect(parser):
+    with pytest.raises(OSError, match="no number"):
+        run(raising(OSError("no number")), parser, ["1"])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_full_disk_behind_standard_output_is_one_line():
+    command = [sys.executable, "-c", CHATTY, "1"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "error: cannot read or write: No space left on device\n")
 
 
 def test_a_defect_is_not_swallowed(parser):

@@ -182,7 +182,10 @@ def error(capsys, code):
         (["photos", "-o", "out", "--workers", "-1"], "--workers is 0 or more, got -1"),
         (["photos", "-o", "out", "--report", "r.txt"], "the report 'r.txt' ends in .csv or .json"),
         (["photos", "-o", "out", "--overwite"], "(did you mean --overwrite?)"),
-        (["photos/notes.txt", "-o", "out"], "'photos/notes.txt' is no picture or video that can be read"),
+        (["photos/notes.txt", "-o", "out"], "'photos/notes.txt' is no picture that can be read"),
+        (["http://localhost/a.jpg"], "'http://localhost/a.jpg' is a web address: download the file first"),
+        (["rtsp://localhost/a", "-o", "a.mp4"], "or give a camera's stream to --camera"),
+        (["photos", "-o", "out", "--report", "/proc/rows.csv"], "choose another place with --report"),
     ],
 )
 def test_wrong_usage_writes_nothing(run, folder, tmp_path, photo, capsys, monkeypatch, arguments, message):

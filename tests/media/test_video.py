@@ -232,6 +232,21 @@ def test_a_damaged_video_leaves_no_file(tmp_path, capsys, spoil):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["dark.mp4", "fast.mp4"]
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_disk_without_room_is_named_by_every_container(tmp_path, capsys, suffix):
+    resource = pytest.importorskip("resource")
+    source = make(tmp_path / "in.mp4")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (600, limits[1]))
+        code = run(source, tmp_path / f"out.{suffix}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert code == 1
+    assert f"out.{suffix}': File too large" in capsys.readouterr().err
+    assert not list(tmp_path.glob(".*partial"))
+
+
 def test_sound_alone_is_no_video(tmp_path, capsys):
     with av.open(str(tmp_path / "sound.mp4"), "w") as container:
         sound = container.add_stream("aac", rate=8000, layout="mono")

@@ -1,5 +1,6 @@
 """How videos are read and written."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,7 @@ class VideoOptions:
         """
         av = pyav()
         name = self.encoder or ENCODERS.get(container, "libx264")
+        os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 says errors alone
         try:
             codec = av.Codec(name, "w")
         except ValueError as error:

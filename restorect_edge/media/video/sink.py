@@ -60,7 +60,17 @@ def writing(path: Path, metadata: dict[str, str] | None = None) -> Iterator[Any]
             container.metadata.update(kept)
             yield container
     except (av.FFmpegError, OSError) as error:
-        raise UsageError(f"cannot write '{path}': {getattr(error, 'strerror', None) or error}") from error
+        raise UsageError(f"cannot write '{path}': {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return why a file cannot be written: FFmpeg knows only that Python failed as it wrote for it."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and not isinstance(seen, pyav().FFmpegError) and seen.strerror:
+            return seen.strerror
+        seen = seen.__cause__ or seen.__context__
+    return getattr(error, "strerror", None) or str(error)
 
 
 class Sink:
