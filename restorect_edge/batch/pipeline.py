@@ -133,12 +133,14 @@ def _overlapped(
     storing: deque[tuple[Job, Future[Future[Row]]]] = deque()
     try:
         while True:
+            # decoded ahead, while the one before is restored
             while len(loading) < ahead and (job := next(waiting, None)) is not None:
                 loading.append((job, pool.submit(_load, job, settings)))
             if not loading:
                 break
             job, loaded = loading.popleft()
             storing.append((job, begin(loaded)))
+            # in the order of the jobs; beyond so many that are not written yet, restoring waits
             while len(storing) > ahead or (storing and _is_stored(storing[0][1])):
                 done, future = storing.popleft()
                 yield _outcome(done, _row_of(future))

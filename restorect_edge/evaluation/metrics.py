@@ -98,8 +98,10 @@ def _blur(
     length = planes.shape[axis] - last * step
     shifted = np.moveaxis(planes, axis, 0)
     views = [np.moveaxis(shifted[k * step : k * step + length], 0, axis) for k in range(last + 1)]
+    # an odd number of taps has one in the middle, which belongs to no pair
     total = views[last // 2] * taps[last // 2] if last % 2 == 0 else np.zeros_like(views[0])
     pair = np.empty_like(total)
+    # taps are symmetric: each pair of values is added first and multiplied once
     for k in range((last + 1) // 2):
         np.add(views[k], views[last - k], out=pair)
         pair *= taps[k]

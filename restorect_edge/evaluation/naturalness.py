@@ -136,6 +136,7 @@ def _fit(values: Floats) -> tuple[float, float, float]:
     if not (negative.any() and positive.any()):
         return SHAPES[0], math.nan, math.nan
     left, right = (math.sqrt(np.mean(squares, where=side)) for side in (negative, positive))
+    # moment matching of Lasmar et al. (2009), as in the BRISQUE paper (IEEE TIP 2012)
     ratio = left / right
     moment = float(np.mean(np.abs(values))) ** 2 / float(np.mean(squares))
     wanted = moment * (ratio**3 + 1) * (ratio + 1) / (ratio**2 + 1) ** 2

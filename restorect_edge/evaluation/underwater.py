@@ -88,6 +88,7 @@ def _sharpness(planes: Floats) -> float:
 
 def _edges(plane: Floats) -> Floats:
     p = np.pad(plane, 1, mode="symmetric")
+    # Sobel's kernels are separable: smoothed along one axis, then differences along the other
     rows = p[:, :-2] + 2 * p[:, 1:-1] + p[:, 2:]
     columns = p[:-2] + 2 * p[1:-1] + p[2:]
     magnitude = np.hypot(rows[2:] - rows[:-2], columns[:, 2:] - columns[:, :-2])

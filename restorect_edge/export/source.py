@@ -238,5 +238,6 @@ def _fixed_sides(program: torch.export.ExportedProgram, path: Path) -> Shape | N
             f"'{path}' takes an image in {str(images[0].dtype).removeprefix('torch.')}; save module.float() "
             "traced with a float32 image: export --precision fp16 makes it half"
         )
+    # a side that was traced as dynamic is a symbol and no int
     sides = shapes[0][2:]
     return (sides[0], sides[1]) if all(type(side) is int for side in sides) else None

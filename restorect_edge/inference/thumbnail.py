@@ -77,6 +77,7 @@ def _float_moments(image: NDArray[Any], padded: Size, pool: int, deviation: bool
                 mean = out[0].transpose(1, 2, 0).repeat(pool, 0).repeat(pool, 1)
                 np.subtract(strip[0], mean.reshape(strip[0].shape), out=strip[1])
                 strip[1] *= strip[1]
+            # one kind after the other: deviations need the means finished
             each = slice(kind, kind + 1)
             _add_rows(strip[each], pool, sums[each])
             _add_columns(sums[each], pool, spare[each], out[each])
@@ -96,11 +97,13 @@ def _strips(
     fresh memory costs more than the sums.
     """
     kinds, width = len(cells), cells.shape[3] * pool
+    # at least one row of blocks, however wide the image
     blocks = min(cells.shape[2], max(1, STRIP // (width * pool)))
     buffer = np.empty((pool + 2, kinds * blocks * 3 * width), dtype)
     for first in range(0, cells.shape[2], blocks):
         out = cells[:, :, first : first + blocks]
         rows = Span(first * pool, (first + out.shape[2]) * pool, 0, 0)
+        # the last strip may have fewer rows: it takes the beginning of the buffer
         size = kinds * out.shape[2] * 3 * width
         strip = buffer.reshape(-1)[: pool * size].reshape(kinds, -1, 3 * width)
         sums, spare = (part[:size].reshape(kinds, -1, 3 * width) for part in buffer[pool:])

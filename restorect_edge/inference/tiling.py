@@ -98,6 +98,7 @@ def best_window(padded: Size, limit: int, halo: int, multiple: int) -> Size:
     within = [c for c in choices if c[1][0] * c[1][1] <= limit]
     if not within:
         return min((sides for _, sides in choices), key=lambda sides: sides[0] * sides[1])
+    # pixels read in all; of equals the first, which has the fewest rows, then columns
     return min(within, key=lambda c: c[0][0] * c[0][1] * c[1][0] * c[1][1])[1]
 
 
@@ -122,6 +123,7 @@ def cut(image: NDArray[Any], rows: Span, columns: Span) -> NDArray[Any]:
         return inside
     window = np.empty((below, beside, image.shape[2]), image.dtype)
     window[:h, :w] = inside
+    # most windows lie inside; only what is outside pays for fancy indexing
     columns_read = _reflected(columns.start, columns.stop, width)
     window[:h, w:] = image[rows.start : rows.start + h, columns_read[w:]]
     rows_read = _reflected(rows.start + h, rows.stop, height)

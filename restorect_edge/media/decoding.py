@@ -249,8 +249,10 @@ def _jpeg(photo: Photo, file: Image.Image, stream: BinaryIO) -> Photo:
         elif data.startswith(JPEG_XMP):
             xmp = data[len(JPEG_XMP) :]
         elif data.startswith(PHOTOSHOP):
+            # a block of more than 64 kB goes on in the next segment
             iptc += data[len(PHOTOSHOP) :]
         elif name not in STRUCTURAL and not data.startswith(_exif.PREFIX):
+            # not what the encoder writes itself, nor what is kept as EXIF: it would come twice
             segments.append((APP + int(name[3:]), data))
     if any(name == "APP11" for name, _ in getattr(file, "applist", ())):
         notes.append("content credentials (C2PA) left out, since they vouch for the pixels before")
@@ -316,12 +318,14 @@ def _modern(photo: Photo, file: Image.Image, stream: BinaryIO) -> Photo:
     head = stream.read(1 << 16)
     notes = photo.notes
     depth = head.find(b"pixi")
+    # behind the box's type: version and flags, the number of channels, the bits of each
     if file.format == "AVIF" and depth >= 0 and len(head) > depth + 9 and head[depth + 9] > 8:
         notes = (*notes, f"{head[depth + 9]} bits per channel are read as 8")
     lossless = file.format == "WEBP" and b"VP8L" in head
     named = head.find(b"colrnclx")
     cicp = None
     if file.format == "AVIF" and 0 <= named < len(head) - 12:
+        # the box names primaries and transfer in 16 bits each, right behind its kind
         primaries, transfer = struct.unpack_from(">HH", head, named + 8)
         cicp = named_colors(primaries, transfer, photo.icc_profile)
     return replace(photo, xmp=file.info.get("xmp") or b"", lossless=lossless, cicp=cicp, notes=notes)

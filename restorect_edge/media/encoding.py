@@ -165,12 +165,14 @@ def _fitting(like: Photo, kind: Format, pixels: Levels) -> tuple[Photo, tuple[st
     changes: dict[str, Any] = {}
     for field, words in WORDS.items():
         if getattr(like, field) and field not in kind.keeps:
+            # empty values of their own types; resolution and colors have none but None
             changes[field] = None if field in ("dpi", "cicp") else type(getattr(like, field))()
             if field != "dpi":
                 notes.append(f"{words} left out: {kind.name} has no place for it")
     if kind.name == "JPEG" and len(like.xmp) + len(JPEG_XMP) > SEGMENT:
         changes["xmp"] = b""
         notes.append(f"XMP data of {len(like.xmp)} bytes left out: a JPEG segment holds {SEGMENT}")
+    # bytes 16 to 20 of an ICC profile name its color space: viewers misread one of another kind
     gray_profile = like.icc_profile[16:20] == b"GRAY"
     if like.icc_profile and "icc_profile" not in changes and gray_profile != (pixels.shape[2] < 3):
         changes["icc_profile"] = b""

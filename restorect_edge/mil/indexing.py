@@ -141,6 +141,7 @@ def _taken(x: Tensor, across: Tensor, down: Tensor, padding: str, value: float) 
     inside = (across >= 0) & (across < width) & (down >= 0) & (down < height)
     rows = _continued(down.long(), height, padding)
     columns = _continued(across.long(), width, padding)
+    # gather needs places that exist, of pixels outside as well; those are replaced below
     index = (rows * width + columns).flatten(1)[:, None].expand(-1, x.shape[1], -1)
     found = torch.gather(x.flatten(2), 2, index).reshape(*x.shape[:2], *across.shape[1:])
     return torch.where(inside[:, None], found, torch.tensor(value)) if padding == "constant" else found

@@ -169,6 +169,7 @@ def sigmoid_hard(x: Tensor, alpha: float, beta: float) -> Tensor:
 
 @op()
 def gelu(x: Tensor, mode: str = "EXACT") -> Tensor:
+    # Hendrycks and Gimpel, arXiv 1606.08415: the function and both approximations
     if mode == "EXACT":
         return 0.5 * x * (1 + torch.erf(x / math.sqrt(2)))
     if mode == "TANH_APPROXIMATION":

@@ -36,6 +36,7 @@ def _padding(pad_type: str, pad: Ints | None, sizes: Sequence[int], reach: Ints,
         raise UnhandledError(f"pad_type '{pad_type}'")
     result: list[int] = []
     for size, extent, stride in zip(sizes, reach, strides, strict=True):
+        # by how much the last window reaches past the end
         total = max(0, (-(-size // stride) - 1) * stride + extent - size)
         less, more = total // 2, total - total // 2
         result += (less, more) if pad_type == "same" else (more, less)
@@ -202,11 +203,14 @@ def _grid(before: int, after: int, mode: str) -> Tensor:
         return i + (before - 1) / 2
     if mode in ("STRICT_ALIGN_CORNERS", "ALIGN_CORNERS"):
         return i * (before - 1) / gaps
+    # from the first input on, but one step short of the end
     if mode == "DEFAULT":
         return i * (before - before / after) / gaps
+    # half a step inside of both ends
     if mode == "OFFSET_CORNERS":
         delta = max(1, before - 1) / after
         return 0.5 * delta + i * delta
+    # middles of pixels upon middles of pixels, as OpenCV and PyTorch do without corners
     if mode == "UNALIGN_CORNERS":
         return (i + 0.5) * before / after - 0.5
     raise UnhandledError(f"sampling_mode '{mode}'")

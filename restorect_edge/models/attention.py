@@ -31,6 +31,7 @@ LIMIT = 10.0
 
 def standardize(x: Tensor, dims: tuple[int, ...]) -> Tensor:
     """Shift and scale `x` to mean 0 and (biased) variance 1 over `dims`."""
+    # centered before it is squared: E[x²] − E[x]² would cancel in float16
     centered = x - x.mean(dims, keepdim=True)
     variance = (centered * centered).mean(dims, keepdim=True)
     return centered * torch.rsqrt(variance + EPSILON)

@@ -72,6 +72,7 @@ class LatentFlow(nn.Module):
     def forward(self, condition: Tensor, steps: int) -> Tensor:
         """Integrate from the stored noise to t = 0 in `steps` equal Euler steps."""
         z = self.noise.expand(condition.shape[0], -1, -1, -1)
+        # velocities point from the latent to the noise, so that time runs backwards from 1
         for k in range(steps, 0, -1):
             z = z - self.velocity(z, k / steps, condition) / steps
         return z

@@ -187,6 +187,7 @@ def bring_within(
     for row in ranking:
         smaller = network.with_float(student, [other.block for other in ranking[: len(done) + 1]])
         done.append(BlockDrop(block=row.block, psnr_drop=meter.drop(smaller.body)))
+        # with every block in float nothing would be INT8: that is no way to keep the budget
         if done[-1].psnr_drop <= max_psnr_drop and len(done) < len(ranking):
             return Decision(
                 network=smaller,

@@ -75,6 +75,7 @@ def calibrate_student(
     network = ranges.network
     flat = keep_flat(network, tuned, FlatMeter(student, network.prior), MAX_SHIFT, progress)
     network = flat.network
+    # the drop was measured before these two changed the network
     if meter and decision and (flat.returned or ranges.share):
         decision = replace(decision, drop=meter.drop(network.body))
     named: dict[str, Any] = {"weights": weights, "weights_sha256": weights_sha256}

@@ -136,6 +136,7 @@ def make_signed(quantize: fx.Node) -> None:
     _, scale, zero_point, low, high, _ = arguments
     if zero_point != 0:
         raise BackendError(f"NNCF gave '{quantize.name}' the zero point {zero_point}, expected 0")
+    # an unsigned range has twice as many levels above zero as a signed one
     if low == 0:
         scale = scale * high / QMAX
     scale = float(representable(torch.tensor(scale)))

@@ -72,6 +72,7 @@ class QuantizedStudent(SplitNetwork):
             UsageError: there is no block of that name.
         """
         body, operations = returned(self.body, student.body, names)
+        # what was left out before keeps its own reason
         return QuantizedStudent(student, body, dict.fromkeys(operations, why) | self.excluded)
 
 

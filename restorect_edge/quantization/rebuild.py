@@ -51,6 +51,7 @@ def _with_biases(student: Student, plan: QuantPlan) -> Student:
     corrected = copy.deepcopy(student)
     for name, values in plan.biases.items():
         bias = corrected.get_submodule(name).bias
+        # NNCF corrected it for what rounding the weights shifts; the plan has the result
         assert isinstance(bias, Tensor)
         bias.data = torch.tensor(values).reshape(bias.shape)
     return corrected

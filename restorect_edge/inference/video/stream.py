@@ -115,6 +115,7 @@ class LatentTrack:
             target = self._update(thumbnail(), prior)
         self._since += 1
         z = self._z
+        # after a cut there is nothing that it could be smoothed with
         self._z = target if z is None else self.smooth * z + (1 - self.smooth) * target
         return self._z
 

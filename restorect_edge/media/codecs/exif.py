@@ -114,9 +114,11 @@ def _remake_preview(block: _Block, link: int, pixels: NDArray[np.uint8]) -> None
         old = bytes(block.data[start : start + room])
         for made in _previews(old, pixels):
             if len(made) <= room and start + room <= len(block.data):
+                # padded to the old length, so that no offset behind it moves
                 block.data[start : start + room] = made.ljust(room, b"\0")
                 block.pack("I", fields[PREVIEW_LENGTH][3], len(made))
                 return
+        # the old one would go on showing the picture before
         block.data[start : start + room] = bytes(min(room, len(block.data) - start))
     block.pack("I", link, 0)
 

@@ -103,6 +103,7 @@ def from_image(image: Image.Image, name: str) -> Pixels:
         return _wide(image, name)
     if image.mode in ("CMYK", "LAB", "YCbCr", "HSV"):
         return _managed(image)
+    # a key color, as PNG has it, becomes alpha further down
     if image.mode in ("1", "L") and "transparency" not in image.info:
         gray = np.asarray(image.convert("L"))
         return Pixels(rgb=np.repeat(gray[..., None], 3, axis=2), gray=True)

@@ -94,6 +94,7 @@ def _international(data: bytes) -> bytes:
 
 
 def _metadata_chunks(like: Photo, exif: bytes) -> Iterator[Chunk]:
+    # the standard wants one of sRGB and a profile, and the profile says more
     kept = [chunk for chunk in like.chunks if chunk[0] != b"sRGB" or not like.icc_profile]
     yield from kept
     if like.cicp and not any(kind == b"cICP" for kind, _ in kept):
@@ -101,6 +102,7 @@ def _metadata_chunks(like: Photo, exif: bytes) -> Iterator[Chunk]:
     if like.icc_profile:
         yield b"iCCP", b"ICC Profile\0\0" + zlib.compress(like.icc_profile)
     if like.dpi:
+        # in pixels per meter
         yield b"pHYs", struct.pack(">IIB", *(round(side / 0.0254) for side in like.dpi), 1)
     yield from like.text
     for comment in like.comments:
@@ -136,6 +138,7 @@ def _write_pixels(stream: BinaryIO, pixels: Levels) -> None:
     for top in range(0, len(pixels), ROWS):
         rows = pixels[top : top + ROWS].astype(">u2").view(np.uint8).reshape(-1, above.shape[1])
         filtered = np.empty((len(rows), 1 + rows.shape[1]), np.uint8)
+        # differences to the row above compress well and need no loop over pixels
         filtered[:, 0] = UP
         np.subtract(rows, np.concatenate([above, rows[:-1]]), out=filtered[:, 1:])
         above = rows[-1:]

@@ -161,9 +161,11 @@ def _turned(rgb: Pixels, frame: Any) -> Pixels:
 def _from_yuv(frame: Any, color: Color) -> Pixels:
     """Convert Y'CbCr of any layout in floating point; 8 bits are rounded to 8."""
     deep, number = color.depth > 8, color.range_number
+    # both ranges are given, or FFmpeg would stretch limited levels to full ones
     whole = frame.reformat(
         format="yuv444p16le" if deep else "yuv444p", src_color_range=number, dst_color_range=number
     )
+    # Y'CbCr of 16 bits is that of 8 shifted by 8: one level is 256 of its
     kind, white = (np.uint16, 65536 / 256) if deep else (np.uint8, 1)
     y, cb, cr = (_plane(plane, kind) / np.float32(white) for plane in whole.planes)
     (kr, kb), (low, of_luma, of_chroma) = WEIGHTS[color.matrix], SCALES[color.full]
@@ -210,13 +212,17 @@ def _to_yuv(rgb: Pixels, color: Color, pix_fmt: str) -> Any:
     (kr, kb), (low, of_luma, of_chroma) = WEIGHTS[color.matrix], SCALES[color.full]
     red, green, blue = np.moveaxis(values, -1, 0)
     y = kr * red + (1 - kr - kb) * green + kb * blue
+    # columns are always in pairs, rows in 4:2:0 alone
     down = 2 if "420" in pix_fmt else 1
+    # by these divisors Cb and Cr reach from -1/2 to 1/2, whatever the matrix
     chroma = ((blue - y) / (2 - 2 * kb), (red - y) / (2 - 2 * kr))
     blocks = (c.reshape(c.shape[0] // down, down, c.shape[1] // 2, 2).mean(axis=(1, 3)) for c in chroma)
     frame = pyav().VideoFrame(rgb.shape[1], rgb.shape[0], pix_fmt)
+    # a level of 8 bits is four of 10 bits, at black and white too
     scale, kind = (4, np.uint16) if "10" in pix_fmt else (1, np.uint8)
     planes = [low + of_luma * y, *(128 + of_chroma * c for c in blocks)]
     for plane, samples in zip(frame.planes, planes, strict=True):
+        # FFmpeg aligns rows, which are longer than the picture then
         rows = np.zeros((plane.height, plane.line_size // np.dtype(kind).itemsize), kind)
         rows[:, : plane.width] = np.clip(np.rint(samples * scale), 0, 256 * scale - 1)
         plane.update(rows.tobytes())

@@ -67,6 +67,8 @@ def _hlg(coded: Values) -> Values:
 
 def _rolled_off(value: Values) -> Values:
     """Compress what is above the knee so that the peak becomes 1."""
+    # the Möbius curve of libplacebo and FFmpeg: a straight line up to the knee, which it leaves
+    # with the same value and slope, so that no edge shows where compression begins
     peak = PEAK / PAPER
     a = -(KNEE**2) * (peak - 1) / (KNEE**2 - 2 * KNEE + peak)
     b = (KNEE**2 - 2 * KNEE * peak + peak) / (peak - 1)

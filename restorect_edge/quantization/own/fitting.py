@@ -59,6 +59,7 @@ class _Meter:
         self._flat = [torch.full((1, 3, height, width), level / 255) for level in FLAT_LEVELS]
         self._means = [_run(module, frame).mean((2, 3)) for frame in self._flat]
         self._floats = [_run(module, image) for image in self._images]
+        # without clean images the cost is minus a PSNR, so that less is better either way
         self.allowed = calibration.max_psnr_drop if pairs else -AGREEMENT
         self._targets = None
         if pairs:

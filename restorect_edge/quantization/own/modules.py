@@ -198,6 +198,7 @@ def _return(body: fx.GraphModule, layer: fx.Node, weight: Tensor, bias: Tensor |
     """Let a layer compute in float: what it reads before it is quantized, its float weight and own bias."""
     given, weights = layer.args[0], layer.args[1]
     assert isinstance(given, fx.Node) and isinstance(weights, fx.Node)
+    # two steps back: past the dequantizer and the quantizer, to the value itself
     if given.target is Q.dequantize_per_tensor.default:
         layer.update_arg(0, given.all_input_nodes[0].all_input_nodes[0])
     layer.update_arg(1, add_constant(body, f"{layer.name}_float", weight, layer))

@@ -55,6 +55,7 @@ class Signature:
         Raises:
             IncompatibleError: not one image-like input; the message lists what there is.
         """
+        # up to IR version 3, ONNX lists initializers among the inputs
         held = {tensor.name for tensor in model.graph.initializer}
         inputs = [value for value in model.graph.input if value.name not in held]
         found = ", ".join(map(_words, inputs)) or "none"
@@ -66,6 +67,7 @@ class Signature:
         if len(sides) != 4 or inputs[0].type.tensor_type.elem_type not in TYPES.values():
             raise error
         first, last = sides[1] in CHANNELS, sides[3] in CHANNELS
+        # where both sides would do, as of (1, 3, 8, 3), channels come first as in most models
         channels = sides[1] if first else sides[3]
         if sides[0] not in (None, 1) or not (first or last) or channels is None:
             raise error

@@ -96,6 +96,7 @@ class QuantizedGraph:
                     levels=(QMIN, QMAX),
                 )
             elif node.op_type == "DequantizeLinear" and node.input[0] in values:
+                # the levels that are used: portable weights leave half of them, against saturation
                 most = int(np.abs(numpy_helper.to_array(values[node.input[0]]).astype(int)).max(initial=0))
                 yield QuantizedTensor(
                     name=node.input[0],

@@ -154,6 +154,7 @@ def _unshuffled(graph: _Graph, node: Any) -> tuple[str, str] | None:
     """Return the pixels that a convolution takes unshuffled and the name of its weights; None for others."""
     name, transposed = node.input[0], False
     while (before := graph.producers.get(name)) is not None and before.op_type in ("Reshape", "Transpose"):
+        # another reader still needs the values unshuffled; Shape asks for their sides alone
         if len([r for r in graph.readers(name) if not is_op(r, "Shape")]) != 1:
             return None
         if is_op(before, "Transpose"):
@@ -226,6 +227,7 @@ def _reorder(graph: _Graph, conv: Any) -> None:
     weights = graph.producers[conv.input[1]]
     out = graph.constants[weights.input[0]].shape[0]
     order = np.arange(out).reshape(-1, BLOCK**2).T.reshape(-1)
+    # scales and zero points per channel, and the bias, move with their weights
     for node, index in [*((weights, i) for i in range(len(weights.input))), (conv, 2)]:
         value = graph.constants.get(node.input[index]) if index < len(node.input) else None
         if value is not None and value.ndim:

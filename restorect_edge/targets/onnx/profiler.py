@@ -91,6 +91,7 @@ def onnx_operations(path: Path) -> list[Operation]:
 def _kernel_ms(trace: Sequence[dict[str, Any]], skipped: int) -> dict[str, float]:
     """Sum the kernels' times by node, those of the first `skipped` runs left out."""
     runs = sorted(event["ts"] for event in trace if event["name"] == "model_run")
+    # nodes have no number of their run: what begins after that many runs have begun counts
     since = runs[skipped] if skipped < len(runs) else float("inf")
     found: dict[str, float] = defaultdict(float)
     for event in trace:

@@ -85,6 +85,7 @@ class PairSource:
             check_header(index)
             decoded[index] = pairs[index].read()
 
+        # twice: the clean image is as large as the degraded one
         fits = _bytes(pair.degraded for pair in pairs) * 2 <= budget
         kept, self.notes = without_faults(
             [pair.name for pair in pairs],

@@ -82,6 +82,7 @@ def structural(output: Tensor, target: Tensor, window: int = 7, stride: int = 3)
     var_o = mean(output * output) - mu_o * mu_o
     var_t = mean(target * target) - mu_t * mu_t
     covariance = mean(output * target) - mu_o * mu_t
+    # also what keeps the quotient sane where a variance rounds to a little below 0
     c1, c2 = 0.01**2, 0.03**2
     luminance = (2 * mu_o * mu_t + c1) / (mu_o * mu_o + mu_t * mu_t + c1)
     return 1.0 - (luminance * (2 * covariance + c2) / (var_o + var_t + c2)).mean()
