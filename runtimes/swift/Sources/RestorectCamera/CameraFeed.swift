@@ -27,7 +27,7 @@ public final class CameraFeed: ObservableObject {
         }
         do {
             let restorer = try await Restorer.load(artifact)
-            try connect(VideoRestorer(restorer))
+            try connect(VideoRestorer(restorer, priorEvery: 8, smooth: 0.5))
             let session = self.session
             queue.async { session.startRunning() }
         } catch {

@@ -15,7 +15,7 @@ public final class VideoRestorer {
     /// - Parameters:
     ///   - priorEvery: frames from one run of the prior to the next, so also how long a cut may go unseen.
     ///   - smooth: share of latent and brightness kept from the frame before, from 0 (none) to below 1.
-    public init(_ restorer: Restorer, priorEvery: Int = 8, smooth: Float = 0.5) throws {
+    public init(_ restorer: Restorer, priorEvery: Int = 1, smooth: Float = 0) throws {
         guard restorer.manifest.prior != nil else {
             throw RestorectError.usage("video needs a prior of its own; export with --form split")
         }

@@ -62,7 +62,7 @@ class MainActivity : ComponentActivity() {
         folder.deleteRecursively() // an update of the app may bring another artifact
         assets.copyFolder(ARTIFACT, folder)
         val artifact = Artifact.open(folder.toPath(), setOf("litert"))
-        return VideoRestorer(Restorer(artifact.manifest, LiteRtNetwork(artifact)))
+        return VideoRestorer(Restorer(artifact.manifest, LiteRtNetwork(artifact)), priorEvery = 8, smooth = 0.5f)
     }
 
     private fun connect(provider: ProcessCameraProvider) {

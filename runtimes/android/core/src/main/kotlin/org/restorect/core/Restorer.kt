@@ -153,7 +153,7 @@ private fun larger(one: Size, other: Size) = Size(maxOf(one.height, other.height
  * @param smooth share of latent and brightness kept from the frame before, from 0 (none) to below 1
  * @throws UsageException values out of range, or an artifact without a prior
  */
-class VideoRestorer(private val restorer: Restorer, priorEvery: Int = 8, smooth: Float = 0.5f) {
+class VideoRestorer(private val restorer: Restorer, priorEvery: Int = 1, smooth: Float = 0f) {
     private val track = LatentTrack(priorEvery, smooth)
     private var padded: Size? = null
 
