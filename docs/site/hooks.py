@@ -106,19 +106,21 @@ def weights() -> str:
     cards = [card(locate(name)) for name in names()]
     rows = [
         "# Weights\n\nThe shipped weights by their cards, which lie beside them in the package. PSNR by "
-        "protocol `standard` on the pairs named in the card.\n",
+        "protocol `standard` on the pairs named in the card. \\*: of the development run; the shipped "
+        "weights have trained on those pairs too.\n",
         "| weights | task | parameters | GMACs at 600×400 | PSNR | with GT-mean | license |",
         "|---|---|---|---|---|---|---|",
     ]
     for found in cards:
         score = found.get("validation", {})
+        of_development = " *" if "final_run" in found else ""
         values = [
             f"[`{found['name']}`](#{found['name']})",
             found.get("task", ""),
             f"{found['parameters']:,}",
             found.get("gmacs_600x400", ""),
-            _decibels(score.get("psnr")),
-            _decibels(score.get("psnr_gt_mean")),
+            _decibels(score.get("psnr")) + of_development,
+            _decibels(score.get("psnr_gt_mean")) + of_development,
             found.get("license", ""),
         ]
         rows.append("| " + " | ".join(str(value) for value in values) + " |")

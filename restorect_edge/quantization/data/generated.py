@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from restorect_edge.evaluation.metrics import finite_psnr
+from restorect_edge.media.images import planes_of
 from restorect_edge.media.photos import generated
 from restorect_edge.models.student import Student
 
@@ -41,7 +42,7 @@ class GeneratedMeter:
             self._made = {name: self._sample(prior, levels) for name, levels in drawn().items()}
 
     def _sample(self, prior: nn.Module, levels: NDArray[np.uint8]) -> Made:
-        image = torch.from_numpy(levels.transpose(2, 0, 1)[None] / np.float32(255))
+        image = torch.from_numpy(planes_of(levels))[None]
         seen = self._student.thumbnail(image)
         return image, prior(seen), self._student.body(image, self._student.prior(seen))
 
