@@ -24,6 +24,7 @@ HERE = Path(__file__).parents[1]
 SIZES = ("400x600", "720x1280", "1080x1920")
 TARGETS = ("openvino", "onnx")
 LIMITS = {"dynamic": 1.25, "fixed": 1.10}
+CASES = tuple(f"{target}/{kind}/{size}" for target in TARGETS for kind in LIMITS for size in SIZES)
 MADE = """
 import sys, pathlib, restorect_edge
 target, sides, folder, weights = sys.argv[1:5]
@@ -48,14 +49,16 @@ def main() -> int:
     add.add_argument("--work", type=Path, default=Path("out/builds"), help="of artifacts (%(default)s)")
     add.add_argument("--prepare", action="store_true", help="export, and measure nothing")
     add.add_argument("--frames", type=int, default=24, help="of a turn (default: %(default)s)")
-    add.add_argument("--sizes", default=",".join(SIZES), help="HxW, comma-separated (default: %(default)s)")
+    add.add_argument("--cases", default=",".join(CASES), help="of these, comma-separated (%(default)s)")
     options = add.parse_args()
     options.work = options.work.resolve()
     builds = {"before": options.before.resolve(), "now": HERE}
-    cases = [(t, kind, size) for t in TARGETS for kind in LIMITS for size in options.sizes.split(",")]
+    cases = [tuple(case.split("/")) for case in options.cases.split(",")]
     for target, kind, size in tqdm(cases, desc="exports", disable=not options.prepare):
         for name, root in builds.items():
             folder = _folder(options.work / name, target, kind, size)
+            if any(folder.glob("*/manifest.json")):
+                continue
             arguments = [target, "dynamic" if kind == "dynamic" else size, str(folder), options.weights]
             _run(root, ["-c", MADE, *arguments])
     if options.prepare:
@@ -66,6 +69,8 @@ def main() -> int:
         rounds=options.rounds,
         frames_per_turn=options.frames,
         before=_commit(builds["before"]),
+        now=_commit(HERE),
+        artifacts="each version's own exports",
         order="before, now, before, now, …, a process each",
         limits=", ".join(f"{kind} {limit:g}" for kind, limit in LIMITS.items()),
     )
