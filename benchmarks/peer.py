@@ -30,6 +30,7 @@ from restorect_edge.bench.measure.timing import interleaved
 from restorect_edge.export.verify import verdict
 from restorect_edge.media.photos import photos
 
+NAME = "peer" if "ONEDNN_MAX_CPU_ISA" in os.environ else "peer-unlimited"
 SIDES = (400, 600)
 CHANNELS = 12
 LIMITS = {"openvino": 0.65, "onnx": 0.80}
@@ -79,7 +80,7 @@ class MobileIE(nn.Module):
 
 
 def main() -> int:
-    add = parser(__doc__, "peer", weights="lowlight-small", threads=2, rounds=40)
+    add = parser(__doc__, NAME, weights="lowlight-small", threads=2, rounds=40)
     add.add_argument("--work", type=Path, default=Path("out/peer"), help="folder of models (%(default)s)")
     add.add_argument("--prepare", action="store_true", help="export, and measure nothing")
     options = add.parse_args()
@@ -96,7 +97,7 @@ def main() -> int:
         limits=", ".join(f"{name} {limit}" for name, limit in LIMITS.items()) + f", own {OWN_LIMIT:.3f}",
     )
     rows = [compare(target, found, options) for target, found in files.items()]
-    write(options.output, "peer", facts, rows)
+    write(options.output, NAME, facts, rows)
     return _report(rows, options.output)
 
 
