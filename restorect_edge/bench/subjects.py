@@ -21,10 +21,10 @@ from restorect_edge.errors import (
     UsageError,
     unknown_name,
 )
-from restorect_edge.targets.loading import load
+from restorect_edge.targets.loading import load, ready_for, require_weights_runtime
 from restorect_edge.targets.models import is_model
 from restorect_edge.targets.registry import RUNTIMES, WEIGHTS, backend_class, runtime_for
-from restorect_edge.weights import card, locate
+from restorect_edge.weights import card, locate, names
 
 __all__ = ["Candidate", "Opened", "candidates"]
 
@@ -235,12 +235,27 @@ def _of_source(source: str, runtime: str | None, device: str) -> list[Candidate]
     try:
         if Path(source).is_dir():
             return _of_artifact(source, runtime, device)
-        return [_of_peer(Path(source), runtime, device) if is_model(source) else _of_weights(source, device)]
+        if is_model(source):
+            return [_of_peer(Path(source), runtime, device)]
+        found = _ready(source, runtime)
+        return (
+            [_of_weights(source, device)] if found is None else _of_artifact(str(found[0]), found[1], device)
+        )
     except UsageError:
         raise
     except RestorectError as error:
         subject = Subject(name=Path(source).name, target="unknown", precision="unknown", form="whole")
         return [_unfit(source, subject, runtime, device, error)]
+
+
+def _ready(source: str, runtime: str | None) -> tuple[Path, str] | None:
+    """Return the artifact that the package carries of weights, and what runs it; None where PyTorch does."""
+    if source in names():
+        return ready_for(source, runtime)
+    if not Path(source).is_file():
+        locate(source)  # a name that is none is said before what would be needed to run it
+    require_weights_runtime(source, runtime)
+    return None
 
 
 def _unfit(

@@ -22,7 +22,7 @@ from restorect_edge.targets.models import as_artifact, is_model
 from restorect_edge.targets.registry import RUNTIMES, WEIGHTS, backend_class, runtime_for
 from restorect_edge.weights import locate, names, ready
 
-__all__ = ["load", "require_weights_runtime"]
+__all__ = ["load", "ready_for", "require_weights_runtime"]
 
 
 def load(
@@ -90,7 +90,7 @@ def _open(
     if spec is not None:
         raise UsageError(f"spec describes a model file of somebody else; '{source}' brings its own")
     if not path.is_dir():
-        found = _ready(source, runtime, precision)
+        found = ready_for(source, runtime, precision)
         if found is None:
             if not path.is_file():
                 locate(source)  # a name that is none is said before what would be needed to run it
@@ -119,7 +119,7 @@ def _warn_unverified(artifact: Artifact) -> None:
         )
 
 
-def _ready(source: str, runtime: str | None, precision: str | None) -> tuple[Path, str] | None:
+def ready_for(source: str, runtime: str | None, precision: str | None = None) -> tuple[Path, str] | None:
     """Return the artifact that the package carries of weights, and what runs it; None where PyTorch does.
 
     Raises:

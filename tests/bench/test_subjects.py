@@ -43,6 +43,26 @@ def test_weights_and_models(model):
     assert peer.refusal((8, 12)) == ""
 
 
+def test_weights_by_name_need_no_pytorch(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
+    monkeypatch.delitem(sys.modules, "restorect_edge.models.community.checkpoint", raising=False)
+    (found,) = candidates(["lowlight-nano"])
+    assert (found.runtime, found.absent()) == ("onnxruntime", None)
+
+
+def test_weights_by_name_are_timed_by_the_runtime_that_is_asked_for():
+    for runtime in ("onnxruntime", "openvino"):
+        (found,) = candidates(["lowlight-nano"], runtime=runtime)
+        assert (found.runtime, found.subject.target, found.subject.precision) == (runtime, "onnx", "fp32")
+        assert found.shapes([]) == FREE_SHAPES
+    with pytest.raises(
+        UsageError, match="weights, which runtime 'torch' runs; for runtime 'litert' export it"
+    ):
+        candidates(["lowlight-nano"], runtime="litert")
+    with pytest.raises(UsageError, match="unknown weights 'lowlight-nan'"):
+        candidates(["lowlight-nan"], runtime="onnxruntime")
+
+
 def test_a_model_with_one_free_side(model):
     (peer,) = candidates([], [model((1, 3, 8, "W"))])
     assert peer.shapes([]) == FREE_SHAPES

@@ -92,8 +92,8 @@ def pareto(rows: Sequence[Shown], colours: Colours) -> str | None:
             )
         axis.margins(0.12)
         _no_magnifier(axis)
-        unit = " in dB" if metric.startswith("psnr") else ""
-        axis.set(xlabel=f"p50 in ms at {shape(found[0].row)}, less is better", ylabel=f"{metric}{unit}")
+        quality = f"{metric.replace('psnr', 'PSNR')} in dB" if metric.startswith("psnr") else metric
+        axis.set(xlabel=f"p50 in ms at {shape(found[0].row)}, less is better", ylabel=quality)
         axis.set_title("Dashed: the front; ringed: no other row is both faster and better")
         _legend(figure, axis)
 
