@@ -51,7 +51,7 @@ def parameters(function):
 
 
 def test_load_takes_these_options():
-    names = ("require", "threads", "runtime", "spec", "precision")
+    names = ("threads", "runtime", "spec", "precision")
     expected = {"device": "auto", **dict.fromkeys(names)}
     assert parameters(restorect_edge.load) == expected
 

@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 
 from restorect_edge.artifact import UNVERIFIED, Artifact
 from restorect_edge.errors import (
-    BackendError,
     MissingDependencyError,
     UnverifiedWarning,
     UsageError,
@@ -29,7 +28,6 @@ def load(
     source: str | Path,
     *,
     device: str = "auto",
-    require: str | None = None,
     threads: int | None = None,
     runtime: str | None = None,
     spec: ImageSpec | None = None,
@@ -43,9 +41,7 @@ def load(
     Args:
         source: an artifact made by `restorect_edge.export`; or a weights name or file, or a checkpoint of
             the community, which PyTorch runs; or an ``.onnx`` file.
-        device: where to run, such as ``cpu``, ``gpu``, ``cuda``; ``auto`` is what `require` asks for, or
-            the backend's first choice.
-        require: a device that must be what really runs, or loading fails.
+        device: where to run, such as ``cpu``, ``gpu``, ``cuda``; ``auto`` is the backend's first choice.
         threads: CPU threads of one call; by default the backend decides.
         runtime: the backend, if not the artifact's own (``mil`` stands in for Core ML off macOS).
         spec: what an ``.onnx`` file takes: sides, scale, halo; by default found by running it, without halo.
@@ -61,16 +57,7 @@ def load(
         raise UsageError(f"threads must be at least 1, got {threads}")
     if runtime is not None and runtime not in RUNTIMES:
         raise unknown_name("runtime", runtime, RUNTIMES)
-    if device == "auto" and require is not None:
-        device = require
-    loaded = _open(Path(source), str(source), device, threads, runtime, spec, precision)
-    if require is not None and require != loaded.device:
-        loaded.close()
-        raise BackendError(
-            f"device '{require}' is required, but '{loaded.device}' was asked for; "
-            f"here: {', '.join(loaded.devices())}"
-        )
-    return loaded
+    return _open(Path(source), str(source), device, threads, runtime, spec, precision)
 
 
 def _open(

@@ -281,14 +281,10 @@ class TestConformance:
     def test_an_absent_device_is_an_error_that_lists_those_here(self, case, runtime):
         with pytest.raises(BackendError, match=f"device 'warp' is not available.*here: {runtime.device}"):
             case.load(device="warp")
-        with pytest.raises(BackendError, match=f"'warp'.*here: {runtime.device}"):
-            case.load(require="warp")
-        with pytest.raises(BackendError, match=f"'warp' is required.*here: {runtime.device}"):
-            case.load(device=runtime.device, require="warp")
 
-    def test_a_required_device_that_is_here_is_used(self, case, levels):
+    def test_a_device_that_is_here_is_used(self, case, levels):
         device = backend_class(case.name).devices()[-1]
-        with case.load(require=device) as loaded:
+        with case.load(device=device) as loaded:
             assert loaded.device == device
 
     def test_one_thread_gives_the_same(self, case, runtime, levels):
