@@ -26,6 +26,7 @@ from restorect_edge.errors import BackendError, UsageError, unknown_name
 from restorect_edge.mil.library import library, quiet
 from restorect_edge.models.tracing.graph import Graph
 from restorect_edge.targets.coreml.ane import eligibility
+from restorect_edge.targets.coreml.half import half_precision
 from restorect_edge.targets.coreml.lowering import lowered, resized
 from restorect_edge.targets.options import PRECISIONS, ExportOptions
 from restorect_edge.utils.foreign import reason, without_bar
@@ -37,11 +38,6 @@ LARGEST_SIDE = 4096
 """Upper end of a flexible image side, in pixels: an ML Program needs one."""
 OLDEST_TARGET = 16
 """iOS 15 has no `pixel_unshuffle`."""
-PLACES = {
-    *("add", "sub", "mul", "real_div", "clip", "tanh", "cast"),
-    *("concat", "stack", "reshape", "transpose", "squeeze", "expand_dims", "split"),
-}
-"""MIL operations that make coordinates of what a network gives for them, at little cost in float32."""
 PROGRESS_BARS = (
     ("coremltools.converters.mil.frontend.torch.ops", "_tqdm"),
     ("coremltools.converters.mil.mil.passes.pass_pipeline", "tqdm"),
@@ -88,7 +84,7 @@ def _converted(ct: Any, graph: Graph, target: Any, precision: str, scratch: Path
         lowered(program),
         convert_to="mlprogram",
         minimum_deployment_target=target,
-        compute_precision=ct.precision.FLOAT32 if precision == "fp32" else _half(ct),
+        compute_precision=ct.precision.FLOAT32 if precision == "fp32" else half_precision(ct),
         inputs=_inputs(ct, graph),
         outputs=[_output(ct, graph)],
         package_dir=str(scratch / f"model{SUFFIX}"),
@@ -117,40 +113,6 @@ def _target(ct: Any, name: str) -> Any:
             f"(what coremltools {ct.__version__} knows, from iOS {OLDEST_TARGET})"
         )
     return targets[name.lower()]
-
-
-def _half(ct: Any) -> Any:
-    """Float16 but for arithmetic on image sizes and on places in an image.
-
-    Float16 counts exactly only up to 2048, and tells a place in [-1, 1] to half a pixel of 2000.
-    """
-    return ct.transform.FP16ComputePrecision(
-        op_selector=lambda operation: not (_from_sizes(operation) or _to_places(operation))
-    )
-
-
-def _to_places(operation: Any) -> bool:
-    """Whether a MIL operation takes pixels from computed places, or only turns numbers into such places."""
-    if operation.op_type == "resample":
-        return True
-    users = [user for value in operation.outputs for user in value.child_ops]
-    return bool(users) and operation.op_type in PLACES and all(map(_to_places, users))
-
-
-def _from_sizes(operation: Any) -> bool:
-    """Whether a MIL operation computes with the image's sides alone, not with its pixels."""
-    found, seen, ahead = False, set(), [operation]
-    while ahead:
-        current = ahead.pop()
-        if current.op_type == "shape":
-            found = True
-        elif id(current) not in seen:
-            seen.add(id(current))
-            given = [v for v in current.get_flattened_inputs() if v.val is None]
-            if any(v.op is None for v in given):
-                return False
-            ahead += [v.op for v in given]
-    return found
 
 
 class _Levels(nn.Module):

@@ -9,18 +9,32 @@ from onnx import TensorProto, helper, numpy_helper
 
 __all__ = ["SMALLEST_STORED", "is_half", "store_half", "to_half"]
 
+MOVING = "Concat Expand Gather GatherND Reshape ScatterND Slice Split Squeeze Tile Transpose Unsqueeze"
+FUNCTIONS = "Abs Acos Asin Atan Cos Exp Log Neg Pow Reciprocal Sin Sqrt Tan Tanh"
+ARITHMETIC = "Add Cast Clip Div Identity Max Min Mul ReduceMax ReduceMin Sub Where"
+ELEMENTWISE = frozenset(f"{MOVING} {FUNCTIONS} {ARITHMETIC}".split())
+"""Operations that carry a difference on to what decides by it, at little cost in float32."""
+ROUNDING = "Ceil Floor Mod Round Sign"
+COMPARING = "ArgMax ArgMin Equal Greater GreaterOrEqual Less LessOrEqual NonZero TopK"
+DECIDING = frozenset(f"{ROUNDING} {COMPARING} GridSample".split())
+"""Operations whose result jumps, or takes pixels from somewhere else, by the last digit of float16."""
 SMALLEST_STORED = 1024
 """Elements from which `store_half` does it: a cast in the graph takes about a hundred bytes."""
 
 
 def to_half(model: Any) -> Any:
-    """Return `model` in float16 with float32 inputs and outputs; arithmetic on image sizes stays float32,
-    because float16 counts exactly only up to 2048."""
+    """Return `model` in float16 with float32 inputs and outputs.
+
+    Float32 stay arithmetic on image sizes, because float16 counts exactly only up to 2048, and decisions with
+    what is computed element by element for them: a hue just below the full circle must not become the full
+    circle, nor a place in an image another pixel.
+    """
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
+    kept = list(dict.fromkeys([*_size_arithmetic(model), *_decisions(model)]))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*float32 number.*will be truncated.*")
-        half = convert_float_to_float16(model, keep_io_types=True, node_block_list=_size_arithmetic(model))
+        half = convert_float_to_float16(model, keep_io_types=True, node_block_list=kept)
     _fold_round_trips(half)
     ordered = onnx_ir.from_proto(half)
     ordered.graph.sort()
@@ -36,6 +50,17 @@ def _size_arithmetic(model: Any) -> list[str]:
             from_image.update(node.output)
         else:
             names.append(node.name)
+    return names
+
+
+def _decisions(model: Any) -> list[str]:
+    """Name the nodes that decide, and those that compute element by element what others decide by."""
+    wanted: set[str] = set()
+    names = []
+    for node in reversed(model.graph.node):  # readers come after what they read
+        if node.op_type in DECIDING or (node.op_type in ELEMENTWISE and wanted.intersection(node.output)):
+            names.append(node.name)
+            wanted.update(node.input)
     return names
 
 
