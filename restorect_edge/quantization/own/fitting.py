@@ -1,5 +1,6 @@
 """INT8 of a module of one's own within its budget: layers are returned to float until it is kept."""
 
+import copy
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
@@ -8,11 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from restorect_edge.errors import QualityError
-from restorect_edge.evaluation.metrics import finite_psnr
+from restorect_edge.evaluation.metrics import EQUAL, finite_psnr
 from restorect_edge.models.tracing.graph import Shape
 from restorect_edge.quantization.budget import BlockDrop, Decision, FlatDecision
 from restorect_edge.quantization.calibrated import Calibrated
-from restorect_edge.quantization.flat import MAX_SHIFT
 from restorect_edge.quantization.options import Calibration
 from restorect_edge.quantization.own.modules import (
     FLAT_LEVELS,
@@ -27,8 +27,17 @@ __all__ = ["Quantized", "calibrate_module"]
 
 AGREEMENT = 36.0
 """Least PSNR in dB against the float network where no clean images say what INT8 costs; a verdict asks 30."""
+MAX_SHIFT = 1.2
+"""Most levels of 255 by which flat frames may shift: a verdict allows 2, and LiteRT, which quantizes what
+comes out of layers too, was up to 0.8 further off than the network in INT8 itself."""
+STEADY = 47.0
+"""Least PSNR in dB between a network in INT8 and the same with float16 arithmetic, of the worst photograph.
+Where less is left, each rounding flips levels, which flip others: no two backends would agree, whatever
+they do. A verdict asks 45."""
 MEASURED = 4
 """Photographs that this is measured on."""
+WORST = 2
+"""Flat frames that a layer to return is chosen by."""
 
 Progress = Callable[[str], None]
 
@@ -42,6 +51,9 @@ class Quantized(Protocol):
 
     def with_float(self, names: Collection[str]) -> Any:
         """Return a copy in which some of them compute in float."""
+
+    def in_half(self, image: Tensor, /) -> Tensor | None:
+        """Return the same in float16 arithmetic; None where that is not known."""
 
     def __call__(self, image: Tensor, /) -> Tensor: ...
 
@@ -67,12 +79,37 @@ class _Meter:
             scaled = None if shape is None else (shape[0] * spec.scale, shape[1] * spec.scale)
             self._targets = [prepared(image, larger, scaled) for image in pairs.clean[:MEASURED]]
 
+    def steadiness(self, network: Quantized) -> float:
+        """Return the PSNR in dB between the network and itself in float16, of the worst photograph."""
+        with torch.inference_mode():
+            pairs = [(network(image), network.in_half(image)) for image in self._images]
+        return min((_psnr(other, output) for output, other in pairs if other is not None), default=EQUAL)
+
+    def allows(self, network: Quantized) -> bool:
+        """Whether a network is within all that is asked of it."""
+        return (
+            self.cost(network) <= self.allowed
+            and self.shift(network) <= MAX_SHIFT
+            and self.steadiness(network) >= STEADY
+        )
+
     def shift(self, network: Quantized) -> float:
         """Return the greatest shift of a channel's mean in flat frames, in levels of 255."""
-        return max(
+        return max(self._shifts(network))
+
+    def worst(self, network: Quantized) -> "_Meter":
+        """Return a meter of the few flat frames that a network shifts most."""
+        shifts = self._shifts(network)
+        order = sorted(range(len(shifts)), key=lambda index: -shifts[index])[:WORST]
+        few = copy.copy(self)
+        few._flat, few._means = [self._flat[i] for i in order], [self._means[i] for i in order]
+        return few
+
+    def _shifts(self, network: Quantized) -> list[float]:
+        return [
             255 * float((_run(network, frame).mean((2, 3)) - mean).abs().max())
             for frame, mean in zip(self._flat, self._means, strict=True)
-        )
+        ]
 
     def cost(self, network: Quantized) -> float:
         """Return the mean loss of PSNR in dB; without clean images, minus the PSNR to the float network."""
@@ -137,8 +174,8 @@ def calibrate_module(
 def _within(
     network: Quantized, meter: _Meter, before: float, progress: Progress
 ) -> tuple[Quantized, tuple[BlockDrop, ...], tuple[BlockDrop, ...]]:
-    """Return layers to float until cost and shift are allowed, the one that costs most first."""
-    if before <= meter.allowed and meter.shift(network) <= MAX_SHIFT:
+    """Return layers to float until all is within what is allowed, the one that costs most first."""
+    if meter.allows(network):
         return network, (), ()
     progress(f"INT8 costs too much: measuring {len(network.floats)} layers")
     ranking = _ranking(network, meter, before)
@@ -146,28 +183,29 @@ def _within(
     returned: list[BlockDrop] = []
     for count in range(1, len(order)):
         tried = network.with_float(order[:count])
-        cost = meter.cost(tried)
-        returned.append(BlockDrop(block=order[count - 1], psnr_drop=round(cost, 4)))
-        if cost <= meter.allowed and meter.shift(tried) <= MAX_SHIFT:
+        returned.append(BlockDrop(block=order[count - 1], psnr_drop=round(meter.cost(tried), 4)))
+        if meter.allows(tried):
             return tried, ranking, tuple(returned)
     raise QualityError(
         f"INT8 costs more than it may, even with every layer but one in float ({before:+.2f} dB before, "
         f"{meter.allowed:+.2f} dB allowed, minus a PSNR where there are no clean images; flat frames "
-        f"{meter.shift(network):.1f} levels off before, {MAX_SHIFT:g} allowed): use fp16"
+        f"{meter.shift(network):.1f} levels off before, {MAX_SHIFT:g} allowed; "
+        f"{meter.steadiness(network):.1f} dB from itself in float16 before, {STEADY:g} asked): use fp16"
     )
 
 
 def _ranking(network: Quantized, meter: _Meter, before: float) -> tuple[BlockDrop, ...]:
     """Rank layers: by the cost without each, or by the shift that each has alone.
 
-    Noise of layers adds up, so that the cost falls by what a layer adds. Shifts have a sign and cancel: one
-    that makes up for another would seem to do good.
+    Noise of layers adds up, so that the cost falls by what a layer adds; so do flips of levels. Shifts have a
+    sign and cancel: one that makes up for another would seem to do good.
     """
     names = list(network.floats)
-    if before > meter.allowed:
+    if before > meter.allowed or meter.shift(network) <= MAX_SHIFT:
         found = {name: meter.cost(network.with_float([name])) for name in names}
         order = sorted(names, key=lambda name: found[name])
     else:
+        meter = meter.worst(network)
         others = {name: [other for other in names if other != name] for name in names}
         found = {name: meter.shift(network.with_float(others[name])) for name in names}
         order = sorted(names, key=lambda name: -found[name])

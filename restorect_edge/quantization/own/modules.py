@@ -39,7 +39,7 @@ __all__ = ["QuantizedModule", "frames", "prepared", "quantize_module"]
 Levels = NDArray[np.uint8]
 LAYERS = (torch.ops.aten.conv2d.default, torch.ops.aten.linear.default)
 """What computes in 8 bits; NNCF makes plain convolutions of others that are such."""
-FLAT_LEVELS = (0, 8, 32, 64, 128, 192, 255)
+FLAT_LEVELS = (0, 4, 8, 32, 64, 128, 192, 255)
 FLAT_SIDE = 48
 Floats = tuple[Tensor, Tensor | None]
 PROBE = (96, 128)
@@ -68,6 +68,11 @@ class QuantizedModule(nn.Module):
         result: Tensor = self.body(image)
         return result
 
+    def in_half(self, image: Tensor) -> Tensor:
+        """Return the same by a target whose arithmetic is float16: every result rounded to it."""
+        result: Tensor = _InHalf(self.body).run(image)
+        return result
+
     def rows(self) -> tuple[Iterator[QuantizedTensor], Iterator[dict[str, str]]]:
         """Return what a plan says of it: its tensors in int8, and what stays in float."""
         return graph_rows(self)
@@ -87,6 +92,15 @@ class QuantizedModule(nn.Module):
         body.recompile()
         kept = {name: value for name, value in self.floats.items() if name not in names}
         return QuantizedModule(body, kept, self.excluded | dict.fromkeys(names, why))
+
+
+class _InHalf(fx.Interpreter):
+    """Runs a graph with every float32 result rounded to float16."""
+
+    def run_node(self, n: fx.Node) -> Any:
+        value = super().run_node(n)
+        is_float = isinstance(value, Tensor) and value.dtype == torch.float32
+        return value.half().float() if is_float and n.op == "call_function" else value
 
 
 def quantize_module(
