@@ -8,6 +8,8 @@ from restorect_edge.errors import UsageError
 
 __all__ = ["VALUE_FIELDS", "ImageSpec", "SizeRequirements"]
 
+RGB = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizeRequirements:
@@ -102,6 +104,22 @@ class ImageSpec:
         plain = ImageSpec()
         found = {name: getattr(self, name) for name in VALUE_FIELDS}
         return {name: value for name, value in found.items() if value != getattr(plain, name)}
+
+    @property
+    def before(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Factor and offset of R, G and B that make the network's input of a picture in [0, 1]."""
+        low, high = self.input_range
+        mean, std = self.mean or (0.0,) * RGB, self.std or (1.0,) * RGB
+        # (low + x · (high - low) - mean) / std
+        offsets = tuple((low - m) / s for m, s in zip(mean, std, strict=True))
+        return tuple((high - low) / s for s in std), offsets
+
+    @property
+    def after(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Factor and offset of R, G and B that make a picture in [0, 1] of the network's output."""
+        low, high = self.output_range
+        mean, std = self.output_mean or (0.0,) * RGB, self.output_std or (1.0,) * RGB
+        return tuple(s / (high - low) for s in std), tuple((m - low) / (high - low) for m in mean)
 
     @property
     def of_artifact(self) -> "ImageSpec":

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from restorect_edge.bench.measure.record import Images
 from restorect_edge.media.photos import TASKS, clean, of_task, photos
 
-__all__ = ["Pictures", "describe", "pictures"]
+__all__ = ["Pictures", "describe", "enlarged", "pictures"]
 
 Levels = NDArray[np.uint8]
 Shape = tuple[int, int]
@@ -39,6 +40,21 @@ def pictures(task: str, shape: Shape) -> Pictures:
         degraded=tuple(np.ascontiguousarray(image) for image in shown.values()),
         clean=tuple(targets[name] for name in shown) if targets else (),
     )
+
+
+def enlarged(task: str, shape: Shape, scale: int) -> Pictures:
+    """Return what a network that enlarges is scored on: photographs, and the same scaled down by bicubic.
+
+    Args:
+        task: whose clean photographs are taken, those of ``lowlight`` for one that has none.
+        shape: (height, width) of what goes in.
+        scale: of the network.
+    """
+    height, width = shape
+    known = task if task in TASKS else "lowlight"
+    large = tuple(clean((scale * height, scale * width), known).values())
+    small = (Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC) for image in large)
+    return Pictures(task=known, degraded=tuple(np.array(image) for image in small), clean=large)
 
 
 def describe(task: str) -> Images:

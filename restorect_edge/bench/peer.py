@@ -1,21 +1,25 @@
 """Other people's model files: made artifacts of our own kind, so that they are timed and scored as ours are.
 
 Runtime, 8-bit conversion, padding and the process that memory is measured in are the same ones. What their
-values mean is not known: they are given [0, 1], or 8 bits where they take those.
+values mean is not known but by who names them: without that they are given [0, 1], or 8 bits where they take
+those.
 """
 
 import shutil
 import tempfile
 import weakref
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from restorect_edge.artifact import Artifact, file_hash
 from restorect_edge.bench.measure.record import Subject
 from restorect_edge.errors import IncompatibleError, UsageError
-from restorect_edge.targets.models import as_artifact, is_model, opened
+from restorect_edge.targets.models import as_artifact, is_model, opened, spec_of
 from restorect_edge.weights.kinds import there, words
 
 __all__ = ["Prepared", "peer_subject"]
@@ -29,6 +33,7 @@ class Prepared:
 
     Args:
         path: of the model.
+        values: that it has as inputs and outputs, by field of `ImageSpec`, where those are not [0, 1].
 
     Raises:
         UsageError: there is no such file.
@@ -36,7 +41,7 @@ class Prepared:
         BackendError, MissingDependencyError: it cannot be looked at.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, values: Mapping[str, Any] = MappingProxyType({})) -> None:
         if not there(path):
             raise UsageError(f"there is no file '{path}'")
         if not is_model(path):
@@ -48,7 +53,7 @@ class Prepared:
         model = opened(path)
         self.sides: tuple[int | None, int | None] = (model.signature.height, model.signature.width)
         """Height and width that it is made for; None where one is free."""
-        self.artifact: Artifact = as_artifact(path, folder, model=model)
+        self.artifact: Artifact = as_artifact(path, folder, spec_of(path, values), model=model)
 
 
 def peer_subject(path: Path) -> Subject:

@@ -2,7 +2,7 @@
 
 import statistics
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from restorect_edge.bench.cold import cold_start
-from restorect_edge.bench.images import Pictures, pictures
+from restorect_edge.bench.images import Pictures, enlarged, pictures
 from restorect_edge.bench.measure.anchor import anchor
 from restorect_edge.bench.measure.protocol import DIGITS, PROTOCOL, Call, Samples, measure, sustain, throttled
 from restorect_edge.bench.measure.record import Moment, Protocol, Row
@@ -27,6 +27,8 @@ from restorect_edge.targets.registry import RUNTIMES
 __all__ = ["Setup", "absent_row", "rows_at"]
 
 PROFILED_RUNS = 10
+OF_NO_TASK = "custom"
+"""What artifacts of networks of one's own say their task is."""
 CLOCK_FELL = "the clock fell in the sustained run"
 
 
@@ -127,7 +129,8 @@ def _loaded(
         )
         looks.append(look(results[0], shape, row))
         if setup.extras:
-            row = replace(row, work=candidate.work(shape), quality=_quality(candidate, results, shown))
+            quality = _quality(candidate, opened, results, shown)
+            row = replace(row, work=candidate.work(shape), quality=quality)
             start = cold_start(candidate, shape, threads, shown.task)
             row = replace(row, cold=start.cold, memory_peak_bytes=start.memory_peak_bytes)
     except RestorectError as error:
@@ -135,12 +138,20 @@ def _loaded(
     return _Ready(candidate, row, restoring(opened, shown.degraded))
 
 
-def _quality(candidate: Candidate, results: list[Any], shown: Pictures) -> dict[str, float]:
-    """Return PSNR against the clean photographs, if they are of the candidate's task, and what it says."""
+def _quality(candidate: Candidate, restore: Any, results: Sequence[Any], shown: Pictures) -> dict[str, float]:
+    """Return PSNR against the clean photographs, if they are of the candidate's task, and what it says.
+
+    A network that enlarges is scored on photographs that were scaled down. One of somebody else is of no task
+    that is known: it is scored on what all are shown.
+    """
     found = dict(candidate.quality)
-    # a model of somebody else is of no task that is known: it is scored on what all are shown
-    same_size = [r.shape for r in results] == [c.shape for c in shown.clean]  # of one that enlarges, none
-    if same_size and candidate.task in (None, shown.task):
+    if candidate.task not in (None, OF_NO_TASK, shown.task):
+        return found
+    scale = results[0].shape[0] // shown.degraded[0].shape[0]
+    if scale > 1:
+        shown = enlarged(shown.task, shown.degraded[0].shape[:2], scale)
+        results = [restore(image) for image in shown.degraded]
+    if [result.shape for result in results] == [target.shape for target in shown.clean]:
         scores = [finite_psnr(r, c) for r, c in zip(results, shown.clean, strict=True)]
         found = {"psnr": round(float(np.mean(scores)), DIGITS), **found}
     return found

@@ -11,7 +11,7 @@ from restorect_edge.bench.session import Session, Setup
 from restorect_edge.bench.subjects import Candidate, candidates
 from restorect_edge.errors import RestorectError, UsageError
 from restorect_edge.export.shapes import parse_shapes, written_shapes
-from restorect_edge.targets.running import OnDevice, Threads
+from restorect_edge.targets.running import OnDevice, Threads, Values
 from restorect_edge.utils.options import argument, option, takes
 
 __all__ = ["Bench", "Measuring", "bench", "session", "why_nothing"]
@@ -23,7 +23,7 @@ LONG, MACHINE = "how long", "the machine"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measuring(OnDevice, Threads):
+class Measuring(OnDevice, Threads, Values):
     """What is measured besides artifacts and weights, and how."""
 
     onnx: str | Path | Sequence[str | Path] = option((), metavar="FILE")
@@ -106,7 +106,8 @@ def session(sources: Sequence[str], asked: Measuring) -> Session:
         profile=asked.profile,
     )
     models = [Path(each) for each in _listed(asked.onnx)]
-    found = candidates(sources, models, runtime=asked.runtime, device=asked.device)
+    asked.check_values([*sources, *models])
+    found = candidates(sources, models, runtime=asked.runtime, device=asked.device, values=asked.values)
     return Session(found, setup, Machine())
 
 

@@ -18,6 +18,7 @@ from restorect_edge.bench.platforms.device import Machine
 from restorect_edge.bench.report.looks import Look
 from restorect_edge.bench.rows import Setup, absent_row, rows_at
 from restorect_edge.bench.subjects import Candidate, Shape
+from restorect_edge.media.photos import TASKS
 
 __all__ = ["Session", "Setup"]
 
@@ -89,8 +90,8 @@ class Session:
 
     @property
     def _task(self) -> str:
-        """The task whose photographs all are shown: that of the first which has one."""
-        return next((c.task for c in self.candidates if c.task), "lowlight")
+        """The task whose photographs all are shown: that of the first which has some."""
+        return next((c.task for c in self.candidates if c.task in TASKS), "lowlight")
 
     def _groups(self) -> dict[Shape, list[int]]:
         """Return the indices of candidates by the size that they are measured at."""

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Protocol
 
 from restorect_edge.artifact import Artifact, Manifest, file_hash
@@ -201,7 +201,12 @@ class UnfitCandidate(Candidate):
 
 
 def candidates(
-    sources: Sequence[str], peers: Sequence[Path] = (), *, runtime: str | None = None, device: str = "auto"
+    sources: Sequence[str],
+    peers: Sequence[Path] = (),
+    *,
+    runtime: str | None = None,
+    device: str = "auto",
+    values: Mapping[str, Any] = MappingProxyType({}),
 ) -> list[Candidate]:
     """Look at what is to be timed.
 
@@ -210,6 +215,7 @@ def candidates(
         peers: other people's ``.onnx`` files.
         runtime: the backend of artifacts and models, if not their own.
         device: one of the runtime's devices; a backend with compute units has one candidate for each instead.
+        values: of models' inputs and outputs, by field of `ImageSpec`.
 
     Returns:
         In that order, two of the same kind told apart by their path.
@@ -223,20 +229,20 @@ def candidates(
         raise unknown_name("runtime", runtime, RUNTIMES)
     found: list[Candidate] = []
     for source in sources:
-        found += _of_source(source, runtime, device)
-    found += [_of_peer(path, runtime, device) for path in peers]
+        found += _of_source(source, runtime, device, values)
+    found += [_of_peer(path, runtime, device, values) for path in peers]
     if not found:
         raise UsageError("nothing to time: give an ARTIFACT, weights by name, or --onnx FILE")
     return _told_apart(found)
 
 
-def _of_source(source: str, runtime: str | None, device: str) -> list[Candidate]:
+def _of_source(source: str, runtime: str | None, device: str, values: Mapping[str, Any]) -> list[Candidate]:
     """Look at an artifact, weights or a model; what is there and unfit has a row that says why."""
     try:
         if Path(source).is_dir():
             return _of_artifact(source, runtime, device)
         if is_model(source):
-            return [_of_peer(Path(source), runtime, device)]
+            return [_of_peer(Path(source), runtime, device, values)]
         found = _ready(source, runtime)
         return (
             [_of_weights(source, device)] if found is None else _of_artifact(str(found[0]), found[1], device)
@@ -310,10 +316,10 @@ def _of_weights(source: str, device: str) -> Candidate:
     )
 
 
-def _of_peer(path: Path, runtime: str | None, device: str) -> Candidate:
+def _of_peer(path: Path, runtime: str | None, device: str, values: Mapping[str, Any]) -> Candidate:
     subject = peer_subject(path)
     try:
-        prepared = Prepared(path)
+        prepared = Prepared(path, values)
         manifest, folder = prepared.artifact.manifest, str(prepared.artifact.path)
         chosen = runtime_for(manifest.target, runtime, timed=True)
     except RestorectError as error:

@@ -100,9 +100,10 @@ def _measure_there(args: Bench, host: str) -> int:
     """Measure on a Jetson by the kit, and make its report one like ours."""
     if args.output is None:
         raise UsageError("--host needs -o DIR, where the report goes")
-    if args.onnx or args.threads or args.runtime or args.profile or args.against:
+    if args.onnx or args.threads or args.runtime or args.profile or args.against or args.values:
         raise UsageError(
-            "--onnx, --threads, --runtime, --profile and --against are not for --host: TensorRT runs there"
+            "--onnx and what describes its values, --threads, --runtime, --profile and --against are not for "
+            "--host: TensorRT runs there"
         )
     options = RunOptions(
         power_modes=args.power_mode,

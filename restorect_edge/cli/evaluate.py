@@ -82,6 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _evaluate(args: Evaluate) -> int:
     sources = _sources(args)
+    args.check_values(sources)
     if args.sheet:
         check_suffix(args.sheet)
     for name in ("csv", "markdown", "sheet"):
@@ -96,7 +97,9 @@ def _evaluate(args: Evaluate) -> int:
     told = replace(args, progress=say)
     found = [score(source, told, items) for source in sources]
     if args.sheet:
-        write_sheet(args.sheet, found, items, sources, runtime=args.runtime, device=args.device)
+        write_sheet(
+            args.sheet, found, items, sources, runtime=args.runtime, device=args.device, values=args.values
+        )
     _write(args, found)
     return 0
 

@@ -13,8 +13,9 @@ from restorect_edge.export import TARGETS, ExportRequest, Plan, prepare
 from restorect_edge.export.options import UINT8
 from restorect_edge.export.serve import SERVERS, check_servable, model_repository
 from restorect_edge.spec import ImageSpec, SizeRequirements
-from restorect_edge.targets.models import is_model, starting_at
+from restorect_edge.targets.models import is_model, spec_of, starting_at
 from restorect_edge.targets.registry import labels
+from restorect_edge.targets.running import OWN, VALUE_OPTIONS, Values
 from restorect_edge.utils.options import option
 from restorect_edge.weights import license
 from restorect_edge.weights.kinds import is_program
@@ -30,16 +31,10 @@ EXAMPLES = """  python -m restorect_edge.export --target coreml
 Each artifact is run and compared with the float32 network before it is handed over.
 Exit codes: 0 ok, 1 usage, 2 quality gate, 3 missing dependency, 4 incompatible file, 5 backend failure.
 """
-OF_PROGRAMS = ("input_range", "output_range", "mean", "std", "output_mean", "output_std")
-"""Options that say which values a network has as inputs and outputs, each a field of `ImageSpec`."""
-
-OWN, RANGE, CHANNELS = "networks of your own (.pt2, .onnx)", ("LOW", "HIGH"), ("R", "G", "B")
-Range = tuple[float, float]
-Channels = tuple[float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Export(Network, ExportRequest, Overwrite, Json):
+class Export(Network, ExportRequest, Values, Overwrite, Json):
     """Options of `export`; most defaults depend on the target."""
 
     target: str | None = option(None, metavar="NAME", more=lambda: f"{', '.join(TARGETS)} or all")
@@ -54,18 +49,6 @@ class Export(Network, ExportRequest, Overwrite, Json):
     """Image sides it takes."""
     halo: int | None = option(None, metavar="N", group=OWN)
     """Pixels of context it needs, if strictly local."""
-    input_range: Range | None = option(None, metavar=RANGE, group=OWN)
-    """What it takes for black and white, such as 0 255; by default 0 1."""
-    output_range: Range | None = option(None, metavar=RANGE, group=OWN)
-    """What it gives for black and white, such as -1 1; by default 0 1."""
-    mean: Channels | None = option(None, metavar=CHANNELS, group=OWN)
-    """Subtracted from the input, in units of --input-range."""
-    std: Channels | None = option(None, metavar=CHANNELS, group=OWN)
-    """Divides what is left of the input."""
-    output_mean: Channels | None = option(None, metavar=CHANNELS, group=OWN)
-    """Added to the output, in units of --output-range."""
-    output_std: Channels | None = option(None, metavar=CHANNELS, group=OWN)
-    """Multiplies the output before that."""
 
 
 def parser() -> Parser:
@@ -126,19 +109,18 @@ def _plan(args: Export) -> Plan:
 
 def _spec(args: Export, weights: str) -> ImageSpec | None:
     """Return the contract of a network of one's own; None for what brings its own."""
-    values = {name: getattr(args, name) for name in OF_PROGRAMS if getattr(args, name) is not None}
+    values = args.values
     described = args.scale != 1 or args.multiple_of != 1 or args.halo is not None
-    own = is_program(weights)
-    if values and not own:
-        given = ", ".join(f"--{name.replace('_', '-')}" for name in OF_PROGRAMS)
-        raise UsageError(f"{given} describe a .pt2 network of your own, of whose graph they become part")
-    if own or (described and is_model(weights)):
+    own, model = is_program(weights), is_model(weights)
+    if values and not (own or model):
+        raise UsageError(f"{VALUE_OPTIONS} describe a .pt2 or .onnx network, of whose graph they become part")
+    if own or (described and model):
         multiple = args.multiple_of
         size = SizeRequirements(minimum=multiple, multiple_of=multiple)
         return ImageSpec(scale=args.scale, size=size, halo=args.halo, **values)
     if described:
         raise UsageError("--scale, --multiple-of and --halo describe a .pt2 or .onnx network of your own")
-    return None
+    return spec_of(weights, values)
 
 
 def _planned(plan: Plan, index: int) -> dict[str, Any]:

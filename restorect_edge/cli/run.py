@@ -28,7 +28,8 @@ from restorect_edge.media.formats import READABLE, VIDEO_SUFFIXES
 from restorect_edge.media.opening import MAX_PIXELS
 from restorect_edge.media.video.options import VIDEOS, VideoOptions
 from restorect_edge.targets.loading import load
-from restorect_edge.targets.running import OnDevice, Threads
+from restorect_edge.targets.models import spec_of
+from restorect_edge.targets.running import OnDevice, Threads, Values
 from restorect_edge.utils.options import argument, option, taken
 from restorect_edge.weights import license, names, ready
 
@@ -65,7 +66,7 @@ PHOTOGRAPHS = "photographs and folders"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(Network, OnDevice, Threads, Overwrite, Settings, VideoOptions):
+class Run(Network, OnDevice, Threads, Overwrite, Settings, VideoOptions, Values):
     """Options of `run`."""
 
     words: tuple[str, ...] = argument((), metavar="[NETWORK] INPUT")
@@ -138,6 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: Run) -> int:
+    args.check_values([args.artifact])
     settings = replace(taken(Settings, args), max_pixels=round(args.max_megapixels * 1e6))
     _refuse_addresses(args.words)
     if args.at_once is not None and args.at_once < 1:
@@ -196,6 +198,7 @@ def _network(args: Run) -> dict[str, Any]:
     there = Path(args.artifact).exists()
     return {
         "source": str(Path(args.artifact).resolve()) if there else args.artifact,
+        "spec": spec_of(args.artifact, args.values),
         **{key: getattr(args, key) for key in ("device", "threads", "runtime", "precision")},
     }
 
@@ -203,10 +206,11 @@ def _network(args: Run) -> dict[str, Any]:
 def _run_photos(args: Run, settings: Settings) -> int:
     """Restore pictures, whole folders of them too."""
     found = plan(args.inputs, args.output, recursive=args.recursive)
+    keys = ("artifact", "inputs", "runtime", "device", "precision")
     session = Session(
         found,
         settings,
-        command={key: getattr(args, key) for key in ("artifact", "inputs", "runtime", "device", "precision")},
+        command={key: getattr(args, key) for key in keys} | args.values,
         overwrite=args.overwrite,
         skip_existing=args.skip_existing,
         report=args.report,

@@ -20,7 +20,7 @@ class ModelNetwork(nn.Module):
 
     Args:
         path: of the model.
-        spec: what it has as inputs and outputs; None to find it by running the model.
+        spec: what it has as inputs and outputs; None to find its sides by running the model.
 
     Raises:
         IncompatibleError, BackendError: it cannot be run as an image → image network.
@@ -29,7 +29,8 @@ class ModelNetwork(nn.Module):
     def __init__(self, path: Path, spec: ImageSpec | None = None) -> None:
         super().__init__()
         self._path, self._model = path, opened(path)
-        self.spec = spec or self._model.described()
+        self._values = spec or ImageSpec()
+        self.spec = (spec or self._model.described()).of_artifact
         self._run = reference(self._adapted(None), path)
 
     @property
@@ -37,6 +38,11 @@ class ModelNetwork(nn.Module):
         """The (height, width) that it is made for; None where a side is free."""
         shape: Shape | None = self._model.signature.shape
         return shape
+
+    @property
+    def values(self) -> dict[str, tuple[float, ...]]:
+        """The ranges, means and deviations that became part of its graph, by field of `ImageSpec`."""
+        return self._values.values
 
     @property
     def called(self) -> str:
@@ -70,7 +76,7 @@ class ModelNetwork(nn.Module):
         return QuantizedModel(self, made)
 
     def _adapted(self, shape: Shape | None) -> Any:
-        return self._model.adapted(shape, self._model.picture())
+        return self._model.adapted(shape, self._model.picture(), self._values)
 
 
 class QuantizedModel(ModelNetwork):
@@ -85,6 +91,7 @@ class QuantizedModel(ModelNetwork):
         nn.Module.__init__(self)
         self._source, self._made = network, made
         self._path, self._model, self.spec = network._path, network._model, network.spec
+        self._values = network._values
         self._run = reference(made.model, self._path)
 
     @property
@@ -95,6 +102,9 @@ class QuantizedModel(ModelNetwork):
     def with_float(self, names: Collection[str]) -> "QuantizedModel":
         """Return a copy in which some layers compute in float; all other scales stay as they are."""
         return QuantizedModel(self._source, self._made.with_float(names))
+
+    def in_half(self, image: Tensor) -> None:
+        """Return nothing: no target of float16 arithmetic starts from such a model."""
 
     def rows(self) -> Any:
         """Return what a plan says of it: its tensors in int8, and what stays in float."""

@@ -33,15 +33,8 @@ class OwnNetwork(nn.Module):
         self.network = network
         self.label, self.scale = label, spec.scale
         self.chosen: int | None = None  # found by the first run, so that tracing compares no free sides
-        low, high = spec.input_range
-        mean, std = spec.mean or (0.0,) * RGB, spec.std or (1.0,) * RGB
-        # (low + x · (high - low) - mean) / std, and its inverse for what comes out
-        self._affine(
-            "before", [(high - low) / s for s in std], [(low - m) / s for m, s in zip(mean, std, strict=True)]
-        )
-        low, high = spec.output_range
-        mean, std = spec.output_mean or (0.0,) * RGB, spec.output_std or (1.0,) * RGB
-        self._affine("after", [s / (high - low) for s in std], [(m - low) / (high - low) for m in mean])
+        self._affine("before", *spec.before)
+        self._affine("after", *spec.after)
 
     def forward(self, image: Tensor) -> Tensor:
         """Restore an image (1, 3, H, W) in [0, 1]."""

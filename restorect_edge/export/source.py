@@ -167,6 +167,7 @@ def from_model(path: Path, spec: ImageSpec | None, *, name: str | None) -> Sourc
         spec=network.spec,
         weights={"name": path.stem, "sha256": file_hash(path), "license": "not stated"},
         carried=True,
+        values=network.values,
         only_shape=network.only_shape,
     )
 

@@ -13,14 +13,14 @@ from restorect_edge.evaluation.report import Report, report
 from restorect_edge.evaluation.scores import METRICS, Evaluator, choose
 from restorect_edge.scoring.items import Item, find, fitted
 from restorect_edge.scoring.methods import Method, opened
-from restorect_edge.targets.running import OnDevice
+from restorect_edge.targets.running import OnDevice, Values
 from restorect_edge.utils.options import argument, option, silent, takes
 
 __all__ = ["Evaluate", "Scoring", "evaluate", "score"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scoring(OnDevice):
+class Scoring(OnDevice, Values):
     """On which images a network is scored, and how."""
 
     data: str | Path = option(metavar="DIR")
@@ -76,6 +76,7 @@ def evaluate(asked: Evaluate) -> Report:
         MissingDependencyError: what runs the network, or a metric, is not installed.
         IncompatibleError, BackendError: see `restorect_edge.errors`.
     """
+    asked.check_values([asked.source])
     items = find(Path(asked.data))
     asked.evaluator(items)  # refuses what is wrong before anything is loaded
     return score(str(asked.source), asked, items)
@@ -83,7 +84,8 @@ def evaluate(asked: Evaluate) -> Report:
 
 def score(source: str, asked: Scoring, items: Sequence[Item]) -> Report:
     """Score one of several sources on images that `find` returned; see `evaluate`."""
-    with opened(source, items, runtime=asked.runtime, device=asked.device, progress=asked.progress) as method:
+    run_by = {name: getattr(asked, name) for name in ("runtime", "device", "values", "progress")}
+    with opened(source, items, **run_by) as method:
         scale = method.scale(items)
         evaluator = asked.evaluator(items, scale)
         for item in tqdm(items, unit="image", file=sys.stderr, disable=None):

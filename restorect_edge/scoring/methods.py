@@ -3,15 +3,19 @@
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from restorect_edge.errors import UsageError, unknown_name
 from restorect_edge.inference.base import Runtime
 from restorect_edge.media.decoding import read_rgb, size_of
 from restorect_edge.scoring.items import Item, Levels
+from restorect_edge.spec import ImageSpec
 from restorect_edge.targets.loading import load
+from restorect_edge.targets.models import spec_of
 from restorect_edge.targets.registry import RUNTIMES
 from restorect_edge.training.data.pairs import by_stem
 from restorect_edge.utils.options import silent
@@ -125,6 +129,7 @@ def opened(
     *,
     runtime: str | None = None,
     device: str = "auto",
+    values: Mapping[str, Any] = MappingProxyType({}),
     progress: Callable[[str], None] = silent,
 ) -> Iterator[Method]:
     """Open a method: a folder without a manifest holds results, all else is loaded.
@@ -134,31 +139,36 @@ def opened(
         items: the images.
         runtime: the backend; weights for another than their own are exported for it first.
         device: of the backend.
+        values: of a model's inputs and outputs, by field of `ImageSpec`.
         progress: is given a line per stage of that export.
     """
     path = Path(source)
     if path.is_dir() and not (path / "manifest.json").exists() and by_stem(path):
         yield Outputs(path, items)
         return
-    with _runtime(source, runtime, device, progress) as restore:
+    with _runtime(source, runtime, device, spec_of(source, values), progress) as restore:
         yield Network(source, restore)
 
 
 @contextmanager
 def _runtime(
-    source: str, runtime: str | None, device: str, progress: Callable[[str], None]
+    source: str,
+    runtime: str | None,
+    device: str,
+    spec: ImageSpec | None,
+    progress: Callable[[str], None],
 ) -> Iterator[Runtime]:
     """Load an artifact or weights; weights for another backend than torch are exported for it first."""
     if runtime is not None and runtime not in RUNTIMES:
         raise unknown_name("runtime", runtime, RUNTIMES)
     if Path(source).is_dir() or runtime in (None, "torch"):
-        with load(source, device=device, runtime=runtime) as loaded:
+        with load(source, device=device, runtime=runtime, spec=spec) as loaded:
             yield loaded
         return
     from restorect_edge.export import export
 
     with tempfile.TemporaryDirectory() as folder:
         target = RUNTIMES[runtime].targets[0]
-        made = export(source, target=target, dynamic=True, output_dir=folder, progress=progress)
+        made = export(source, target=target, dynamic=True, spec=spec, output_dir=folder, progress=progress)
         with load(made.path, device=device, runtime=runtime) as loaded:
             yield loaded

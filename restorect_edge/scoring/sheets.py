@@ -1,7 +1,8 @@
 """The picture sheet: the best, the median and the worst image, of one method or of several side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from restorect_edge.evaluation import sheet
 from restorect_edge.evaluation.report import Report
@@ -21,6 +22,7 @@ def write_sheet(
     *,
     runtime: str | None,
     device: str,
+    values: Mapping[str, Any],
 ) -> None:
     """Restore the best, the median and the worst image again and draw them.
 
@@ -34,13 +36,14 @@ def write_sheet(
         sources: as `opened` takes them.
         runtime: as `opened` takes it.
         device: as `opened` takes it.
+        values: as `opened` takes them.
     """
     first = found[0]
     key, metric = next((key, metric) for key, metric in first.metrics.items() if not metric.pooled)
     by_name = {item.name: item for item in items}
     picked = sheet.pick(first.scores, key, metric)
     chosen = [by_name[score.name] for score in picked.values()]
-    outputs = [_restored(source, items, chosen, runtime, device) for source in sources]
+    outputs = [_restored(source, items, chosen, runtime, device, values) for source in sources]
     rows: list[sheet.Row] = []
     for number, (place, score) in enumerate(picked.items()):
         title = f"{place} by {metric.title}: {score.name}"
@@ -54,9 +57,14 @@ def write_sheet(
 
 
 def _restored(
-    source: str, items: Sequence[Item], chosen: Sequence[Item], runtime: str | None, device: str
+    source: str,
+    items: Sequence[Item],
+    chosen: Sequence[Item],
+    runtime: str | None,
+    device: str,
+    values: Mapping[str, Any],
 ) -> list[Levels]:
-    with opened(source, items, runtime=runtime, device=device) as method:
+    with opened(source, items, runtime=runtime, device=device, values=values) as method:
         return [method.restored(item, item.read()[0]) for item in chosen]
 
 

@@ -1,6 +1,8 @@
 """Model files of somebody else, as artifacts that any backend which reads their format runs."""
 
 import importlib
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,16 @@ from restorect_edge.targets.registry import TARGETS
 from restorect_edge.weights import names
 from restorect_edge.weights.kinds import kind_of, there
 
-__all__ = ["as_artifact", "is_model", "opened", "quantized", "reference", "runner_of", "starting_at"]
+__all__ = [
+    "as_artifact",
+    "is_model",
+    "opened",
+    "quantized",
+    "reference",
+    "runner_of",
+    "spec_of",
+    "starting_at",
+]
 
 
 def is_model(source: str | Path) -> bool:
@@ -69,17 +80,18 @@ def as_artifact(path: Path, folder: Path, spec: ImageSpec | None = None, *, mode
     Args:
         path: of the model.
         folder: an empty one.
-        spec: what it takes; None to find it by running the model.
+        spec: what it takes, and which values it has; None to find its sides by running the model.
         model: that file, where it is opened already.
 
     Raises:
         IncompatibleError, BackendError: it cannot be run as an image → image network.
     """
     model = model or opened(path)
-    spec = spec or model.described()
+    values = spec
+    spec = (spec or model.described()).of_artifact
     kind = str(kind_of(path))
     file = folder / f"model.{TARGETS[kind].format}"
-    model.write(file)
+    model.write(file, values)
     manifest = Manifest(
         name=path.stem,
         task="custom",
@@ -93,6 +105,22 @@ def as_artifact(path: Path, folder: Path, spec: ImageSpec | None = None, *, mode
     )
     (folder / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
     return Artifact.open(folder)
+
+
+def spec_of(source: str | Path, values: Mapping[str, Any]) -> ImageSpec | None:
+    """Return the spec of a model whose values are said and whose sides are found by running it.
+
+    Args:
+        source: of the model; or of anything else, which brings its own spec.
+        values: by fields of `ImageSpec`, such as ``input_range``.
+
+    Returns:
+        The spec; None where no values are said, or the source is no model.
+    """
+    if not values or not is_model(source):
+        return None
+    found: ImageSpec = opened(Path(source)).described()
+    return replace(found, **values)
 
 
 def starting_at(source: str | Path) -> list[str]:

@@ -143,9 +143,22 @@ def test_a_fresh_process_says_why_it_fails(artifact_onnx, tmp_path):
         cold_start(gone, (64, 96), 1, "lowlight")
 
 
-def test_what_enlarges_is_not_scored_against_smaller_pictures(model):
+@pytest.mark.parametrize("task", [None, "custom", "lowlight", "underwater"])
+@pytest.mark.parametrize("scale", [1, 2, 4])
+def test_all_rows_are_scored_and_what_enlarges_on_pairs_of_two_sizes(model, task, scale):
     (found,) = candidates([str(model((1, 3, 8, 12)))])
-    shown = pictures("lowlight", (8, 12))
-    assert _rows._quality(found, list(shown.degraded), shown)["psnr"] > 0
-    larger = [picture.repeat(2, 0).repeat(2, 1) for picture in shown.degraded]
-    assert _rows._quality(found, larger, shown) == {}
+    found, shown = replace(found, task=task), pictures("lowlight", (8, 12))
+
+    def restore(picture):
+        return picture.repeat(scale, 0).repeat(scale, 1)
+
+    results = [restore(picture) for picture in shown.degraded]
+    quality = _rows._quality(found, restore, results, shown)
+    assert quality.keys() == (set() if task == "underwater" else {"psnr"})
+    if scale > 1 and quality:
+        assert quality["psnr"] > 18, "nearest-neighbor of a photograph scaled down, not of a dark one"
+
+
+def test_networks_of_ones_own_are_shown_the_photographs_that_have_clean_ones(artifact_onnx, model):
+    own, peer = candidates([str(artifact_onnx.path)], [model((1, 3, 8, 12))])
+    assert Session([replace(own, task="custom"), peer])._task == "lowlight"

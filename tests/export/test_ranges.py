@@ -106,7 +106,7 @@ def test_the_command_line_takes_negative_numbers(tmp_path):
 
 def test_they_are_for_networks_of_ones_own(tmp_path, capsys):
     assert main(["--target", "onnx", "--mean", "0", "0", "0", "-o", str(tmp_path)]) == 1
-    assert "--output-std describe a .pt2 network of your own" in capsys.readouterr().err
+    assert "--output-std describe a .pt2 or .onnx network" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from restorect_edge.errors import BackendError, IncompatibleError
+from restorect_edge.errors import BackendError, IncompatibleError, UsageError
 from restorect_edge.spec import ImageSpec, SizeRequirements
 from restorect_edge.targets.onnx.runtime import session_options
 from restorect_edge.utils.foreign import foreign_errors, reason
@@ -33,6 +33,7 @@ MARK = "restorect_edge"
 """Begins the names of what is put around a model; one that was adapted before has such names already."""
 
 Shape = tuple[int, int]
+Channels = tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,19 +113,26 @@ class ForeignModel:
         if not self._model.graph.output:
             raise IncompatibleError(f"'{path}' gives nothing: its graph has no output")
 
-    def adapted(self, shape: Shape | None = None, output: str | None = None) -> Any:
+    def adapted(
+        self, shape: Shape | None = None, output: str | None = None, spec: ImageSpec | None = None
+    ) -> Any:
         """Return the model as our runtimes take it: ``image`` → ``restored``, NCHW float32 RGB in [0, 1].
 
         Args:
             shape: (height, width) to fix where its sides are free.
             output: which of its outputs is the picture; by default the first.
+            spec: which values it has as inputs and outputs, where those are not [0, 1] or 8 bits.
+
+        Raises:
+            UsageError: a range, mean or deviation of values that are 8 bits.
         """
+        spec = spec or ImageSpec()
         model = onnx.ModelProto()
         model.CopyFrom(self._model)
         graph, signature = model.graph, self.signature
         chosen = next(v for v in graph.output if output in (None, v.name))
-        nodes = _before(graph, signature, self._mark)
-        after = _after(graph, signature, chosen, self._mark)
+        nodes = _before(graph, signature, self._mark, spec)
+        after = _after(graph, signature, chosen, self._mark, spec)
         height, width = shape or (signature.height or "height", signature.width or "width")
         kept = list(graph.node)
         for values in (graph.node, graph.input, graph.output, graph.value_info):
@@ -134,9 +142,9 @@ class ForeignModel:
         graph.output.append(_value("restored", "restored_height", "restored_width"))
         return model
 
-    def write(self, path: Path) -> None:
-        """Write the adapted model to a file, with its sides as they are."""
-        onnx.save(self.adapted(output=self.picture()), path)
+    def write(self, path: Path, spec: ImageSpec | None = None) -> None:
+        """Write the adapted model to a file, with its sides as they are; `spec` as for `adapted`."""
+        onnx.save(self.adapted(output=self.picture(), spec=spec), path)
 
     def picture(self) -> str:
         """Return the name of the output that is the picture: the one of an image's shape.
@@ -261,9 +269,10 @@ def run_literally(
         return dict(zip(names, session.run(list(names), {"image": image}), strict=True))
 
 
-def _before(graph: Any, signature: Signature, mark: str) -> list[Any]:
+def _before(graph: Any, signature: Signature, mark: str, spec: ImageSpec) -> list[Any]:
     """Return nodes that make the model's own input of ``image``."""
     chain = _Chain(graph, "image", f"{mark}.in")
+    chain.affine(spec.before, signature.dtype, "input")
     if signature.channels == 1:
         chain.add("Gather", chain.constant(np.array([1], np.int64)), axis=1)  # green, as most of luma is
     if signature.channels_last:
@@ -276,7 +285,7 @@ def _before(graph: Any, signature: Signature, mark: str) -> list[Any]:
     return chain.ended(signature.name)
 
 
-def _after(graph: Any, signature: Signature, output: Any, mark: str) -> list[Any]:
+def _after(graph: Any, signature: Signature, output: Any, mark: str, spec: ImageSpec) -> list[Any]:
     """Return nodes that make ``restored`` of the model's own output."""
     kind = output.type.tensor_type.elem_type
     chain = _Chain(graph, output.name, f"{mark}.out")
@@ -289,6 +298,7 @@ def _after(graph: Any, signature: Signature, output: Any, mark: str) -> list[Any
     sides = _sides(output)
     if len(sides) == 4 and sides[3 if signature.channels_last else 1] == 1:
         chain.repeat(3)
+    chain.affine(spec.after, kind, "output")
     return chain.ended("restored")
 
 
@@ -308,6 +318,18 @@ class _Chain:
 
     def add(self, kind: str, *more: str, **attributes: Any) -> None:
         self._append(kind, [self._last, *more], attributes)
+
+    def affine(self, values: "tuple[Channels, Channels]", kind: int, end: str) -> None:
+        """Multiply by a factor and add an offset per channel, where they change something."""
+        pairs = zip(("Mul", "Add"), values, (1.0, 0.0), strict=True)
+        changing = [(node, given) for node, given, neutral in pairs if any(v != neutral for v in given)]
+        if changing and kind == TensorProto.UINT8:
+            raise UsageError(
+                f"the model's {end} is 8-bit levels, which say what black and white are; leave the ranges, "
+                "means and deviations of that end out"
+            )
+        for node, given in changing:
+            self.add(node, self.constant(np.array(given, np.float32).reshape(1, 3, 1, 1)))
 
     def repeat(self, times: int) -> None:
         """Put copies of the one channel side by side."""

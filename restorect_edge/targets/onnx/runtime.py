@@ -129,7 +129,7 @@ class RoundedONNXRuntime(LiteralONNXRuntime):
 def session_options(threads: int | None) -> Any:
     """Return what every session is opened with: quiet, with that many threads, which rest between runs."""
     options = _library().SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what fails is raised, and said once
     options.add_session_config_entry(*REST)
     if threads is not None:
         options.intra_op_num_threads = threads
