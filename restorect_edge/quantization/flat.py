@@ -18,8 +18,8 @@ from restorect_edge.quantization.qdq import QMAX, Q, merge_equal, representable
 __all__ = ["MAX_SHIFT", "FlatMeter", "cover", "flat_frames", "widen"]
 
 MAX_SHIFT = 1.5
-"""Most levels of 255 by which a channel's mean may shift. Some grays are tried; of all, 2 are promised, or what
-a level of the input changes where exposure is steep."""
+"""Most levels of 255 by which a channel's mean may shift. Some grays are tried; of all, 2 are promised, or
+what a level of the input changes where exposure is steep."""
 GREYS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 160, 192, 224, 240, 248, 255)
 """Close together where the student's exposure is steep. Saturated colors are left out: ranges that hold them
 are so wide that photographs lose 20 dB of fidelity with some weights."""
