@@ -33,7 +33,7 @@ campaign: $(STAMP)  ## mutated pictures and artifacts, kills, threads, full disk
 	nice -n 15 $(BIN)/python tests/campaign/run.py -o out/campaign
 
 docs: $(STAMP)  ## the documentation's site, in out/site; warnings are errors
-	$(BIN)/python -m mkdocs build
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 lint: $(STAMP)  ## style, formatting, types
 	$(BIN)/ruff check

@@ -237,7 +237,7 @@ class _Run:
         last = t.config.iterations
         running: dict[str, float] = {}
         if self.writes:
-            self.log(self._header())
+            self.log(self._header(len(source.names)))
         drawn = t.stage.batches(source, t.step, last, t.sampling(), t.config.workers)
         first = t.step + 1
         if self._is_due() and self.journal is not None and self.journal.last < t.step:
@@ -261,7 +261,7 @@ class _Run:
         step, c = self.trainer.step, self.trainer.config
         return self.writes and step > 0 and (step % c.validate_every == 0 or step == c.iterations)
 
-    def _header(self) -> str:
+    def _header(self, files: int) -> str:
         """Return what is about to be done, in a line."""
         t, c = self.trainer, self.trainer.config
         count = sum(p.numel() for p in t.stage.network.parameters())
@@ -270,8 +270,8 @@ class _Run:
         begun = f" from step {t.step}" if t.step else ""
         return (
             f"{t.stage.kind}: {count / 1e6:.2f} M parameters, {trained / 1e6:.2f} M trained; "
-            f"{c.iterations} steps{begun}, batches of {c.batch}, {c.patch}×{c.patch}; "
-            f"{t.device}{threads}; into {self.output}"
+            f"{c.iterations} steps{begun}, batches of {c.batch}, {c.patch}×{c.patch}; {files} to train on, "
+            f"{len(self.validation)} to validate; {t.device}{threads}; into {self.output}"
         )
 
     def _checkpoint(self, running: dict[str, float]) -> None:

@@ -92,7 +92,7 @@ def test_an_interrupted_run_keeps_its_step_and_goes_on(student_options, source, 
 
 INTERRUPTED = """
 import signal, sys
-from restorect_edge import train
+from restorect_edge.cli import train
 from restorect_edge.training.engine.loop import Trainer
 
 original, number = Trainer._optimize, getattr(signal, sys.argv[1])
