@@ -10,6 +10,7 @@ import pytest
 
 import restorect_edge
 from restorect_edge.cli.verbs import VERBS
+from restorect_edge.targets.registry import RUNTIMES, TARGETS
 
 PACKAGE = Path(__file__).parents[1] / "restorect_edge"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -100,3 +101,14 @@ def test_files_are_short():
     lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
     assert sorted(lines.values())[len(lines) // 2] <= 150
     assert not [path for path, count in lines.items() if count > 400 and path != alone]
+
+
+def test_nothing_outside_the_targets_branches_on_their_names():
+    """What is particular to a target or backend is asked of its class, so that a new one is a new room."""
+    names = {*TARGETS, *RUNTIMES} - {"torch"}
+    for path in MODULES:
+        if PACKAGE / "targets" not in path.parents:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            branches = [node for node in ast.walk(tree) if isinstance(node, (ast.Compare, ast.Match))]
+            told = {c.value for b in branches for c in ast.walk(b) if isinstance(c, ast.Constant)}
+            assert not names & told, path
