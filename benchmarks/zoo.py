@@ -59,7 +59,8 @@ def main() -> int:
     options = _options()
     path = Path(options.output)
     rows = _read(path)
-    ends = time.monotonic() + 60 * options.minutes
+    whole, begun = not rows, time.monotonic()
+    ends = begun + 60 * options.minutes
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as scratch:
@@ -72,7 +73,8 @@ def main() -> int:
                     for row in _made(name, targets, precision, Path(scratch), data):
                         rows[f"{name} {row['target']} {precision}"] = row
                         _written(path, rows)
-    return _written(path, rows)
+    run = {"rows": len(rows), "minutes": round((time.monotonic() - begun) / 60, 1)}
+    return _written(path, rows, run if whole else None)
 
 
 def _options() -> argparse.Namespace:
@@ -177,8 +179,11 @@ def _read(path: Path) -> dict[str, Any]:
     return {f"{r['architecture']} {r['target']} {r['precision']}": r for r in rows}
 
 
-def _written(path: Path, rows: dict[str, Any]) -> int:
+def _written(path: Path, rows: dict[str, Any], run: dict[str, Any] | None = None) -> int:
+    """Write rows, and how long the last run took that made all of what there was."""
+    known = read(path)["conditions"].get("whole_run") if path.is_file() else None
     facts = conditions(
+        whole_run=run or known,
         image=f"{SHAPE[1]}x{SHAPE[0]}",
         weights="random, small configurations",
         calibration="the shipped dark photographs, cut to that size",
@@ -200,6 +205,7 @@ def _table(facts: dict[str, Any], rows: dict[str, Any]) -> str:
         f"configurations; INT8 calibrated on {facts['calibration']}. PSNR in dB is against the float32 "
         "network, for INT8 followed by the agreement with its own plan, as the verdict runs it; ms are "
         f"medians of {RUNS} images while other work ran, and say little; KB are of the native files.",
+        *_minutes(facts["whole_run"]),
         "",
         f"| network | target | {' | '.join(PRECISIONS)} |",
         "|---|---|---|---|---|",
@@ -212,6 +218,12 @@ def _table(facts: dict[str, Any], rows: dict[str, Any]) -> str:
         lines += ["", "## Why not", ""]
         lines += [f"- {r['architecture']} {r['target']} {r['precision']}: {r['why']}" for r in failed]
     return "\n".join(lines) + "\n"
+
+
+def _minutes(run: dict[str, Any] | None) -> list[str]:
+    if run is None:
+        return []
+    return ["", f"`make zoo` made {run['rows']} rows in one run of {run['minutes']} minutes."]
 
 
 def _cell(row: dict[str, Any] | None) -> str:
