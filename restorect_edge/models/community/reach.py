@@ -29,16 +29,15 @@ def measured_halo(network: nn.Module, spec: ImageSpec) -> int | None:
 
     Returns:
         The halo, so that `spec.size.multiple_of` divides where tiles start; None where no finite context is
-        enough, or tiles were tried and gave something else.
+        enough, tiles were tried and gave something else, or the network fails for narrow images.
     """
-    halo = 0
-    with torch.inference_mode():
-        for axis in (2, 3):
-            reach = _along(network, spec, axis)
-            if reach is None:
-                return None
-            halo = max(halo, reach)
-        return halo if _tiles_agree(network, spec, halo) else None
+    try:
+        with torch.inference_mode():
+            reaches = [_along(network, spec, axis) for axis in (2, 3)]
+            halo = None if None in reaches else max(reach or 0 for reach in reaches)
+            return halo if halo is not None and _tiles_agree(network, spec, halo) else None
+    except Exception:  # whatever it raises for a strip, which is narrower than photographs are
+        return None
 
 
 def _along(network: nn.Module, spec: ImageSpec, axis: int) -> int | None:

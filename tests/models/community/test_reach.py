@@ -78,3 +78,8 @@ def test_a_network_that_enlarges():
 @pytest.mark.parametrize("network", [Mean(), Ramp(), Compared()])
 def test_none_where_tiles_change_the_picture(network):
     assert measured_halo(network.eval(), ImageSpec()) is None
+
+
+def test_what_fails_for_a_narrow_strip_is_not_tiled():
+    network = nn.Sequential(nn.Conv2d(3, 3, 8), nn.ZeroPad2d((3, 4, 3, 4))).eval()
+    assert measured_halo(network, ImageSpec()) is None
