@@ -25,6 +25,8 @@ RANGES = {"full": 1, "limited": 2}
 TIMED = (480, 640)
 WARM_UP = 12
 """Frames before those that are timed, after which the copy for their size is compiled."""
+FEWEST = 100
+"""Frames that are timed: of fewer, the time that the program takes to start would weigh more than theirs."""
 
 Line = dict[str, Any]
 
@@ -118,6 +120,7 @@ def _timed(
     frame = FrameFormat(layout=layout, width=TIMED[1], height=TIMED[0])
     data = from_rgb(next(iter(photos(TIMED).values())), frame)
     source, took = scratch / "timed.raw", []
+    rounds = max(rounds, FEWEST)
     for count in (WARM_UP, WARM_UP + rounds):
         source.write_bytes(data * count)
         pipeline = ["filesrc", f"location={source}", f"blocksize={len(data)}", "!", _caps(frame), "!"]
