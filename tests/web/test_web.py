@@ -53,9 +53,9 @@ def node(program):
 
 @pytest.fixture(scope="module")
 def artifacts(artifact_onnx, tmp_path_factory):
-    """A folder with `nano` and its `levels`, split of dynamic shape, and `whole`, 64x96."""
+    """A folder with `nano` and `nano-levels`, split of dynamic shape, and `whole`, 64x96."""
     folder = tmp_path_factory.mktemp("web")
-    for name, io in (("nano", "float32"), ("levels", "uint8")):
+    for name, io in (("nano", "float32"), ("nano-levels", "uint8")):
         made = {"target": "onnx", "form": "split", "dynamic": True, "output_dir": folder / "made"}
         restorect_edge.export("lowlight-nano", io=io, **made).path.rename(folder / name)
     shutil.copytree(artifact_onnx.path, folder / "whole")
@@ -179,8 +179,8 @@ def test_the_server_isolates_pages_and_lists_artifacts(site, artifacts):
         assert b"restorect" in answer.read()
     with urllib.request.urlopen(f"{site}artifacts/index.json") as answer:
         assert {row["folder"]: row["name"] for row in json.load(answer)} == {
-            "levels": "lowlight-nano",
             "nano": "lowlight-nano",
+            "nano-levels": "lowlight-nano",
             "whole": "lowlight-small",
         }
 
@@ -224,9 +224,9 @@ def test_the_package_holds_what_a_page_needs(node, program, tmp_path):
 
 def test_the_demo_becomes_a_folder_that_any_host_serves(node, artifacts, tmp_path):
     site = tmp_path / "site"
-    assert "2 artifacts" in run(node, "static.mjs", "--artifacts", artifacts, "-o", site)
+    assert "3 artifacts" in run(node, "static.mjs", "--artifacts", artifacts, "-o", site)
     rows = json.loads((site / "artifacts" / "index.json").read_text(encoding="utf-8"))
-    assert {row["folder"] for row in rows} == {"nano", "whole"}
+    assert {row["folder"] for row in rows} == {"nano", "nano-levels", "whole"}
     assert all((site / "artifacts" / row["folder"] / "manifest.json").is_file() for row in rows)
     assert (site / "index.html").is_file()
     assert "Cross-Origin-Embedder-Policy: require-corp" in (site / "_headers").read_text(encoding="utf-8")

@@ -170,7 +170,7 @@ test("a stream that smooths takes the flicker of lamps out of a scene that stand
 
 test("an artifact of bytes gives what one of planes gives, tiles and smoothed frames too", async () => {
   const worst = await page.evaluate(async () => {
-    const levels = await web.load("/artifacts/levels/");
+    const levels = await web.load("/artifacts/nano-levels/");
     const image = dark(61, 45);
     const found = {};
     for (const tile of [undefined, 16]) {
