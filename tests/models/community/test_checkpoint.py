@@ -50,11 +50,12 @@ def test_architectures_of_the_field(community, name, architecture, multiple, til
     assert result.shape == (1, 3, spec.scale * height, spec.scale * width)
 
 
-def test_load_tiles_exactly_and_enlarges(community):
+@pytest.mark.parametrize(("name", "scale"), [("esrgan-x4", 4), ("realesrgan-x2", 2)])
+def test_load_tiles_exactly_and_enlarges(community, name, scale):
     image = np.random.default_rng(0).integers(0, 256, (70, 90, 3), dtype=np.uint8)
-    with restorect_edge.load(community("esrgan-x4")) as restore:
+    with restorect_edge.load(community(name)) as restore:
         whole, tiled = restore(image), restore(image, tile=24)
-    assert whole.shape == (280, 360, 3)
+    assert whole.shape == (70 * scale, 90 * scale, 3)
     assert np.abs(whole.astype(int) - tiled).max() <= 1  # float32 sums in another order
     assert (whole == tiled).mean() > 0.999
 
