@@ -223,7 +223,8 @@ def _table(facts: dict[str, Any], rows: dict[str, Any]) -> str:
 def _minutes(run: dict[str, Any] | None) -> list[str]:
     if run is None:
         return []
-    return ["", f"`make zoo` made {run['rows']} rows in one run of {run['minutes']} minutes."]
+    told = f"`make zoo` made {run['rows']} rows in one run of {run['minutes']} minutes."
+    return ["", " ".join(filter(None, (told, run.get("since"))))]
 
 
 def _cell(row: dict[str, Any] | None) -> str:
