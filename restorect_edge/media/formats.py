@@ -92,8 +92,10 @@ FORMATS = (
     Format(name="BMP", suffixes=(".bmp", ".dib"), gray=True, lossless=True, keeps=_kept("dpi")),
     Format(name="PPM", suffixes=(".ppm", ".pgm", ".pnm"), gray=True, lossless=True),
     Format(name="TGA", suffixes=(".tga",), alpha=True, gray=True, lossless=True, max_side=65535),
-    Format(name="JPEG2000", suffixes=(".jp2", ".j2k"), alpha=True, gray=True, lossless=True),
+    Format(name="JPEG2000", suffixes=(".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"), alpha=True, gray=True, lossless=True),
     Format(name="GIF", suffixes=(".gif",), written_as=".png"),
+    Format(name="MPO", suffixes=(".mpo",), written_as=".jpg"),
+    Format(name="PSD", suffixes=(".psd",), written_as=".png"),
     Format(
         name="RAW",
         suffixes=(
@@ -108,7 +110,7 @@ FORMATS = (
 BY_SUFFIX = {suffix: entry for entry in FORMATS for suffix in entry.suffixes}
 READABLE = frozenset(BY_SUFFIX)
 """Suffixes of pictures, in lower case."""
-READABLE_WORDS = "JPEG, PNG, TIFF, WebP, AVIF, HEIC, BMP, GIF, JPEG 2000, PPM, TGA and raw files"
+READABLE_WORDS = "JPEG, PNG, TIFF, WebP, AVIF, HEIC, BMP, GIF, JPEG 2000, MPO, PPM, PSD, TGA and raw files"
 """For messages."""
 WRITABLE = frozenset(suffix for suffix, entry in BY_SUFFIX.items() if not entry.written_as)
 VIDEO_SUFFIXES = frozenset(

@@ -16,7 +16,7 @@ from restorect_edge.media.folders import files_in
 def album(tmp_path):
     """A phone's folder: pictures of many kinds, a video, and what systems leave behind."""
     folder = tmp_path / "album"
-    pictures = "1.jpg 2.bmp 3.jfif 4.avif 5.gif 6.HEIC 7.dng sub/8.png"
+    pictures = "1.jpg 2.bmp 3.jfif 4.avif 5.gif 6.HEIC 7.dng 9.mpo A.psd B.jpx sub/8.png"
     others = "MOVIE.MOV notes.txt ._1.jpg .DS_Store @eaDir/1.jpg"
     for name in f"{pictures} {others}".split():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ def destinations(found, root):
 
 def test_pictures_of_every_kind_are_taken_and_the_rest_is_counted(album, tmp_path):
     found = plan([album], str(tmp_path / "out"))
-    expected = ["1.jpg", "2.bmp", "3.jfif", "4.avif", "5.png", "6.HEIC", "7.tif", "sub/8.png"]
+    expected = "1.jpg 2.bmp 3.jfif 4.avif 5.png 6.HEIC 7.tif 9.jpg A.png B.jpx sub/8.png".split()
     assert destinations(found, tmp_path / "out") == expected
     assert found.left_out_words() == (
         "1 .mov (a video: restore it by a command of its own); 1 .txt (not a picture format that is read)"

@@ -115,7 +115,7 @@ function check(frame: RawFrame): [LayoutFacts, readonly PlanePlace[]] {
   const [across, down] = layout.block;
   if (width % across !== 0 || height % down !== 0) {
     const side = width % across !== 0 ? "width" : "height";
-    throw bad(`a ${name} frame has an even ${side}, since 2 pixels share a chroma sample, got ${width}×${height}; crop it`);
+    throw bad(`every ${name} frame has an even ${side}, since 2 pixels share a chroma sample, got ${width}×${height}; crop it`);
   }
   if (frame.sliceHeight !== undefined && !(Number.isInteger(frame.sliceHeight) && frame.sliceHeight >= height)) {
     throw bad(

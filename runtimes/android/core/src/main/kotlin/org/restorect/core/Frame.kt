@@ -196,7 +196,7 @@ internal fun checkSides(layout: String, width: Int, height: Int, across: Int, do
     for ((side, odd) in listOf("height" to (height % down != 0), "width" to (width % across != 0))) {
         if (odd) {
             throw UsageException(
-                "a $layout frame has an even $side, since 2 pixels share a chroma sample, got $width×$height; crop it"
+                "every $layout frame has an even $side, since 2 pixels share a chroma sample, got $width×$height; crop it"
             )
         }
     }
