@@ -47,10 +47,10 @@ package carries most weights ready for ONNX Runtime and OpenVINO, so that no PyT
 OUT is a file for one input file and a folder for anything else; folders keep their structure and names.
 Without -o the result lies beside the input: dark-restored.jpg, photos-restored/.
 
-Photographs: JPEG, PNG, TIFF, WebP, AVIF, BMP, JPEG 2000, MPO, PPM, PSD, TGA and GIF, in gray, RGB, palette and
-CMYK, with alpha, in 8 and 16 bits; with the extra 'photo' HEIC, raw files (written as 16-bit TIFF) and rare TIFFs.
-EXIF (its preview is remade), XMP, IPTC, comments, PNG text, color profiles, resolution and date are kept;
-what a format cannot hold is said. Gray stays gray, 16 bits stay 16, and lossless files stay lossless.
+Photographs: JPEG, PNG, TIFF, WebP, AVIF, BMP, JPEG 2000, MPO, PPM, PSD, TGA and GIF, in gray, RGB, palette
+and CMYK, with alpha, in 8 and 16 bits; with the extra 'photo' HEIC, raw files (written as 16-bit TIFF) and
+rare TIFFs. EXIF (its preview is remade), XMP, IPTC, comments, PNG text, color profiles, resolution and date
+are kept; what a format cannot hold is said. Gray stays gray, 16 bits stay 16, and lossless files lossless.
 
 A file that cannot be restored is reported, the others go on, and the exit code is 1. A folder that was
 interrupted (Ctrl-C, SIGTERM, a crash) goes on where it stopped when the same command is given again.

@@ -91,8 +91,8 @@ class FrameFormat:
         for (side, length), step in zip(sides, self._layout.block, strict=True):
             if length % step:
                 raise UsageError(
-                    f"every {self.layout} frame has an even {side}, since {step} pixels share a chroma sample, "
-                    f"got {self.width}×{self.height}; crop it to {length - 1}"
+                    f"every {self.layout} frame has an even {side}, since {step} pixels share a chroma "
+                    f"sample, got {self.width}×{self.height}; crop it to {length - 1}"
                 )
         if self.slice_height and self.slice_height < self.height:
             raise UsageError(

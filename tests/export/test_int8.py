@@ -89,9 +89,9 @@ def test_the_plan_is_in_the_artifact_and_hashed(artifacts, target):
 def test_pictures_are_those_of_the_task(tmp_path):
     weights = tmp_path / "sea.safetensors"
     save_file(build("nano").state_dict(), weights)
-    card = {"name": "sea", "preset": "nano", "task": "underwater"}
+    card = {"name": "sea", "preset": "nano", "task": "underwater", "flow_steps": [1]}
     weights.with_suffix(".json").write_text(json.dumps(card))
-    options = {"precision": "int8", "num_calib": 2, "max_psnr_drop": 9.0, "steps": 1}
+    options = {"precision": "int8", "num_calib": 2, "max_psnr_drop": 9.0}
     said: list[str] = []
     artifact = restorect_edge.export(
         weights, target="onnx", shapes=[SHAPE], output_dir=tmp_path, progress=said.append, **options

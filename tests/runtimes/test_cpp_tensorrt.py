@@ -14,7 +14,7 @@ from restorect_edge.targets.tensorrt.build_engine import LABELS, MODULES
 
 SOURCE = Path(__file__).parents[2] / "runtimes" / "cpp"
 FILE = SOURCE / "src" / "backend_tensorrt.cpp"
-INTERFACE = ("open_backend", "backend_name", "backend_targets", "backend_fuses")
+INTERFACE = ("open_backend", "backend_name", "backend_targets", "backend_fuses", "backend_takes_levels")
 
 
 def faults(source: bytes) -> list[str]:

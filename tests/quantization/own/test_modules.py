@@ -12,7 +12,7 @@ from restorect_edge.errors import QualityError, UsageError
 from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.quantization.data.dataset import CalibrationSet
 from restorect_edge.quantization.options import Calibration
-from restorect_edge.quantization.own.fitting import AGREEMENT, _within, calibrate_module
+from restorect_edge.quantization.own.fitting import AGREEMENT, MAX_SHIFT, _within, calibrate_module
 from restorect_edge.quantization.own.modules import prepared, quantize_module
 from restorect_edge.quantization.plan import QuantPlan
 
@@ -145,9 +145,16 @@ class Shifting:
 
 
 def test_layers_whose_shifts_cancel_are_returned_by_what_each_does_alone():
+    def shift(network):
+        return abs(sum(network.floats.values()))
+
     meter = SimpleNamespace(
-        allowed=0.0, cost=lambda network: 0.0, shift=lambda network: abs(sum(network.floats.values()))
+        allowed=0.0,
+        cost=lambda network: 0.0,
+        shift=shift,
+        allows=lambda network: shift(network) <= MAX_SHIFT,
     )
+    meter.worst = lambda network: meter
     network = Shifting({"a": 5.0, "b": -2.0, "c": 4.0, "d": 0.1})
     kept, ranking, returned = _within(network, meter, 0.0, lambda line: None)
     assert [row.block for row in returned] == ["a", "c", "b"]
