@@ -68,8 +68,8 @@ std::size_t full(const FrameFormat& format, const std::array<Plane, 3>& places, 
 
 void check_side(const FrameFormat& format, const char* side, int length, int step) {
   if (length % step == 0) return;
-  throw UsageError(std::string("every ") + facts(format.layout).name + " frame has an even " + side + ", since " +
-                   std::to_string(step) + " pixels share a chroma sample, got " + sides(format) +
+  throw UsageError(std::string("every ") + facts(format.layout).name + " frame has an even " + side +
+                   ", since " + std::to_string(step) + " pixels share a chroma sample, got " + sides(format) +
                    "; crop it to " + std::to_string(length - 1));
 }
 
