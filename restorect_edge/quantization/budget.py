@@ -233,9 +233,10 @@ def hold_generated(
         if before >= least:
             return best
         progress(f"INT8 is {before:.1f} dB from float on generated pictures: widening ranges")
+        inputs = meter.inputs()
         for share in SHARES:
             body = copy.deepcopy(network.body)
-            widen(body, meter.inputs(), share)
+            widen(body, inputs, share)
             psnr = min(meter.each(body).values())
             if psnr > best.psnr and fits(body):
                 wider = QuantizedStudent(student, body, network.excluded)

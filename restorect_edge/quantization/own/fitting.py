@@ -85,12 +85,10 @@ class _Meter:
             pairs = [(network(image), network.in_half(image)) for image in self._images]
         return min((_psnr(other, output) for output, other in pairs if other is not None), default=EQUAL)
 
-    def allows(self, network: Quantized) -> bool:
-        """Whether a network is within all that is asked of it."""
+    def allows(self, network: Quantized, cost: float) -> bool:
+        """Whether a network of that cost is within all that is asked of it."""
         return (
-            self.cost(network) <= self.allowed
-            and self.shift(network) <= MAX_SHIFT
-            and self.steadiness(network) >= STEADY
+            cost <= self.allowed and self.shift(network) <= MAX_SHIFT and self.steadiness(network) >= STEADY
         )
 
     def shift(self, network: Quantized) -> float:
@@ -175,7 +173,7 @@ def _within(
     network: Quantized, meter: _Meter, before: float, progress: Progress
 ) -> tuple[Quantized, tuple[BlockDrop, ...], tuple[BlockDrop, ...]]:
     """Return layers to float until all is within what is allowed, the one that costs most first."""
-    if meter.allows(network):
+    if meter.allows(network, before):
         return network, (), ()
     progress(f"INT8 costs too much: measuring {len(network.floats)} layers")
     ranking = _ranking(network, meter, before)
@@ -183,8 +181,9 @@ def _within(
     returned: list[BlockDrop] = []
     for count in range(1, len(order)):
         tried = network.with_float(order[:count])
-        returned.append(BlockDrop(block=order[count - 1], psnr_drop=round(meter.cost(tried), 4)))
-        if meter.allows(tried):
+        cost = meter.cost(tried)
+        returned.append(BlockDrop(block=order[count - 1], psnr_drop=round(cost, 4)))
+        if meter.allows(tried, cost):
             return tried, ranking, tuple(returned)
     raise QualityError(
         f"INT8 costs more than it may, even with every layer but one in float ({before:+.2f} dB before, "

@@ -152,7 +152,7 @@ def test_layers_whose_shifts_cancel_are_returned_by_what_each_does_alone():
         allowed=0.0,
         cost=lambda network: 0.0,
         shift=shift,
-        allows=lambda network: shift(network) <= MAX_SHIFT,
+        allows=lambda network, cost: shift(network) <= MAX_SHIFT,
     )
     meter.worst = lambda network: meter
     network = Shifting({"a": 5.0, "b": -2.0, "c": 4.0, "d": 0.1})

@@ -32,15 +32,6 @@ def has_gradient(module):
     return all(p.grad is not None and p.grad.abs().sum() > 0 for p in module.parameters())
 
 
-def constant_flow(value):
-    """A flow whose velocity is `value` (1, dim, 1, 1) whatever z, t and c are."""
-    flow = LatentFlow(value.shape[1], 8)
-    with torch.no_grad():
-        flow.out.weight.zero_()
-        flow.out.bias.copy_(value.flatten())
-    return flow
-
-
 # --- the flow
 
 
