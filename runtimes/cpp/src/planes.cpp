@@ -36,36 +36,37 @@ bool rounded(const float* from, std::int64_t count, float gain, std::uint8_t* le
   return unordered == 0;
 }
 
-}  // namespace
-
-void to_planes(const Pixels& image, const Window& window, float* planes) {
+/** Give `take` (row, column, pixels, count) of a window in runs: what lies inside, then each reflected pixel.
+ */
+template <typename Take>
+void each_run(const Pixels& image, const Window& window, Take take) {
   const Size size = window.size();
   const std::int64_t first = window.columns.start;
   const std::int64_t inside =
       std::max<std::int64_t>(0, std::min(window.columns.stop, image.size.width) - first);
   for (std::int64_t y = 0; y < size.height; ++y) {
     const std::uint8_t* from = image.row(reflected(window.rows.start + y, image.size.height));
-    float* red = planes + y * size.width;
-    float *green = red + size.area(), *blue = green + size.area();
-    split_row(from + 3 * first, inside, red, green, blue);
-    for (std::int64_t x = inside; x < size.width; ++x) {
-      split_row(from + 3 * reflected(first + x, image.size.width), 1, red + x, green + x, blue + x);
-    }
+    if (inside > 0) take(y, std::int64_t{0}, from + 3 * first, inside);
+    for (std::int64_t x = inside; x < size.width; ++x)
+      take(y, x, from + 3 * reflected(first + x, image.size.width), std::int64_t{1});
   }
 }
 
+}  // namespace
+
+void to_planes(const Pixels& image, const Window& window, float* planes) {
+  const std::int64_t width = window.size().width, area = window.size().area();
+  each_run(image, window, [=](std::int64_t y, std::int64_t x, const std::uint8_t* from, std::int64_t count) {
+    float* red = planes + y * width + x;
+    split_row(from, count, red, red + area, red + 2 * area);
+  });
+}
+
 void to_levels(const Pixels& image, const Window& window, std::uint8_t* levels) {
-  const Size size = window.size();
-  const std::int64_t first = window.columns.start;
-  const std::int64_t inside =
-      std::max<std::int64_t>(0, std::min(window.columns.stop, image.size.width) - first);
-  for (std::int64_t y = 0; y < size.height; ++y) {
-    const std::uint8_t* from = image.row(reflected(window.rows.start + y, image.size.height));
-    std::uint8_t* row = levels + 3 * y * size.width;
-    if (inside > 0) std::copy_n(from + 3 * first, 3 * inside, row);
-    for (std::int64_t x = inside; x < size.width; ++x)
-      std::copy_n(from + 3 * reflected(first + x, image.size.width), 3, row + 3 * x);
-  }
+  const std::int64_t width = window.size().width;
+  each_run(image, window, [=](std::int64_t y, std::int64_t x, const std::uint8_t* from, std::int64_t count) {
+    std::copy_n(from, 3 * count, levels + 3 * (y * width + x));
+  });
 }
 
 void from_levels(const std::uint8_t* levels, const Window& window, int scale, const PixelBuffer& out) {
