@@ -1,4 +1,4 @@
-"""Docstrings of what a module lists in `__all__`: they say which arguments and errors there are."""
+"""Docstrings name arguments and errors: of all that is public in finished rooms, else of `__all__`."""
 
 import ast
 import inspect
@@ -129,6 +129,30 @@ def test_errors_that_are_raised_are_named(path):
         if doc or not inherited(function, owner):
             missing = {e for e in raised(function) if e not in doc and "raises as" not in doc.lower()}
             assert not missing, function.name
+
+
+FINISHED = ("evaluation", "media", "scoring")
+"""Rooms in which everything with a public name is held to its arguments, listed in `__all__` or not."""
+
+
+def with_public_names(tree):
+    """Yield the functions and, with their class, the methods that have no underscore."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name[0] != "_" and not overload(node):
+            yield node, None
+        if isinstance(node, ast.ClassDef) and node.name[0] != "_":
+            yield from ((m, node) for m in node.body if isinstance(m, ast.FunctionDef) and m.name[0] != "_")
+
+
+@pytest.mark.parametrize("path", [p for p in PATHS if p.id.startswith(FINISHED)])
+def test_every_argument_of_two_or_more_is_named(path):
+    for function, owner in with_public_names(trees()[path]):
+        doc, names = ast.get_docstring(function) or "", arguments(function)
+        if len(names) < 2 or names == ["asked"] or (not doc and inherited(function, owner)):
+            continue
+        listed = listed_arguments(doc)
+        missing = [n for n in names if f"`{n}`" not in doc] if listed is None else set(names) ^ set(listed)
+        assert not missing, function.name
 
 
 @pytest.mark.parametrize("name", [n for n in restorect_edge.__all__ if not n.startswith("_")])

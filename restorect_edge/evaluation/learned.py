@@ -88,7 +88,7 @@ class Frechet:
         self.pairs = 0
 
     def add(self, output: Levels, target: Levels) -> None:
-        """Take in one pair of (H, W, 3) images."""
+        """Take in one pair, `output` and `target`, each (H, W, 3) of any size."""
         self.pairs += 1
         for image, real in ((output, False), (target, True)):
             self.network.update(_tensor(image).byte(), real=real)
@@ -116,6 +116,7 @@ def _missing(metric: str, weights: str) -> Iterator[None]:
         raise MissingDependencyError(
             f"metric '{metric}'", "metrics", detail=f"{error}; it also downloads {weights}"
         ) from error
+    # torchvision's compiled operators refuse another torch than theirs with a RuntimeError
     except RuntimeError as error:
         raise MissingDependencyError(
             f"metric '{metric}'", "metrics", detail=f"torchvision does not fit torch: {error}"

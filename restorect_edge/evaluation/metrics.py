@@ -21,7 +21,12 @@ STRIP = 16
 
 
 def gaussian(size: int, sigma: float) -> NDArray[np.float64]:
-    """Return a Gaussian window (`size`,) of an odd size that sums to 1."""
+    """Return a Gaussian window (`size`,) of an odd size that sums to 1.
+
+    Args:
+        size: number of taps.
+        sigma: standard deviation in taps.
+    """
     offsets = np.arange(size) - size // 2
     window: NDArray[np.float64] = np.exp(-(offsets**2) / (2 * sigma**2))
     window /= window.sum()
@@ -46,7 +51,7 @@ def psnr(output: Image, target: Image, *, peak: float = 255.0) -> float:
 
 
 def finite_psnr(output: Image, target: Image, *, peak: float = 255.0) -> float:
-    """Return `psnr`, at most `EQUAL`."""
+    """Return `psnr` in dB, at most `EQUAL`; `output`, `target` and `peak` are as there."""
     return min(psnr(output, target, peak=peak), EQUAL)
 
 
@@ -63,6 +68,7 @@ def ssim(output: Image, target: Image, *, peak: float = 255.0) -> float:
     """
     height, width, channels = output.shape
     total = 0.0
+    # a window of 11 has 10 places less than there are rows; strips overlap by those
     for top in range(0, height - 10, STRIP):
         rows = slice(top, top + STRIP + 10)
         total += _ssim_of_strip(output[rows], target[rows], peak)
@@ -70,8 +76,9 @@ def ssim(output: Image, target: Image, *, peak: float = 255.0) -> float:
 
 
 def gt_mean(output: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Scale `output` (H, W, 3) so that its mean gray equals that of `target`, clipped to 8 bits."""
+    """Scale `output` so that its mean gray equals that of `target`, clipped to 8 bits; both (H, W, 3)."""
     wanted, got = (float(np.mean(image @ GREY)) for image in (target, output))
+    # a black output has no factor that brightens it
     scaled = output * (wanted / max(got, 1e-6))
     levels: NDArray[np.uint8] = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
     return levels
@@ -116,6 +123,7 @@ def _ssim_of_strip(output: Image, target: Image, peak: float) -> float:
     moments = np.empty((4, *shape))
     moments[0], moments[1] = output.reshape(shape), target.reshape(shape)
     np.multiply(moments[0], moments[1], out=moments[2])
+    # SSIM needs the two variances in sum only, which saves a fifth blur
     np.add(np.square(moments[0]), np.square(moments[1]), out=moments[3])
     mu_x, mu_y, covariance, variances = blur(moments, WINDOW, step=channels)
     means, powers = mu_x * mu_y, mu_x * mu_x

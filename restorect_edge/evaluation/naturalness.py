@@ -79,6 +79,7 @@ def _model(name: str) -> dict[str, NDArray[Any]]:
 
 def _normalized(luma: Floats, border: Literal["constant", "edge"]) -> Floats:
     """Subtract the local mean and divide by the local deviation plus 1."""
+    # the releases differ: NIQE's repeats the edge, BRISQUE's pads with zeros
     padded = np.pad(luma, 3, mode=border)
     mean, square = blur(np.stack([padded, padded * padded]), WINDOW)
     coefficients: Floats = (luma - mean) / (np.sqrt(np.abs(square - mean * mean)) + 1)
@@ -88,6 +89,7 @@ def _normalized(luma: Floats, border: Literal["constant", "edge"]) -> Floats:
 def _halve(image: Floats) -> Floats:
     taps = np.concatenate([HALVING, HALVING[::-1]])
     height, width = image.shape
+    # an odd side gets a row more, so that its half is rounded up, as imresize of the releases does
     padded = np.pad(image, ((3, 4 + height % 2), (3, 4 + width % 2)), mode="symmetric")
     return blur(padded, taps)[::2, ::2]
 
@@ -119,6 +121,7 @@ def _brisque_features(grey: Floats) -> list[float]:
 
 
 def _products(coefficients: Floats) -> list[Floats]:
+    # wraps around at the edges, as circshift of the releases does
     return [coefficients * np.roll(coefficients, shift, (0, 1)) for shift in NEIGHBOURS]
 
 

@@ -66,6 +66,7 @@ class Protocol:
         if self.resize:
             output = resized(output, self.resize)
             target = None if target is None else resized(target, self.resize)
+        # after resizing, which averages and would change the statistics that were matched
         if target is not None and self.gt_mean:
             output = gt_mean(output, target)
         if target is not None and self.correction:
@@ -78,6 +79,7 @@ class Protocol:
         if self.channel == "rgb":
             return image
         weights = LUMA if self.channel == "y" else LUMA[::-1]
+        # black is 16 in limited range; the constant counts in SSIM, whose means it shifts
         luma: Floats = (image @ weights + 16)[..., None]
         return luma
 
@@ -137,9 +139,13 @@ def _corrected(found: Protocol, correction: float) -> Protocol:
 
 
 def resized(image: Levels, side: int) -> Levels:
-    """Scale (H, W, 3) to (`side`, `side`, 3) by interpolating between the four nearest pixels.
+    """Scale (H, W, 3) to (side, side, 3) by interpolating between the four nearest pixels.
 
     The rounding is the script's: to float32 in [0, 1] and back by truncation. An image of that size stays.
+
+    Args:
+        image: (H, W, 3).
+        side: in pixels.
     """
     values = image.astype(np.float32) / np.float32(255)
     for axis in (1, 0):
@@ -151,10 +157,17 @@ def resized(image: Levels, side: int) -> Levels:
 
 
 def corrected(output: Levels, target: Levels, strength: float) -> Levels:
-    """Move mean and deviation of each channel of (H, W, 3) towards the target's; truncated to 8 bits."""
+    """Move mean and deviation of each channel of (H, W, 3) towards the target's; truncated to 8 bits.
+
+    Args:
+        output: (H, W, 3).
+        target: the same shape.
+        strength: 0 keeps the output, 1 gives it the target's mean and deviation.
+    """
     values = output.astype(np.float64)
     mean, deviation = values.mean(axis=(0, 1)), values.std(axis=(0, 1))
     wanted_mean, wanted_deviation = target.mean(axis=(0, 1)), target.std(axis=(0, 1))
+    # no factor gives a flat channel a deviation
     flat = np.minimum(deviation, wanted_deviation) < 1e-8
     gain = 1 + strength * (wanted_deviation / np.where(flat, 1, deviation) - 1)
     moved = (values - mean) * gain + mean + strength * (wanted_mean - mean)
@@ -164,6 +177,7 @@ def corrected(output: Levels, target: Levels, strength: float) -> Levels:
 
 def _neighbors(length: int, side: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
     """Return the pixels to the left and right of each new pixel's center and the weight of the right one."""
+    # pixel centers map to pixel centers: align_corners=False in torch's words
     centre = np.clip((np.arange(side) + 0.5) * (length / side) - 0.5, 0, length - 1)
     low = np.floor(centre).astype(np.intp)
     return low, np.minimum(low + 1, length - 1), (centre - low).astype(np.float32)

@@ -105,6 +105,10 @@ DATASETS = tuple(dict.fromkeys(figure.dataset for figure in FIGURES))
 def comparable(dataset: str, protocol: str) -> list[Figure]:
     """Return the figures that a score on a data set under a protocol may be compared with, the best first.
 
+    Args:
+        dataset: of `DATASETS`.
+        protocol: that the score was made under.
+
     Raises:
         UsageError: there are no figures of such a data set.
     """

@@ -111,7 +111,15 @@ class Report:
 
 
 def report(evaluator: Evaluator, *, source: str, data: str, runtime: str, provider: str) -> Report:
-    """Return what an evaluator that has seen every image found."""
+    """Return what an evaluator that has seen every image found.
+
+    Args:
+        evaluator: has at least one score.
+        source: weights or artifact, as the user named them.
+        data: folder of images, as the user named it.
+        runtime: the backend's name.
+        provider: what it ran on.
+    """
     return Report(
         source=source,
         data=data,
@@ -125,7 +133,7 @@ def report(evaluator: Evaluator, *, source: str, data: str, runtime: str, provid
 
 
 def write_csv(path: Path, found: Report) -> None:
-    """Write a line per image; the file appears whole or not at all."""
+    """Write a line per image of `found` to `path`; the file appears whole or not at all."""
 
     def rows(text: TextIO) -> None:
         writer = csv.DictWriter(text, ["name", *found.scores[0].values])
@@ -136,7 +144,13 @@ def write_csv(path: Path, found: Report) -> None:
 
 
 def write_markdown(path: Path, found: Report, *, more: Sequence[str] = ()) -> None:
-    """Write the page of `Report.as_markdown`, and further lines; the file appears whole or not at all."""
+    """Write a page; the file appears whole or not at all.
+
+    Args:
+        path: of the page.
+        found: is rendered by `Report.as_markdown`.
+        more: lines after it.
+    """
     write_text(
         path,
         lambda text: text.write(
@@ -147,6 +161,10 @@ def write_markdown(path: Path, found: Report, *, more: Sequence[str] = ()) -> No
 
 def write_text(path: Path, content: Callable[[TextIO], Any]) -> None:
     """Let `content` write to a text file, which appears whole or not at all.
+
+    Args:
+        path: of the file; UTF-8, but names that are not keep their bytes.
+        content: is given the open stream.
 
     Raises:
         UsageError: it cannot be written.

@@ -164,6 +164,7 @@ def choose(names: str | None, protocol: Protocol, *, paired: bool) -> dict[str, 
         )
     if names is None:
         defaults = DEFAULTS if paired else UNPAIRED_DEFAULTS
+        # under another protocol outputs are corrected already, or compared as something else than RGB
         return {n: METRICS[n] for n in defaults if n != "psnr_gt_mean" or protocol.name == "standard"}
     chosen = {name: _metric(name) for name in (word.strip() for word in names.split(","))}
     lonely = [name for name, metric in chosen.items() if metric.paired and not paired]
@@ -216,6 +217,7 @@ class Evaluator:
         started = time.perf_counter()
         prepared, clean = self.protocol.prepare(output, target)
         sample = Sample(protocol=self.protocol, output=prepared, target=clean)
+        # before any metric runs: a later one must not fail when pooled ones have the image already
         self._check_size(name, self.protocol.cropped(prepared))
         values = {}
         for key, metric in self.metrics.items():

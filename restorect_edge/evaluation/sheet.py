@@ -32,7 +32,17 @@ class Row:
 
 
 def pick(scores: Sequence[Score], key: str, metric: Metric) -> dict[str, Score]:
-    """Return the best, the median and the worst image by one metric; fewer where there are fewer images."""
+    """Return the best, the median and the worst image by one metric; fewer where there are fewer images.
+
+    Args:
+        scores: at least one.
+        key: of the metric in `Score.values`.
+        metric: says whether more is better.
+
+    Returns:
+        Scores by ``best``, ``median`` and ``worst``.
+    """
+    # NaN has no place in an order, and would break the sort
     known = [s for s in scores if not np.isnan(s.values[key])] or list(scores)
     ranked = sorted(known, key=lambda score: score.values[key], reverse=metric.higher)
     places = {"best": 0, "median": (len(ranked) - 1) // 2, "worst": len(ranked) - 1}
@@ -44,7 +54,7 @@ def pick(scores: Sequence[Score], key: str, metric: Metric) -> dict[str, Score]:
 
 
 def caption(score: Score, metrics: Mapping[str, Metric]) -> str:
-    """Return an image's scores in one line."""
+    """Return an image's scores in one line: of `score`, in the titles and units of `metrics`."""
     return "   ".join(f"{metrics[key].title} {metrics[key].shown(v)}" for key, v in score.values.items())
 
 
@@ -63,6 +73,7 @@ def error_map(output: Levels, target: Levels) -> Levels:
     """
     error = np.abs(output.astype(np.float64) - target).mean(axis=2) * (GAIN / 255)
     place = np.clip(error, 0, 1) * (len(COLORS) - 1)
+    # the largest error is the upper end of the last interval, not the start of one beyond
     low = np.minimum(place.astype(int), len(COLORS) - 2)
     weight = (place - low)[..., None]
     colors: Levels = np.rint(COLORS[low] * (1 - weight) + COLORS[low + 1] * weight).astype(np.uint8)
@@ -70,7 +81,12 @@ def error_map(output: Levels, target: Levels) -> Levels:
 
 
 def draw(heading: str, rows: Sequence[Row]) -> Levels:
-    """Return the sheet, (H, W, 3) RGB."""
+    """Return the sheet, (H, W, 3) RGB.
+
+    Args:
+        heading: a line above all rows.
+        rows: at least one; pictures wider than `WIDTH` are scaled down.
+    """
     pictures = [[_scaled(pixels) for _, pixels in row.pictures] for row in rows]
     width = max(sum(p.width + MARGIN for p in line) for line in pictures) + MARGIN
     heights = [3 * LINE + max(p.height for p in line) + MARGIN for line in pictures]

@@ -59,6 +59,7 @@ def _lab(image: NDArray[np.uint8]) -> Floats:
     levels = np.arange(256) / 255
     linear = np.where(levels > 0.04045, ((levels + 0.055) / 1.055) ** 2.4, levels / 12.92)
     xyz = linear[image] @ (TO_XYZ / WHITE[:, None]).T
+    # CIELAB's straight part near black, where the slope of a cube root has no bound
     curved = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
     x, y, z = np.moveaxis(curved, -1, 0)
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
@@ -69,6 +70,7 @@ def _colorfulness(planes: Floats) -> float:
     red, green, blue = planes
     opponents = [(red - green).ravel(), ((red + green) / 2 - blue).ravel()]
     means = [_trimmed_mean(values) for values in opponents]
+    # of all pixels, tails included, around the trimmed mean: the paper trims the mean alone
     variances = [float(np.mean((v - m) ** 2)) for v, m in zip(opponents, means, strict=True)]
     return -0.0268 * math.hypot(*means) + 0.1586 * math.sqrt(sum(variances))
 
@@ -109,6 +111,7 @@ def _contrast(planes: Floats) -> float:
     """Return UIConM: minus the mean over blocks of c ln c, where c = (max − min) / (max + min)."""
     blocks = _blocks(planes)
     high, low = blocks.max(axis=1), blocks.min(axis=1)
+    # c ln c goes to 0 with c: a flat block adds nothing
     some = high > low
     ratio = (high - low)[some] / (high + low)[some]
     return -float(np.sum(ratio * np.log(ratio))) / len(blocks)

@@ -64,6 +64,7 @@ def read(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
         try:
             with path.open("rb") as stream:
                 return _dated(_read(stream, path, max_pixels), path)
+        # tifffile reads kinds of TIFF that Pillow refuses
         except (UnidentifiedImageError, SyntaxError, ValueError):
             if not is_tiff(path):
                 raise
@@ -72,6 +73,10 @@ def read(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
 
 def read_rgb(path: Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """Decode a picture for training, calibration and scoring, which take colors alone.
+
+    Args:
+        path: of a picture.
+        max_pixels: width × height at most.
 
     Returns:
         (H, W, 3) uint8 RGB, turned upright; 16 bits are rounded to 8.
@@ -92,12 +97,21 @@ def to_8_bits(values: Levels) -> NDArray[np.uint8]:
     """Round uint16 to uint8, 65535 to 255; uint8 stays as it is."""
     if values.dtype == np.uint8:
         return values
+    # 257 = 65535 / 255, so that white stays white; 128 is half of it
     rounded: NDArray[np.uint8] = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
     return rounded
 
 
 def size_of(path: Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
-    """Return (width, height) of a picture as `read_rgb` gives it, from its header where that says it."""
+    """Return (width, height) of a picture as `read_rgb` gives it, from its header where that says it.
+
+    Args:
+        path: of a picture.
+        max_pixels: width × height at most.
+
+    Raises:
+        UsageError: as `read_rgb`, of files that have to be decoded.
+    """
     known = format_of(path)
     if known is not None and known.name in OWN_READERS:
         height, width = read_rgb(path, max_pixels=max_pixels).shape[:2]
@@ -184,6 +198,7 @@ def as_sdr(photo: Photo, name: str, *, tone_map: bool = False) -> Photo:
 
 
 def _deepened(values: Levels) -> Levels:
+    # 257 = 65535 / 255: what is opaque stays so
     return values if values.dtype == np.uint16 else values.astype(np.uint16) * np.uint16(257)
 
 
@@ -195,6 +210,8 @@ def _read(stream: BinaryIO, path: Path, max_pixels: int) -> Photo:
     with opened(stream, path, max_pixels) as file:
         kind = file.format or ""
         _refuse_animation(file, path)
+        # tags 284, 258 and 262: planes apart, bits of each channel, black or white as 0. SyntaxError is what
+        # Pillow raises for files that it cannot read, so that `read` turns to tifffile
         if kind == "TIFF" and file.tag_v2.get(284) == 2 and 16 in file.tag_v2.get(258, ()):  # type: ignore[attr-defined]
             raise SyntaxError("planes of 16 bits, of which Pillow keeps 8")
         pixels = decoded(file, stream, path)
@@ -214,6 +231,7 @@ def _read(stream: BinaryIO, path: Path, max_pixels: int) -> Photo:
 
 def _refuse_animation(file: Image.Image, path: Path) -> None:
     frames = getattr(file, "n_frames", 1)
+    # further pictures of an MPO file are its gain map, preview or other eye
     if frames <= 1 or file.format == "MPO":
         return
     what, way = "frames", "restore it as a video: -o out.mp4"
@@ -299,6 +317,7 @@ def _tiff(photo: Photo, file: Any, stream: BinaryIO) -> Photo:
     tags = file.tag_v2
     resources = _bytes(tags.get(tiff.PHOTOSHOP)) or tiff.resources(_bytes(tags.get(tiff.IPTC)))
     notes = list(photo.notes)
+    # tag 277 counts the channels; what is neither color nor alpha is an editor's mask
     further = int(tags.get(277, 1)) - (1 if photo.gray else 3) - (photo.alpha is not None)
     if tags.get(262) in (0, 1, 2) and further > 0:
         notes.append(f"{further} further channel{'s'[: further > 1]} left out")

@@ -71,8 +71,10 @@ def write(
     assert kind is not None
     _check_sides(path, kind, image)
     if not kind.keeps_orientation:
+        # viewers of such a format turn nothing: the pixels themselves are turned
         image, like = upright(replace(like, pixels=image)).pixels, upright(like)
     try:
+        # HEIF stores 10 bits, which are made of 16
         deep = kind.deep or kind.name == "HEIF"
         pixels = stacked(image, like, deep=deep, gray=kind.gray, alpha=kind.alpha)
         kept, notes = _fitting(like, kind, pixels)
@@ -89,8 +91,15 @@ def write(
 
 
 def check_holds(path: Path, like: Photo) -> None:
-    """Raise `UsageError` before any work where the format of `path` cannot hold a photograph's sides or
-    transparency."""
+    """Check before any work that the format of `path` can hold a photograph's sides and transparency.
+
+    Args:
+        path: to be written; a suffix of no picture is left to `check_suffix`.
+        like: whose sides and alpha count.
+
+    Raises:
+        UsageError: too large, or partly transparent where the format has no alpha.
+    """
     kind = format_of(path)
     if kind is None:
         return
@@ -131,12 +140,18 @@ def stacked(image: NDArray[Any], like: Photo, *, deep: bool, gray: bool = True, 
         return colors
     mask = _resized(like.alpha, colors.shape[:2])
     if mask.dtype != colors.dtype:
+        # times 257 brings 255 to 65535: what is opaque stays so
         mask = to_8_bits(mask) if colors.dtype == np.uint8 else mask.astype(np.uint16) * np.uint16(257)
     return np.concatenate([colors, mask[..., None]], axis=2)
 
 
 def stored(image: NDArray[Any], *, deep: bool) -> Levels:
-    """Return values as uint8, or as uint16 where `deep` and they have more than 8 bits."""
+    """Return values as uint8, or as uint16 where `deep` and they have more than 8 bits.
+
+    Args:
+        image: any shape; uint8, uint16, or floating point in [0, 1].
+        deep: whether the format has 16 bits.
+    """
     if image.dtype == np.uint8 or (image.dtype == np.uint16 and deep):
         return image
     if image.dtype == np.uint16:
@@ -147,7 +162,7 @@ def stored(image: NDArray[Any], *, deep: bool) -> Levels:
 
 
 def refreshed_exif(like: Photo, pixels: Levels) -> bytes:
-    """Return a photograph's EXIF data with the preview and the sides of the pixels that are stored."""
+    """Return the EXIF data of `like` with the preview and the sides of `pixels`, (H, W, C) as stored."""
     return _exif.refreshed(like.exif, to_8_bits(pixels[..., :3] if pixels.shape[2] > 2 else pixels[..., 0]))
 
 
@@ -155,6 +170,7 @@ def _resized(alpha: Levels, shape: tuple[int, ...]) -> Levels:
     if alpha.shape == shape:
         return alpha
     values = Image.fromarray(alpha.astype(np.float32)).resize((shape[1], shape[0]), Image.Resampling.BICUBIC)
+    # bicubic interpolation overshoots at edges
     rounded: Levels = np.clip(np.rint(np.asarray(values)), 0, np.iinfo(alpha.dtype).max).astype(alpha.dtype)
     return rounded
 
@@ -205,6 +221,7 @@ def _pillow(pixels: Levels) -> Image.Image:
 
 
 def _options(name: str, like: Photo, exif: bytes, quality: int) -> dict[str, Any]:
+    # exact keeps colors that alpha hides; in lossless WebP quality is the effort, not the loss
     lossless = {"lossless": True, "exact": True, "quality": 80} if like.lossless else {}
     own: dict[str, dict[str, Any]] = {
         "JPEG": {"quality": quality, "subsampling": "4:4:4"},
@@ -213,6 +230,7 @@ def _options(name: str, like: Photo, exif: bytes, quality: int) -> dict[str, Any
         "JPEG2000": {"irreversible": False},
     }
     options = own.get(name, {})
+    # Pillow refuses EXIF data longer than a segment, which cameras split
     split = name == "JPEG" and len(_exif.PREFIX) + len(exif) > SEGMENT
     if exif and not split:
         options["exif"] = _exif.PREFIX + exif

@@ -23,6 +23,10 @@ def files_in(folder: Path, *, recursive: bool = True) -> list[Path]:
 
     Also what turns out to be no file: links that lead nowhere, and folders inside that cannot be read.
 
+    Args:
+        folder: an existing folder.
+        recursive: whether folders inside are listed too.
+
     Raises:
         OSError: the folder cannot be read.
     """
@@ -38,6 +42,7 @@ def _files(
     folder: Path, recursive: bool, visited: set[tuple[int, int]], entries: list[os.DirEntry[str]]
 ) -> Iterator[Path]:
     status = folder.stat()
+    # a link to a folder above would lead round in circles
     if (status.st_dev, status.st_ino) in visited:
         return
     visited.add((status.st_dev, status.st_ino))
@@ -62,5 +67,5 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def images_in(folder: Path, *, recursive: bool = False) -> list[Path]:
-    """List the pictures of a folder by suffix, sorted."""
+    """List the pictures of `folder` by suffix, sorted; `recursive` includes those of folders inside."""
     return [path for path in files_in(folder, recursive=recursive) if path.suffix.lower() in READABLE]

@@ -259,6 +259,7 @@ def _levels(samples: NDArray[Any], layout: Layout) -> Levels:
     if layout.bits == 8:
         return samples
     half = 1 << (layout.shift - 1)
+    # what lies above the last half step would round to 256
     levels: Levels = np.minimum((samples.astype(np.int32) + half) >> layout.shift, 255).astype(np.uint8)
     return levels
 
@@ -301,5 +302,6 @@ def _channels(flat: Levels, frame: FrameFormat) -> list[NDArray[Any]]:
 def _view(
     flat: Levels, start: Plane, step: int, shape: tuple[int, int], kind: Any = np.uint8
 ) -> NDArray[Any]:
+    # strides into the buffer instead of copies: a camera's frame is read once
     view: NDArray[Any] = np.ndarray(shape, kind, flat, start.offset, (start.stride, step))
     return view

@@ -67,6 +67,7 @@ def _from_file(path: Path) -> tuple[NDArray[Any], Rewrap]:
     from restorect_edge.media.decoding import as_sdr, read, upright
 
     photo = as_sdr(upright(read(path)), str(path))
+    # Pillow has a mode for gray of 16 bits, and none for color or alpha
     if photo.pixels.dtype == np.uint16 and not (photo.gray and photo.alpha is None):
         raise UsageError(_deep_words(str(path)))
     return photo.image, lambda result: _as_pil(photo, result)
@@ -99,6 +100,7 @@ def _from_pil(image: "Image.Image") -> tuple[NDArray[Any], Rewrap]:
             icc_profile=(info.get("icc_profile") or b"") if found.profile is None else found.profile,
         )
     )
+    # alpha is a channel by now; Pillow would write the key color a second time
     kept = {key: value for key, value in info.items() if key != "transparency"}
     return photo.image, lambda result: _as_pil(photo, result, kept)
 
@@ -119,6 +121,7 @@ def _as_pil(photo: Photo, result: NDArray[Any], info: Mapping[Any, Any] | None =
         "xmp": photo.xmp or restored.info.get("xmp"),
         "dpi": photo.dpi or restored.info.get("dpi"),
     }
+    # Pillow's `save` writes what `info` has, so that nothing of the picture before may stay there
     for key, value in fields.items():
         restored.info.pop(key, None)
         if value:
@@ -137,6 +140,7 @@ def _checked(array: NDArray[Any]) -> NDArray[Any]:
         hint = "; divide 16-bit values by 65535.0 first" if array.dtype == np.uint16 else ""
         raise UsageError(f"an image is uint8, or floating point in [0, 1], got {array.dtype}{hint}")
     low, high = float(array.min()), float(array.max())
+    # NaN compares false, and is refused by these negations too
     if not low >= 0.0 or not high <= 1.0:
         raise UsageError(
             f"floating-point images lie in [0, 1] without NaN, got {low:.4g} to {high:.4g}; "
@@ -185,7 +189,7 @@ def planes_of(levels: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def to_planes(pixels: NDArray[Any], out: NDArray[np.float32]) -> None:
-    """Write (H, W, 3) pixels, uint8 or float32 in [0, 1], into `out` (1, 3, H, W) in [0, 1]."""
+    """Write `pixels` (H, W, 3), uint8 or float32 in [0, 1], into `out` (1, 3, H, W) in [0, 1]."""
     for rows in _row_chunks(pixels.shape):
         for channel in range(3):
             plane = out[0, channel, rows]
@@ -218,6 +222,7 @@ def from_planes(
                 out[rows, :, channel] = scaled
                 continue
             np.clip(scaled, 0.0, 1.0, out=values)
+            # clipping and the minimum both keep NaN, so that one pass finds it
             if np.isnan(values.min()):
                 raise BackendError("the network gave values that are not numbers (NaN) for this image")
             if out.dtype == np.uint8:

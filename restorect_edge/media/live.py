@@ -73,6 +73,7 @@ class Latest(Generic[T], Iterator[T]):
         self._thread = threading.Thread(
             target=_fill, args=(self._queue, items), name="restorect-frames", daemon=True
         )
+        # bound to the queue: a method of this object would keep it alive
         weakref.finalize(self, self._queue.stop)
         self._thread.start()
 
@@ -93,6 +94,7 @@ class Latest(Generic[T], Iterator[T]):
             if queue.items:
                 return queue.items.popleft()
         self.close()
+        # raised once; whoever asks again is at the end
         error, queue.error = queue.error, None
         if error is not None:
             raise error

@@ -57,6 +57,11 @@ def _reason(error: BaseException, path: Path) -> str:
 def opened(stream: BinaryIO, path: Path, max_pixels: int) -> Iterator[Image.Image]:
     """Open a picture's header with Pillow, whose own limit is lifted meanwhile.
 
+    Args:
+        stream: at the start of the file.
+        path: for errors.
+        max_pixels: width × height at most.
+
     Raises:
         UsageError: more pixels than `max_pixels`.
     """
@@ -74,7 +79,7 @@ def opened(stream: BinaryIO, path: Path, max_pixels: int) -> Iterator[Image.Imag
 
 
 def check_pixels(path: Path, size: tuple[int, int], max_pixels: int) -> None:
-    """Raise `UsageError` for a picture above the limit."""
+    """Raise `UsageError` if `size`, (width, height) of the picture at `path`, exceeds `max_pixels`."""
     megapixels = size[0] * size[1] / 1e6
     if megapixels * 1e6 > max_pixels:
         raise UsageError(

@@ -70,7 +70,14 @@ def from_yuv(planes: Planes, out: Levels, block: tuple[int, int], matrix: str, r
 
 
 def to_yuv(rgb: Levels, block: tuple[int, int], matrix: str, range: str) -> Planes:
-    """Return Y, Cb and Cr of RGB (H, W, 3), the last two by blocks; arguments as of `from_yuv`."""
+    """Return Y (H, W) of `rgb` (H, W, 3), and Cb and Cr by blocks.
+
+    Args:
+        rgb: (H, W, 3), sides multiples of the block's.
+        block: (rows, columns) of pixels that share a chroma sample.
+        matrix: one of `MATRICES`.
+        range: one of `RANGES`.
+    """
     height, width, _ = rgb.shape
     down, across = block
     _, for_cb, for_cr = _forward(matrix, range)
@@ -83,7 +90,7 @@ def to_yuv(rgb: Levels, block: tuple[int, int], matrix: str, range: str) -> Plan
 
 
 def luma_of(rgb: Levels, matrix: str, range: str) -> Levels:
-    """Return Y of RGB (H, W, 3)."""
+    """Return Y (H, W) of `rgb` (H, W, 3); `matrix` is one of `MATRICES`, `range` one of `RANGES`."""
     channels = [rgb[..., channel].astype(np.int32) for channel in (0, 1, 2)]
     return _weighted(channels, _forward(matrix, range)[0], SHIFT, _offset_of_luma(range))
 
@@ -97,7 +104,12 @@ def _weighted(planes: list[NDArray[np.int32]], weights: tuple[int, ...], shift: 
 
 @lru_cache
 def coefficients(matrix: str, range: str) -> tuple[int, int, int, int, int]:
-    """Return the integers that multiply d (all channels), v (R), u (G), v (G) and u (B), see the module."""
+    """Return the integers that multiply d (all channels), v (R), u (G), v (G) and u (B), see the module.
+
+    Args:
+        matrix: one of `MATRICES`.
+        range: one of `RANGES`.
+    """
     kr, kb = MATRICES[matrix]
     kg = 1 - kr - kb
     light, colour = _scales(range)

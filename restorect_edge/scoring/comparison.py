@@ -45,14 +45,20 @@ def as_text(found: Sequence[Report]) -> str:
 
 
 def write_comparison(path: Path, found: Sequence[Report], *, more: Sequence[str] = ()) -> None:
-    """Write a page: the table of means, further lines, then each method's own page."""
+    """Write a page: the table of means, further lines, then each method's own page.
+
+    Args:
+        path: of the page.
+        found: one report per method, of the same images and metrics.
+        more: lines after the table.
+    """
     pages = "\n\n".join(row.as_markdown() for row in found)
     head = "\n".join([f"# {len(found)} methods on {found[0].data}", "", *as_markdown(found), "", *more, ""])
     write_text(path, lambda text: text.write(f"{head}\n{pages}"))
 
 
 def write_rows(path: Path, found: Sequence[Report]) -> None:
-    """Write a line per method and image."""
+    """Write a line per method and image of `found` to `path` as CSV."""
 
     def rows(text: TextIO) -> None:
         writer = csv.DictWriter(text, ["method", "name", *found[0].scores[0].values])

@@ -39,7 +39,15 @@ class Scoring(OnDevice, Values):
     """Is given a line per stage."""
 
     def evaluator(self, items: Sequence[Item], scale: int = 1) -> Evaluator:
-        """Return what scores images of a network that enlarges by `scale`; raises `UsageError`."""
+        """Return what scores the images of a network that enlarges.
+
+        Args:
+            items: the images; the first tells whether there are clean ones.
+            scale: the output's side over the input's.
+
+        Raises:
+            UsageError: no such protocol or metric, or one that needs clean images where there are none.
+        """
         chosen = protocol(self.protocol, correction=self.correction, border=self.border, scale=scale)
         return Evaluator(chosen, choose(self._metrics, chosen, paired=items[0].clean is not None))
 
@@ -83,7 +91,16 @@ def evaluate(asked: Evaluate) -> Report:
 
 
 def score(source: str, asked: Scoring, items: Sequence[Item]) -> Report:
-    """Score one of several sources on images that `find` returned; see `evaluate`."""
+    """Score one of several sources on images that `find` returned; see `evaluate`.
+
+    Args:
+        source: weights, artifact or folder of results.
+        asked: the options.
+        items: the images.
+
+    Raises:
+        RestorectError: as `evaluate`.
+    """
     run_by = {name: getattr(asked, name) for name in ("runtime", "device", "values", "progress")}
     with opened(source, items, **run_by) as method:
         scale = method.scale(items)

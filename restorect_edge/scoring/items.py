@@ -47,6 +47,15 @@ def fitted(name: str, clean: Levels, degraded: Levels, scale: int) -> Levels:
     A clean image may have up to scale - 1 rows and columns more at its end, which the making of the degraded
     one left out: sets for super-resolution are published so.
 
+    Args:
+        name: of the pair, for errors.
+        clean: (H, W, 3).
+        degraded: (h, w, 3).
+        scale: the output's side over the input's.
+
+    Returns:
+        (scale·h, scale·w, 3).
+
     Raises:
         UsageError: it has another size.
     """

@@ -47,7 +47,7 @@ class Method(ABC):
 
     @abstractmethod
     def restored(self, item: Item, degraded: Levels) -> Levels:
-        """Return the result for an image, (scale·H, scale·W, 3)."""
+        """Return the result for `item`, (scale·H, scale·W, 3); `degraded` is its image, (H, W, 3)."""
 
 
 class Network(Method):
@@ -100,6 +100,7 @@ def _matched(folder: Path, items: Sequence[Item]) -> dict[str, Path]:
     """Return the result of each image by the image's name."""
     stems = by_stem(folder)
     names = {item.name: _stem(item) for item in items}
+    # of the first image's candidates only: the ending must be the same for all of them
     for ending in ("", *_endings(stems, next(iter(names.values())))):
         if all(stem + ending in stems for stem in names.values()):
             return {name: stems[stem + ending] for name, stem in names.items()}

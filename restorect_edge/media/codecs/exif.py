@@ -50,6 +50,7 @@ class _Block:
     def directory(self, position: int) -> tuple[list[Entry], int]:
         """Return the entries of a directory and the position of the link to the next."""
         count = self.unpack("H", position)
+        # a count of 2 bytes, entries of 12, and 4 for where the next directory is
         end = position + 2 + 12 * count
         if end + 4 > len(self.data):
             raise ValueError("directory beyond the end of the block")
@@ -85,6 +86,7 @@ def refreshed(block: bytes, pixels: NDArray[np.uint8]) -> bytes:
         return block
     try:
         found = _Block(block)
+        # bytes 4 to 8 of the header are where IFD0 starts
         entries, link = found.directory(found.unpack("I", 4))
         _set_sides(found, entries, pixels.shape[1], pixels.shape[0])
         for entry in entries:
@@ -101,6 +103,7 @@ def _set_sides(block: _Block, entries: list[Entry], width: int, height: int) -> 
     for tag, kind, count, position in entries:
         if tag in SIDES and count == 1 and kind in (SHORT, LONG):
             side = (width, height)[SIDES[tag]]
+            # a SHORT holds sides below 65536 only
             if kind == LONG or side < 1 << 16:
                 block.pack("H" if kind == SHORT else "I", position, side)
 

@@ -20,6 +20,10 @@ _library = partial(imported, "pillow_heif", "reading HEIC", "photo")
 def read_heif(path: Path, max_pixels: int) -> Photo:
     """Decode the primary picture, turned upright; 10 and 12 bits become 16.
 
+    Args:
+        path: of a HEIC or HEIF file.
+        max_pixels: width × height at most.
+
     Raises:
         MissingDependencyError: pillow-heif is not installed.
         OSError: not a HEIF file, or a damaged one.
@@ -62,7 +66,15 @@ def _channels(values: Any, which: Any) -> Levels:
 
 
 def write_heif(stream: BinaryIO, pixels: Levels, like: Photo, exif: bytes, quality: int) -> None:
-    """Encode (H, W, 3 or 4) with HEVC: uint8 in 8 bits, uint16 in 10."""
+    """Encode (H, W, 3 or 4) with HEVC: uint8 in 8 bits, uint16 in 10.
+
+    Args:
+        stream: is written to.
+        pixels: (H, W, 3 or 4).
+        like: whose metadata to keep.
+        exif: the block, of the new pixels.
+        quality: 1 to 100.
+    """
     library = _library()
     deep = pixels.dtype != np.uint8
     mode = ("RGB" if pixels.shape[2] == 3 else "RGBA") + (";16" if deep else "")
@@ -74,5 +86,6 @@ def write_heif(stream: BinaryIO, pixels: Levels, like: Photo, exif: bytes, quali
     if like.cicp:
         primaries, transfer = like.cicp
         kept.update(color_primaries=primaries, transfer_characteristics=transfer, full_range_flag=1)
+        # H.273 numbers the matrices of BT.709 and BT.2020 as it does their primaries; 6 is BT.601
         kept["matrix_coefficients"] = primaries if primaries in (1, 9) else 6
     file.save(stream, quality=quality, chroma=444, **{key: value for key, value in kept.items() if value})

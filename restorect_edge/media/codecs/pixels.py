@@ -45,9 +45,15 @@ def is_16_bit(image: Image.Image) -> bool:
 def decoded(file: Any, stream: BinaryIO, path: Path) -> Pixels:
     """Decode an open file.
 
+    Args:
+        file: opened by Pillow, not decoded yet.
+        stream: that it was opened from, read a second time for 16 bits.
+        path: for errors.
+
     Raises:
         UsageError: floating point or integers beyond the range of 16 bits.
     """
+    # colors multiplied with alpha cannot be divided again byte by byte
     if is_16_bit(file) and "RGBa" not in str(file.tile):
         return _deep(file, stream)
     halved = file.mode in ("CMYK", "LAB") and ";16" in str(file.tile)
@@ -98,7 +104,7 @@ def _with_mode(tile: Any, raw_mode: str) -> Any:
 
 
 def from_image(image: Image.Image, name: str) -> Pixels:
-    """Convert a Pillow image of any mode; `name` is what errors call it."""
+    """Convert `image`, of any mode; `name` is what errors call it."""
     if image.mode.startswith("I") or image.mode == "F":
         return _wide(image, name)
     if image.mode in ("CMYK", "LAB", "YCbCr", "HSV"):
@@ -125,6 +131,7 @@ def _wide(image: Image.Image, name: str) -> Pixels:
     values = np.asarray(image)
     low, high = float(values.min()), float(values.max())
     allowed = 1.0 if image.mode == "F" else 65535.0
+    # refuses NaN too, which compares false
     if not (low >= 0 and high <= allowed):
         raise UsageError(
             f"'{name}' has values from {low:.4g} to {high:.4g}; gray pictures are read in 8 or 16 bits, or "
@@ -154,4 +161,5 @@ def _managed(image: Image.Image) -> Pixels:
             words = f"{image.mode} is converted to sRGB" + (" through its profile" if profile else "")
             return Pixels(rgb=np.asarray(converted), profile=srgb.tobytes(), notes=(words,))
     words = f"{image.mode} without a usable profile is converted to RGB by formula"
+    # the file's own profile, if any, is of other channels than RGB
     return Pixels(rgb=np.asarray(image.convert("RGB")), profile=b"", notes=(words,))

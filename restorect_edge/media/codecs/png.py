@@ -56,6 +56,7 @@ def read_chunks(stream: BinaryIO) -> Iterator[Chunk]:
         length, kind = struct.unpack(">I4s", head)
         if kind == b"IEND":
             return
+        # pixels are Pillow's to read; 4 bytes of checksum follow each chunk
         if kind in (b"IDAT", b"fdAT"):
             stream.seek(length + 4, 1)
             continue
@@ -81,6 +82,7 @@ def metadata(chunks: Iterator[Chunk]) -> tuple[bytes, tuple[Chunk, ...], tuple[C
 
 def _safe_to_copy(kind: bytes) -> bool:
     """Whether an unknown chunk may be kept beside changed pixels: the fourth letter says so."""
+    # a small first letter: readers may ignore it; a small fourth: it does not depend on the pixels
     return len(kind) == 4 and kind.isalpha() and kind[0:1].islower() and kind[3:4].islower()
 
 
@@ -98,6 +100,7 @@ def _metadata_chunks(like: Photo, exif: bytes) -> Iterator[Chunk]:
     kept = [chunk for chunk in like.chunks if chunk[0] != b"sRGB" or not like.icc_profile]
     yield from kept
     if like.cicp and not any(kind == b"cICP" for kind, _ in kept):
+        # matrix 0 and full range: pixels of PNG are RGB
         yield b"cICP", bytes([*like.cicp, 0, 1])
     if like.icc_profile:
         yield b"iCCP", b"ICC Profile\0\0" + zlib.compress(like.icc_profile)
@@ -108,13 +111,21 @@ def _metadata_chunks(like: Photo, exif: bytes) -> Iterator[Chunk]:
     for comment in like.comments:
         yield b"tEXt", b"Comment\0" + comment.replace(b"\0", b" ")
     if like.xmp:
+        # the end of the keyword, not compressed, and neither a language nor a translated keyword
         yield b"iTXt", XMP + b"\0\0\0\0\0" + like.xmp
     if exif:
         yield b"eXIf", exif
 
 
 def insert(stream: BinaryIO, encoded: bytes, like: Photo, exif: bytes) -> None:
-    """Write a PNG file with what is kept of `like` behind its header."""
+    """Write a PNG file with what is kept of `like` behind its header.
+
+    Args:
+        stream: is written to.
+        encoded: a PNG file.
+        like: whose metadata to keep.
+        exif: the block, of the new pixels.
+    """
     stream.write(encoded[:HEADER])
     for kind, data in _metadata_chunks(like, exif):
         _chunk(stream, kind, data)
@@ -122,7 +133,14 @@ def insert(stream: BinaryIO, encoded: bytes, like: Photo, exif: bytes) -> None:
 
 
 def write_16_bit(stream: BinaryIO, pixels: Levels, like: Photo, exif: bytes) -> None:
-    """Encode (H, W, C) uint16 as a PNG of 16 bits per channel, C from 1 (gray) to 4 (RGBA)."""
+    """Encode (H, W, C) uint16 as a PNG of 16 bits per channel, C from 1 (gray) to 4 (RGBA).
+
+    Args:
+        stream: is written to.
+        pixels: (H, W, C) uint16.
+        like: whose metadata to keep.
+        exif: the block, of the new pixels.
+    """
     height, width, channels = pixels.shape
     stream.write(SIGNATURE)
     _chunk(stream, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, COLOR_TYPES[channels], 0, 0, 0))

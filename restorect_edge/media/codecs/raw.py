@@ -19,6 +19,10 @@ _library = partial(imported, "rawpy", "developing raw files", "photo")
 def read_raw(path: Path, max_pixels: int) -> Photo:
     """Develop a raw file as sRGB of 16 bits, upright, its brightness as exposed.
 
+    Args:
+        path: of a raw file.
+        max_pixels: width × height at most.
+
     Raises:
         MissingDependencyError: rawpy is not installed.
         FileNotFoundError: no such file.
@@ -30,6 +34,7 @@ def read_raw(path: Path, max_pixels: int) -> Photo:
     try:
         with library.imread(str(path)) as raw:
             check_pixels(path, (raw.sizes.width, raw.sizes.height), max_pixels)
+            # LibRaw's own brightening would stretch each picture until 1 % of its pixels clip
             pixels = raw.postprocess(use_camera_wb=True, no_auto_bright=True, output_bps=16)
     except library.LibRawError as error:
         raise OSError(_words(error)) from error

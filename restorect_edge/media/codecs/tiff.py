@@ -27,6 +27,12 @@ LIMIT = (1 << 32) - (1 << 20)
 def write(stream: BinaryIO, pixels: Levels, like: Photo, exif: bytes) -> None:
     """Encode (H, W, C) uint8 or uint16 with deflate compression, C from 1 (gray) to 4 (RGBA).
 
+    Args:
+        stream: is written to.
+        pixels: (H, W, C) uint8 or uint16.
+        like: whose metadata to keep.
+        exif: the block, of the new pixels.
+
     Raises:
         ValueError: more than 4 GB of pixels.
     """
@@ -38,10 +44,12 @@ def write(stream: BinaryIO, pixels: Levels, like: Photo, exif: bytes) -> None:
     lengths = [len(strip) for strip in strips]
     ifd = _directory(like, exif)
     ifd[256], ifd[257], ifd[258] = width, height, (8 * pixels.itemsize,) * channels
+    # compression, meaning of the colors, channels, rows per strip, and channels side by side
     ifd[259], ifd[262], ifd[277], ifd[278], ifd[284] = DEFLATE, 2 if channels > 2 else 1, channels, rows, 1
     ifd[317] = HORIZONTAL
     if channels in (2, 4):
         ifd[338] = 2  # alpha that is not premultiplied
+    # from the end of the directory: Pillow's `save` adds where that turns out to be
     ifd[273] = tuple(int(offset) for offset in np.cumsum([0, *lengths[:-1]]))
     ifd[279] = tuple(lengths)
     ifd.save(stream)
@@ -51,6 +59,7 @@ def write(stream: BinaryIO, pixels: Levels, like: Photo, exif: bytes) -> None:
 def _compressed(rows: Levels) -> bytes:
     little = rows.astype(rows.dtype.newbyteorder("<"), copy=False)
     differences = little.copy()
+    # unsigned differences wrap around, as the predictor defines them
     differences[:, 1:] -= little[:, :-1]
     return zlib.compress(differences.tobytes())
 
@@ -96,5 +105,6 @@ def iim(found: bytes) -> bytes:
 
 def resources(record: bytes) -> bytes:
     """Return image resources that hold an IPTC record, the way back from `iim`."""
+    # resources have even lengths, but state the length without padding
     padded = record + b"\0" * (len(record) % 2)
     return RECORD + struct.pack(">I", len(record)) + padded if record else b""

@@ -34,6 +34,10 @@ def is_tiff(path: Path) -> bool:
 def read_variant(path: Path, max_pixels: int) -> Photo:
     """Decode the first page; floating point in [0, 1] becomes 16 bits.
 
+    Args:
+        path: of a TIFF file.
+        max_pixels: width × height at most.
+
     Raises:
         MissingDependencyError: tifffile is not installed.
         UsageError: other colors than gray and RGB, or values out of range.
@@ -55,6 +59,7 @@ def read_variant(path: Path, max_pixels: int) -> Photo:
     except (library.TiffFileError, RuntimeError) as error:
         raise OSError(str(error)) from error
     if planar and values.ndim == 3:
+        # tifffile returns planes that are stored apart as (C, H, W)
         values = np.moveaxis(values, 0, -1)
     if np.issubdtype(values.dtype, np.floating):
         kept["notes"] = (FLOATING,)

@@ -39,7 +39,7 @@ def flat(size: Size, level: int) -> Levels:
 
 
 def pure(size: Size, name: str) -> Levels:
-    """Return (H, W, 3) pixels of one of the `PURE` colors."""
+    """Return (H, W, 3) pixels of `size` (height, width) in one of the `PURE` colors, by `name`."""
     first = PURE.index(name)
     lit = (first,) if first < 3 else ((0, 1), (0, 2), (1, 2))[first - 3]
     frame = flat(size, 0)

@@ -47,11 +47,13 @@ class Clock:
             time: when it is to be decoded, or shown if that is not known, by the file's clock.
             duration: of the packet.
         """
+        # a stream that starts late has the clock that the others have by then
         part = self._part.setdefault(stream, self.joints)
         expected = self._next.get(stream)
         if expected is not None:
             step = time + self._offsets[part] - expected
             if step < -BACKWARD - duration or (self._jumps and step > FORWARD):
+                # the first stream at a jump decides; others meet it later and are moved by as much
                 if part == self.joints:
                     self._offsets.append(self._offsets[part] - step)
                 self._part[stream] = part = part + 1
@@ -99,6 +101,7 @@ class Timeline:
     def lost(self) -> None:
         """Take note of a packet that gave no frame."""
         if self._queue:
+            # frames and packets' times must stay in step
             self._queue.popleft()
 
     def next(self, pts: Fraction | None, dts: Fraction | None, duration: Fraction) -> Fraction:
@@ -114,6 +117,7 @@ class Timeline:
         if found is None:
             found = Fraction(0) if self._last is None else self._last + step
             self.repaired += 1
+        # far less than a frame, so that a right time that follows is still later
         elif self._last is not None and found <= self._last:
             found = self._last + step * NUDGE
             self.repaired += 1
@@ -132,4 +136,5 @@ class Timeline:
             self._last_pts = pts
             if dts is None or self._faulty_pts <= self._faulty_dts:
                 return pts
+        # a time that does not rise is no better than none: `next` counts on instead
         return dts if self._last is None or dts is None or dts > self._last else None

@@ -125,11 +125,17 @@ def is_transparent(frame: Any) -> bool:
 
 
 def rgb_of(frame: Any, color: Color) -> Pixels:
-    """Return a decoded frame as RGB, turned as the video says: uint8, or float32 in [0, 1] of more than 8
-    bits.
+    """Return a decoded frame as RGB (H, W, 3), turned as the video says.
 
     Chroma of 4:2:0 and 4:2:2 in 8 bits is repeated, as `media.frames` says; FFmpeg interpolates that of
     others.
+
+    Args:
+        frame: PyAV's.
+        color: as `color_of` returns it, or what the caller knows better.
+
+    Returns:
+        uint8; of more than 8 bits float32 in [0, 1].
     """
     layout = LAYOUTS.get(frame.format.name) if color.matrix in OWN_MATRICES else None
     if layout is not None and frame.width % 2 == 0 and frame.height % 2 == 0:
@@ -138,6 +144,7 @@ def rgb_of(frame: Any, color: Color) -> Pixels:
             layout=layout, width=frame.width, height=frame.height, matrix=color.matrix, range=levels
         )
         rgb: Any = to_rgb(_packed(frame), shape)
+    # p0…, p2… and p4… are NV12, NV16 and NV24 of more than 8 bits
     elif frame.format.name.startswith(("yuv", "nv", "p0", "p2", "p4")):
         rgb = _from_yuv(frame, color)
     elif color.depth > 8:
@@ -152,6 +159,7 @@ def _turned(rgb: Pixels, frame: Any) -> Pixels:
     found = frame.side_data.get("DISPLAYMATRIX")
     if found is None:
         return rgb
+    # the third number belongs to the perspective, which turns nothing
     a, b, _, c, d = struct.unpack_from("=5i", bytes(found))
     across, down = (a, d) if abs(a) >= abs(b) else (c, b)  # of x and y as shown
     view = rgb if abs(a) >= abs(b) else rgb.swapaxes(0, 1)

@@ -24,7 +24,7 @@ class Deinterlacer:
         self._count = 0
 
     def feed(self, frame: Any, time: Fraction) -> Iterator[tuple[Any, Fraction]]:
-        """Yield the frames that are ready, each with its time."""
+        """Yield the frames that are ready after `frame`, shown at `time` in seconds, each with its own."""
         if self._graph is None and not frame.interlaced_frame:
             yield frame, time
             return
@@ -49,6 +49,7 @@ class Deinterlacer:
         av = pyav()
         self._graph, self._shape, self.used = av.filter.Graph(), shape, True
         source = self._graph.add_buffer(width=shape[0], height=shape[1], format=shape[2], time_base=TICK)
+        # one frame for each (`send_frame`), so that counts and times stay as they are
         bwdif = self._graph.add("bwdif", "mode=send_frame:parity=auto:deint=interlaced")
         sink = self._graph.add("buffersink")
         source.link_to(bwdif)

@@ -47,6 +47,10 @@ BITS_PER_CHANNEL = 96_000
 def writing(path: Path, metadata: dict[str, str] | None = None) -> Iterator[Any]:
     """Open an output container; the file appears whole or not at all.
 
+    Args:
+        path: ends in one of `SUFFIXES`.
+        metadata: of the source; what describes only that file is left out.
+
     Raises:
         UsageError: no suffix of a video, or the file cannot be written.
     """
@@ -93,6 +97,7 @@ class Sink:
         self._sounds: dict[int, Any] = {}
         self._waiting: list[Any] = []
         self._last: dict[int, int] = {}
+        # the source's tick in whole parts, so that its own times stay exact
         coarse = Fraction(video.time_base or Fraction(1, FINEST))
         self._base = coarse / max(1, -(-coarse.numerator * FINEST // coarse.denominator))
 
@@ -137,6 +142,7 @@ class Sink:
         if packet.dts is not None:
             dts = self._rising(out.index, packet.dts)
             if packet.pts is not None:
+                # muxers refuse what is shown before it is decoded
                 packet.pts = max(packet.pts, dts)
             packet.dts = dts
         packet.stream = out
@@ -152,6 +158,7 @@ class Sink:
             self._output.mux(out.encode(frame))
 
     def _rising(self, stream: int, time: int) -> int:
+        # muxers refuse times that do not rise
         last = self._last.get(stream)
         self._last[stream] = time if last is None or time > last else last + 1
         return self._last[stream]
@@ -199,6 +206,7 @@ class Sink:
     def _sound(self, source: Any) -> Any:
         name = sound_encoder(self._output.format.name)
         rates = pyav().Codec(name, "w").audio_rates
+        # Opus takes a few rates only, and 48 kHz is its own
         rate = source.codec_context.sample_rate
         out = self._output.add_stream(name, rate=rate if not rates or rate in rates else 48_000)
         channels = source.codec_context.layout.nb_channels
@@ -224,6 +232,7 @@ def _number(color: Color) -> int:
 def _pix_fmt(encoder: str, depth: int) -> str:
     """Return the encoder's format: 4:2:0 of 8 bits, of more only where players take it."""
     known = [fmt.name for fmt in pyav().Codec(encoder, "w").video_formats or ()]
+    # H.264 of 10 bits plays on hardly any device
     deep = depth > 8 and encoder != "libx264"
     wanted = ("yuv420p10le", "yuv422p10le", "yuv420p") if deep else ("yuv420p", "yuv422p10le", "yuv420p10le")
     found = next((name for name in wanted if name in known), None)

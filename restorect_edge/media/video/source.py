@@ -121,6 +121,7 @@ class Reader:
     def _cut_off(self) -> tuple[float, float] | None:
         stated = Fraction(self._container.duration or 0, MICROSECONDS)
         start = Fraction(max(0, self._container.start_time or 0), MICROSECONDS)  # Matroska counts it in
+        # sound that is not read may be what lasts as long as the file states
         whole = set(self._container.streams.audio) <= set(self._others)
         short = stated - start - self._until > max(MISSING, stated / 50)
         return (float(self._until), float(stated)) if short and whole and not self.clock.joints else None
@@ -138,6 +139,7 @@ class Reader:
             self._shift(packet)
             yield packet
         if self.ended:
+            # frames that the header counts and the demuxer never reached
             self.damaged += max(0, self._video.frames - self.frames - self.damaged)
             yield _FlushPacket(self._video)
 

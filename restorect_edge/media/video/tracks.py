@@ -72,6 +72,13 @@ def _flag(stream: Any, name: str) -> bool:
 def plan_tracks(source: Path, container: Any, video: Any, destination: Path, options: VideoOptions) -> Tracks:
     """Decide about every track by trying whether the destination's container takes it.
 
+    Args:
+        source: for errors.
+        container: opened.
+        video: its stream to restore.
+        destination: whose suffix names the container.
+        options: what becomes of sound that does not fit.
+
     Raises:
         UsageError: sound that it does not take, unless the options say what to do.
     """
@@ -143,7 +150,7 @@ def kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
 
 
 def lost_metadata(before: dict[str, str], after: dict[str, str]) -> Sequence[str]:
-    """Return the keys that a written file does not have, whatever their case."""
+    """Return the keys of `before` that a written file, whose metadata is `after`, lacks in any case."""
     there = {key.lower() for key in after}
     return list(_missing(before, there))
 
