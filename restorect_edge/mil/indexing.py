@@ -1,6 +1,7 @@
 """MIL operations that sort, search, sum up along an axis and take pixels from where they are told.
 
 Where equal values go in a sorted row is not documented: the first of them comes first, as in a stable sort.
+Operations without a docstring are numpy's of that name.
 """
 
 import torch
@@ -21,6 +22,7 @@ def cumsum(x: Tensor, axis: int = 0, exclusive: bool = False, reverse: bool = Fa
 
 @op()
 def argsort(x: Tensor, axis: int = -1, ascending: bool = False) -> Tensor:
+    """Unlike numpy's, the largest first unless `ascending`."""
     return torch.sort(x, dim=axis, descending=not ascending, stable=True).indices.to(torch.int32)
 
 
@@ -45,11 +47,13 @@ def topk(
 
 @op()
 def reduce_argmax(x: Tensor, axis: int = -1, keep_dims: bool = True, output_dtype: str = "int32") -> Tensor:
+    """Unlike numpy's, the dimension stays by default."""
     return torch.argmax(x, axis, keep_dims).to(torch.int32)
 
 
 @op()
 def reduce_argmin(x: Tensor, axis: int = -1, keep_dims: bool = True, output_dtype: str = "int32") -> Tensor:
+    """Unlike numpy's, the dimension stays by default."""
     return torch.argmin(x, axis, keep_dims).to(torch.int32)
 
 
@@ -152,6 +156,7 @@ def _continued(index: Tensor, side: int, padding: str) -> Tensor:
     if padding in ("constant", "border"):
         return index.clamp(0, side - 1)
     if padding == "reflection":  # without the border itself
+        # a side of one pixel has nothing to mirror
         period = max(2 * (side - 1), 1)
         within = index.remainder(period)
         return torch.where(within < side, within, period - within)

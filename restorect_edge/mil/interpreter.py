@@ -122,6 +122,7 @@ class MilProgram:
             shape = feeds[feature.name].shape
             if not _fits(shape, feature.shape):
                 raise IncompatibleError(f"input '{feature.name}' is {feature.shape}, got an array {shape}")
+        # a copy: torch warns of arrays that cannot be written to
         return {name: torch.from_numpy(np.array(feeds[name])) for name in names}
 
     def _add(self, operation: Any) -> None:
@@ -137,6 +138,7 @@ class MilProgram:
             handler.check(set(given))
             for name, value in given.items():
                 self._bind(step, name, value)
+        # stored weights are unpacked once, not at every call
         if operation.op_type.startswith("constexpr_"):
             self._evaluate(step, self._constants)
         else:
@@ -165,6 +167,7 @@ class MilProgram:
         for value, (name, dtype, shape) in zip(results, step.outputs, strict=True):
             if not _fits(tuple(value.shape), shape):
                 raise BackendError(f"{step.label}: result {tuple(value.shape)} where {shape} is declared")
+            # handlers compute in float32: this is where a float16 result is rounded
             values[name] = value.to(dtype)
         for name in step.last_uses:
             del values[name]

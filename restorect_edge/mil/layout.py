@@ -1,4 +1,7 @@
-"""MIL operations that move or make values: shapes, slices, joins, shuffles."""
+"""MIL operations that move or make values: shapes, slices, joins, shuffles.
+
+Those without a docstring are numpy's or torch's of that name.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -50,12 +53,14 @@ def squeeze(x: Exact, axes: Ints | None = None) -> Tensor:
 
 @op()
 def flatten2d(x: Exact, axis: int = 1) -> Tensor:
+    """(product of the dimensions before `axis`, product of the others)."""
     axis = axis % x.dim() if axis < 0 else axis
     return x.reshape(int(torch.tensor(x.shape[:axis]).prod()), -1)
 
 
 @op()
 def concat(values: list[Exact], axis: int, interleave: bool = False) -> Tensor:
+    """Unlike numpy's, `interleave` takes one slice of each value in turns."""
     if not interleave:
         # sides that are computed are scalars, which MIL concatenates to a shape
         return torch.cat([value.reshape(1) if value.dim() == 0 else value for value in values], axis)
@@ -72,6 +77,7 @@ def stack(values: list[Exact], axis: int) -> Tensor:
 def split(
     x: Exact, axis: int, num_splits: int | None = None, split_sizes: Ints | None = None
 ) -> tuple[Tensor, ...]:
+    """Unlike numpy's, by sizes rather than by places; equal parts must leave no rest."""
     if split_sizes is None:
         if num_splits is None or x.shape[axis] % num_splits:
             raise UnhandledError(f"{num_splits} equal parts of a dimension of size {x.shape[axis]}")
@@ -108,6 +114,7 @@ def slice_by_index(
 
 @op()
 def slice_by_size(x: Exact, begin: Ints, size: Ints) -> Tensor:
+    """A size of -1 takes what is left; a negative begin counts from the end."""
     index = []
     for start, length, whole in zip(begin, size, x.shape, strict=True):
         first = start + whole if start < 0 else start

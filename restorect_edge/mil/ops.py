@@ -1,7 +1,8 @@
 """MIL operations: arithmetic, activations, reductions, normalization and matrix products.
 
 The formulas are those of the MIL operation set as Apple documents it, evaluated in float32; the
-interpreter rounds each result to the type that the program declares.
+interpreter rounds each result to the type that the program declares. Operations without a docstring are
+numpy's or torch's of that name; vectors such as `alpha` or `gamma` have an entry per channel, dimension 1.
 """
 
 import math
@@ -100,21 +101,25 @@ def clip(x: Tensor, alpha: float, beta: float) -> Tensor:
 
 @op()
 def threshold(x: Tensor, alpha: Tensor) -> Tensor:
+    """max(x, alpha)."""
     return torch.maximum(x, alpha)
 
 
 @op()
 def inverse(x: Tensor, epsilon: float = 1e-4) -> Tensor:
+    """Unlike numpy's reciprocal, of x + epsilon."""
     return 1 / (x + epsilon)
 
 
 @op()
 def log(x: Tensor, epsilon: float = 1e-45) -> Tensor:
+    """Unlike numpy's, of x + epsilon, by default far below what float32 tells from 0."""
     return torch.log(x + epsilon)
 
 
 @op()
 def rsqrt(x: Tensor, epsilon: float = 1e-12) -> Tensor:
+    """1 / √(x + epsilon)."""
     return 1 / torch.sqrt(x + epsilon)
 
 
@@ -137,11 +142,13 @@ def prelu(x: Tensor, alpha: Tensor) -> Tensor:
 
 @op()
 def thresholded_relu(x: Tensor, alpha: float) -> Tensor:
+    """x where it is at least alpha, else 0."""
     return torch.where(x >= alpha, x, torch.zeros_like(x))
 
 
 @op()
 def softplus_parametric(x: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
+    """alpha · log(1 + exp(beta · x))."""
     shape = (1, -1, *(1,) * (x.dim() - 2))
     scaled = beta.reshape(shape) * x
     return alpha.reshape(shape) * torch.logaddexp(scaled, torch.zeros_like(x))
@@ -149,6 +156,7 @@ def softplus_parametric(x: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
 
 @op()
 def clamped_relu(x: Tensor, alpha: float, beta: float) -> Tensor:
+    """x, times alpha below 0, and at most beta."""
     return torch.where(x >= 0, x, alpha * x).clamp(max=beta)
 
 
@@ -164,6 +172,7 @@ def scaled_tanh(x: Tensor, alpha: float, beta: float) -> Tensor:
 
 @op()
 def sigmoid_hard(x: Tensor, alpha: float, beta: float) -> Tensor:
+    """alpha · x + beta, clipped to [0, 1]."""
     return (alpha * x + beta).clamp(0, 1)
 
 
@@ -258,6 +267,7 @@ def layer_norm(
     beta: Tensor | None = None,
     epsilon: float = 1e-5,
 ) -> Tensor:
+    """Over all dimensions unless `axes` says which, where torch's takes the shape of the last ones."""
     kept = {a % x.dim() for a in (axes if axes is not None else range(x.dim()))}
     shape = tuple(size if i in kept else 1 for i, size in enumerate(x.shape))
     return _affine(_standardised(x, tuple(sorted(kept)), epsilon), gamma, beta, shape)
@@ -287,6 +297,7 @@ def batch_norm(
 
 @op()
 def l2_norm(x: Tensor, epsilon: float = 1e-6) -> Tensor:
+    """x over the root of the sum of squares of the last three dimensions, plus epsilon under the root."""
     return x / torch.sqrt(x.square().sum((-3, -2, -1), keepdim=True) + epsilon)
 
 
@@ -300,6 +311,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 @op()
 def matmul(x: Tensor, y: Tensor, transpose_x: bool = False, transpose_y: bool = False) -> Tensor:
+    """Unlike numpy's, either factor may be transposed; vectors stay as they are."""
     x = x.transpose(-1, -2) if transpose_x and x.dim() > 1 else x
     y = y.transpose(-1, -2) if transpose_y and y.dim() > 1 else y
     return torch.matmul(x, y)
@@ -314,6 +326,7 @@ def einsum(values: list[Tensor], equation: str) -> Tensor:
 def scaled_dot_product_attention(
     query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None
 ) -> Tensor:
+    """As torch's, always with the scale 1 / √d."""
     score = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
     # a mask of booleans says what is seen; one of numbers is added
     if attn_mask is not None and attn_mask.dtype == torch.bool:

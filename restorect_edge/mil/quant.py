@@ -70,6 +70,7 @@ def _blocks(value: Tensor, data: Tensor) -> Tensor:
 
 @op()
 def constexpr_cast(source_val: Exact, output_dtype: str) -> Tensor:
+    """To float32 alone: the one type that the format allows."""
     if output_dtype != "fp32":
         raise UnhandledError(f"output_dtype '{output_dtype}'")
     return source_val.float()

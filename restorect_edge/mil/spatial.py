@@ -1,4 +1,7 @@
-"""MIL operations over space: convolution, pooling, resizing."""
+"""MIL operations over space: convolution, pooling, resizing.
+
+Those without a docstring are torch's, (N, C, ...) with padding of their own for both ends of a dimension.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -105,6 +108,7 @@ def avg_pool(
     exclude_padding_from_average: bool = False,
     ceil_mode: bool = False,
 ) -> Tensor:
+    """Zeros of the padding count in the mean unless `exclude_padding_from_average`."""
     space = x.dim() - 2
     strides = strides or (1,) * space
     pads = _pool_padding(x, kernel_sizes, strides, pad_type, pad, ceil_mode)
@@ -181,6 +185,7 @@ def upsample_bilinear(
 def resize_bilinear(
     x: Tensor, target_size_height: int = 1, target_size_width: int = 1, sampling_mode: str = "DEFAULT"
 ) -> Tensor:
+    """Interpolate one axis after the other; `sampling_mode` says where samples lie, see `_grid`."""
     tall = _interpolated(x.transpose(-1, -2), target_size_height, sampling_mode).transpose(-1, -2)
     return _interpolated(tall, target_size_width, sampling_mode)
 

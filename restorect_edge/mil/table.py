@@ -42,7 +42,7 @@ class Handler:
     required: frozenset[str]
 
     def convert(self, name: str, value: Any) -> Any:
-        """Turn a tensor, string or list of tensors into what parameter `name` is annotated with."""
+        """Turn `value`, a tensor, string or list of tensors, into what parameter `name` is annotated with."""
         return self.converters[name](value)
 
     def check(self, given: set[str]) -> None:
@@ -76,7 +76,7 @@ def op(*names: str) -> Callable[[F], F]:
 
 
 def inside(indices: Tensor, size: int) -> Tensor:
-    """Return indices along an axis as int64; negative or too large ones are an `UnhandledError`."""
+    """Return `indices` along an axis as int64; outside 0 to `size` - 1 they are an `UnhandledError`."""
     where = indices.long()
     if where.numel() and (int(where.min()) < 0 or int(where.max()) >= size):
         raise UnhandledError(f"indices outside 0..{size - 1}")
@@ -84,7 +84,7 @@ def inside(indices: Tensor, size: int) -> Tensor:
 
 
 def padded(x: Tensor, pads: Ints, value: float = 0.0) -> Tensor:
-    """Pad the last dimensions by a value: before and after for each, the first of them first."""
+    """Pad the last dimensions of `x` by `value`; `pads` is before and after for each, from the first on."""
     pairs = [pads[i : i + 2] for i in range(0, len(pads), 2)]
     return torch.nn.functional.pad(x, [amount for pair in reversed(pairs) for amount in pair], value=value)
 

@@ -161,6 +161,11 @@ class Target:
     def finish(self, directory: Path, files: Sequence[Path], options: ExportOptions) -> dict[str, Any]:
         """Complete an artifact after all graphs are written, by ``finish`` of the converter.
 
+        Args:
+            directory: the artifact's.
+            files: the native files of its graphs.
+            options: precision, sizes and metadata.
+
         Returns:
             Notes for report.json; ``verified`` among them goes to the verdict instead. Of a converter without
             ``finish``, what the stored weights are.

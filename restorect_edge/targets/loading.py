@@ -109,6 +109,11 @@ def _warn_unverified(artifact: Artifact) -> None:
 def ready_for(source: str, runtime: str | None, precision: str | None = None) -> tuple[Path, str] | None:
     """Return the artifact that the package carries of weights, and what runs it; None where PyTorch does.
 
+    Args:
+        source: as for `load`.
+        runtime: the backend asked for; None leaves the choice.
+        precision: ``fp32`` or ``int8``; None is ``fp32``.
+
     Raises:
         UsageError: a runtime or precision that these weights are not ready for.
         MissingDependencyError: nothing that runs them is installed.
@@ -149,7 +154,7 @@ def _refuse(source: str, runtime: str | None, precision: str | None) -> NoReturn
 
 
 def require_weights_runtime(source: str, runtime: str | None) -> None:
-    """Raise `UsageError` for a backend that does not run weights."""
+    """Raise `UsageError` if `runtime` is a backend that does not run weights, such as `source`."""
     if runtime not in (None, WEIGHTS.name):
         raise UsageError(
             f"'{source}' is weights, which runtime '{WEIGHTS.name}' runs; export it for '{runtime}' first"

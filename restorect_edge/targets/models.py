@@ -51,7 +51,12 @@ def opened(path: Path) -> Any:
 
 
 def reference(model: Any, path: Path) -> Any:
-    """Return an adapted model of a file as a function (1, 3, H, W) → (1, 3, scale·H, scale·W) of arrays."""
+    """Return an adapted model of a file as a function (1, 3, H, W) → (1, 3, scale·H, scale·W) of arrays.
+
+    Args:
+        model: as its ``adapted`` returns it.
+        path: of the file, whose content names the room.
+    """
     module = importlib.import_module(f"{type(TARGETS[str(kind_of(path))]).__module__}.foreign")
     return module.reference(model, path)
 
@@ -65,6 +70,13 @@ def quantized(model: Any, path: Path, samples: Any, frames: Any, *, saturation_s
     """Return the INT8 form of an adapted model of a file, by the room of its format.
 
     It has `model`, `floats`, `with_float` and `rows`, as a `QuantizedGraph` of `restorect_edge.targets.onnx`.
+
+    Args:
+        model: as its ``adapted`` returns it.
+        path: of the file, whose content names the room.
+        samples: photographs, (1, 3, H, W) in [0, 1].
+        frames: what ranges must hold besides, the same shape.
+        saturation_safe: leave room for the 16-bit sums of CPUs without VNNI.
 
     Raises:
         IncompatibleError: the model is quantized already.

@@ -91,7 +91,7 @@ def resolve(name: str) -> Target:
 
 
 def labels(last: str, *, among: Mapping[str, Target] = TARGETS) -> str:
-    """Return the targets' names in prose, joined by commas and `last`, such as ``or``."""
+    """Return the labels of the targets `among` which to list, joined by commas and `last`, such as ``or``."""
     *names, end = [target.label for target in among.values()]
     return f"{', '.join(names)} {last} {end}" if names else end
 

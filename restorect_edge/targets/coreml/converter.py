@@ -48,6 +48,8 @@ PROGRESS_BARS = (
 def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
     """Write ``<graph.stem>.mlpackage`` below `directory` and return its path.
 
+    Arguments are those of `Target.convert`.
+
     Raises:
         MissingDependencyError: coremltools is not installed.
         UsageError: an unknown precision or minimum deployment target.
@@ -93,7 +95,10 @@ def _converted(ct: Any, graph: Graph, target: Any, precision: str, scratch: Path
 
 
 def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> dict[str, Any]:
-    """Return notes for report.json: what the lint says of each package; nothing is measured here."""
+    """Return notes for report.json: what the lint says of each package; nothing is measured here.
+
+    Arguments are those of `Target.finish`.
+    """
     return {
         "neural_engine_eligibility": {file.name: eligibility(file) for file in files},
         "placement": "not measured",

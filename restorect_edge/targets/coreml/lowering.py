@@ -117,10 +117,12 @@ def _factor(before: Any, after: Any, sides: Any, factors: Any) -> int | None:
 
 def _by_phases(module: fx.GraphModule, name: str, picture: fx.Node, channels: int, factor: int) -> fx.Node:
     """Return nodes that enlarge: each phase of the larger grid is a convolution of the smaller one."""
+    # taps are read off torch's own answer, of a row too long for its ends to be reached
     impulse = torch.zeros(1, 1, 2 * TAPS + 1, 1)
     impulse[0, 0, TAPS] = 1
     answer = F.interpolate(impulse, size=((2 * TAPS + 1) * factor, 1), mode="bicubic")[0, 0, :, 0]
     reach = TAPS // 2
+    # the tap of a pixel is what the impulse adds to the phases that many pixels away
     taps = torch.stack([answer[(TAPS + reach - k) * factor :][:factor] for k in range(TAPS)], 1)
     kernel = torch.einsum("ak,bl->abkl", taps, taps).reshape(factor * factor, 1, TAPS, TAPS)
     weight = _constant(module, f"{name}_taps", kernel.repeat(channels, 1, 1, 1))

@@ -89,7 +89,11 @@ def planned(package: Path, unit: str) -> str:
 
 
 def plan_of(package: Path, unit: str) -> Any:
-    """Compile an ``.mlpackage`` and return its `MLComputePlan` for one of `COMPUTE_UNITS`.
+    """Compile a package and return its `MLComputePlan`.
+
+    Args:
+        package: an ``.mlpackage``.
+        unit: one of `COMPUTE_UNITS`.
 
     Raises:
         BackendError: this is no Mac, or Core ML cannot plan the model.

@@ -18,6 +18,8 @@ _imported = partial(imported, what="ExecuTorch export", extra="executorch")
 def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
     """Write ``<stem>.pte``: a method ``forward``, and ``metadata`` that returns JSON.
 
+    Arguments are those of `Target.convert`.
+
     Raises:
         MissingDependencyError: ExecuTorch is not installed.
         BackendError: it cannot lower the graph.

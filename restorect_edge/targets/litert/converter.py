@@ -37,6 +37,8 @@ SWITCHES = {"LITERT_TORCH_SHOW_PROGRESS": "n", "TF_CPP_MIN_LOG_LEVEL": "2"}
 def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
     """Write ``<graph.stem>.tflite`` below `directory` and return its path.
 
+    Arguments are those of `Target.convert`.
+
     Raises:
         MissingDependencyError: litert-torch is not installed.
         BackendError: it cannot convert the graph.
@@ -64,7 +66,10 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
 
 
 def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> dict[str, Any]:
-    """Return the operators of each graph and what the stored weights are, for the report."""
+    """Return the operators of each graph and what the stored weights are, for the report.
+
+    Arguments are those of `Target.finish`.
+    """
     return {
         "operators": {file.name: _operators(file) for file in files},
         "weights": options.precision,

@@ -22,6 +22,8 @@ CONVERT = "import sys, _tools; _tools.mnnconvert(sys.argv)"
 def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
     """Write ``<stem>.mnn``; `fp16` stores weights in half, devices choose the arithmetic.
 
+    Arguments are those of `Target.convert`.
+
     Raises:
         BackendError: MNN cannot convert the graph.
     """

@@ -34,6 +34,8 @@ _WRITTEN: "WeakKeyDictionary[torch.export.ExportedProgram, Any]" = WeakKeyDictio
 def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
     """Write ``<stem>.onnx``: float32 inputs and outputs, weights and arithmetic in `options.precision`.
 
+    Arguments are those of `Target.convert`.
+
     Raises:
         BackendError: torch or onnx cannot; the reason is one sentence.
     """
@@ -60,6 +62,8 @@ def _describe(model: Any, metadata: Mapping[str, str]) -> None:
 
 def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> dict[str, Any]:
     """Lint the graphs, give INT8 the form that ONNX Runtime is fast with, and return what the report says.
+
+    Arguments are those of `Target.finish`.
 
     Returns:
         The operators of each graph and what the lint of INT8 says of it.

@@ -53,6 +53,10 @@ class Signature:
     def of(cls, model: Any, path: Path) -> "Signature":
         """Read a model's inputs.
 
+        Args:
+            model: an `onnx.ModelProto`.
+            path: for errors.
+
         Raises:
             IncompatibleError: not one image-like input; the message lists what there is.
         """
@@ -135,6 +139,7 @@ class ForeignModel:
         after = _after(graph, signature, chosen, self._mark, spec)
         height, width = shape or (signature.height or "height", signature.width or "width")
         kept = list(graph.node)
+        # what was noted of inner shapes may not hold for the sides that are fixed now
         for values in (graph.node, graph.input, graph.output, graph.value_info):
             del values[:]
         graph.node.extend([*nodes, *kept, *after])
@@ -143,7 +148,7 @@ class ForeignModel:
         return model
 
     def write(self, path: Path, spec: ImageSpec | None = None) -> None:
-        """Write the adapted model to a file, with its sides as they are; `spec` as for `adapted`."""
+        """Write the adapted model to `path`, with its sides as they are; `spec` is as for `adapted`."""
         onnx.save(self.adapted(output=self.picture(), spec=spec), path)
 
     def picture(self) -> str:
@@ -177,6 +182,7 @@ class ForeignModel:
             return ImageSpec(scale=self._scale(session, side))
         scale = self._scale(session, self._fixed((PROBE, PROBE)))
         for multiple in MULTIPLES:
+            # sides that this multiple divides and the next larger one does not
             with_rest = self._fixed((PROBE + multiple, PROBE + 3 * multiple))
             try:
                 fits = self._scale(session, with_rest) == scale
@@ -249,7 +255,12 @@ def _run(session: Any, image: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def reference(model: Any, path: Path) -> Any:
-    """Return an adapted model as a function (1, 3, H, W) → (1, 3, scale·H, scale·W), run as it is written."""
+    """Return an adapted model as a function (1, 3, H, W) → (1, 3, scale·H, scale·W), run as it is written.
+
+    Args:
+        model: as `ForeignModel.adapted` returns it.
+        path: for errors.
+    """
     session = _session(model, path, literal=True)
     return lambda image: _run(session, image)
 

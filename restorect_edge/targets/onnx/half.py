@@ -37,6 +37,7 @@ def to_half(model: Any) -> Any:
         half = convert_float_to_float16(model, keep_io_types=True, node_block_list=kept)
     _fold_round_trips(half)
     ordered = onnx_ir.from_proto(half)
+    # the converter puts its casts behind the nodes that read them
     ordered.graph.sort()
     return onnx_ir.to_proto(ordered)
 

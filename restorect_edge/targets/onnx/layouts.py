@@ -89,6 +89,7 @@ class _Graph(View):
     def prune(self) -> None:
         """Leave out nodes and constants that nothing reads."""
         wanted, kept = {value.name for value in self.graph.output}, []
+        # backwards: what a node reads is wanted only once the node is
         for node in reversed(self.graph.node):
             if wanted.intersection(node.output):
                 kept.append(node)
@@ -112,6 +113,7 @@ def _fold_weights(graph: _Graph) -> None:
         levels, scale = (graph.constants[name] for name in pair.input[:2])
         zero = graph.constants[pair.input[2]] if len(pair.input) > 2 else np.int8(0)
         sides = (-1, *(1,) * (levels.ndim - 1)) if scale.ndim else ()
+        # differences of bytes would wrap around
         values = (levels.astype(np.int32) - zero.astype(np.int32).reshape(sides)) * scale.reshape(sides)
         node.input[1] = graph.add(f"{pair.input[0]}_float", values.astype(np.float32))
     graph.prune()
@@ -134,6 +136,7 @@ def _merge_unshuffle(graph: _Graph) -> None:
         if found is None:
             continue
         source, stored = found
+        # shapes are inferred at the first unshuffle only: most graphs have none
         channels = channels or _channels(graph.model)
         weight = graph.constants[stored]
         if weight.shape[1] != channels.get(source, 0) * BLOCK**2 or not _is_plain(node):
@@ -146,6 +149,7 @@ def _merge_unshuffle(graph: _Graph) -> None:
         else:
             reader.input[0] = name
         node.input[0] = source
+        # a padded place of the unshuffled image is a block of padded pixels
         _set(node, kernel_shape=wide.shape[2:], strides=[BLOCK] * 2, pads=[p * BLOCK for p in _pads(node)])
     graph.prune()
 
@@ -245,6 +249,7 @@ def _moved(graph: _Graph, shuffle: Any, pair: Any, channels: int) -> Iterator[An
     def sides(suffix: str, *values: int) -> str:
         return graph.add(f"{name}/{suffix}", np.array(values, np.int64))
 
+    # 0 keeps a side and -1 takes what is left, so that free sides stay free
     yield step("Transpose", "last", pair.input[0], perm=[0, 2, 3, 1])
     yield step("Reshape", "split", f"{name}/last", sides("places", 0, 0, 0, BLOCK, BLOCK * channels))
     yield step("Transpose", "rows", f"{name}/split", perm=[0, 1, 3, 2, 4])

@@ -52,6 +52,7 @@ def _round_graph(graph: Any, outer: dict[str, int], numbers: Iterator[int]) -> N
             _round_node(node, half, widened, nodes, numbers)
         else:
             nodes.append(node)
+    # the types that were inferred no longer hold inside the casts
     del graph.node[:], graph.value_info[:]
     graph.node.extend(nodes)
 

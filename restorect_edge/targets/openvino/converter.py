@@ -19,6 +19,8 @@ __all__ = ["convert", "finish"]
 def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
     """Write ``<stem>.xml`` and ``<stem>.bin``; `fp16` stores weights in half, devices choose arithmetic.
 
+    Arguments are those of `Target.convert`.
+
     Raises:
         BackendError: OpenVINO does not take the graph; the reason is one sentence.
     """
@@ -41,5 +43,8 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
 
 
 def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> dict[str, Any]:
-    """Return what the stored weights are, for the report."""
+    """Return what the stored weights are, for the report.
+
+    Arguments are those of `Target.finish`.
+    """
     return {"weights": options.precision, "arithmetic": "float32 asked for by the runtime"}

@@ -24,6 +24,7 @@ def add_before_shuffle(model: Any) -> None:
     for total in model.get_ordered_ops():
         if total.get_type_name() != "Add":
             continue
+        # a sum has no order: either summand may be the image
         for image, shuffle in (total.input_values(), total.input_values()[::-1]):
             unshuffled = _unshuffled(image, shuffle.get_node())
             if unshuffled is not None:
@@ -37,6 +38,7 @@ def _unshuffled(image: Any, shuffle: Any) -> Any:
     if shuffle.get_type_name() != "DepthToSpace" or len(_readers(shuffle)) != 1:
         return None
     options, shape = shuffle.get_attributes(), shuffle.input_value(0).get_partial_shape()
+    # the shuffle is written out below for a batch of 1
     if options["mode"] != "depth_first" or shape.rank != 4 or shape[0] != 1:
         return None
     for first in image.get_target_inputs():
@@ -57,6 +59,7 @@ def _after_unshuffle(node: Any, block: int) -> Any:
             transposed = node if list(order.data) == UNSHUFFLE and _is_split(node, block) else None
             if transposed is None:
                 return None
+        # ShapeOf asks for the sides alone
         following = [n for n in _readers(node) if n.get_type_name() != "ShapeOf"]
         if len(following) != 1 or following[0].get_type_name() not in ("Reshape", "Transpose"):
             break
@@ -74,6 +77,7 @@ def _rewrite(total: Any, shuffle: Any, unshuffled: Any) -> None:
     last, value = total, opset13.add(shuffle.input_value(0), unshuffled)
     value.set_friendly_name(f"{total.get_friendly_name()}/by_block")
     (reader, *others) = _readers(total)
+    # a clamp is the same for every pixel, wherever it is moved to
     if not others and reader.get_type_name() == "Clamp":
         limits = reader.get_attributes()
         last, value = reader, opset13.clamp(value, limits["min"], limits["max"])
@@ -87,6 +91,7 @@ def _rewrite(total: Any, shuffle: Any, unshuffled: Any) -> None:
     shuffled.set_friendly_name(last.get_friendly_name())
     for reader_input in readers:
         reader_input.replace_source_output(shuffled.output(0))
+    # whoever runs the model asks for its output by name
     shuffled.output(0).set_names(last.output(0).get_names())
 
 

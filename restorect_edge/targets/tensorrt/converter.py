@@ -31,7 +31,10 @@ PROOF_SIDES = ((64, 64), (1080, 1920), (2048, 2048))
 
 
 def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
-    """Write ``<stem>.onnx``, as the ONNX target does: precision is in the graph."""
+    """Write ``<stem>.onnx``, as the ONNX target does: precision is in the graph.
+
+    Arguments are those of `Target.convert`.
+    """
     with engine_errors("TensorRT export"):
         build_engine.load_tensorrt(MODULE)
     return onnx_target.convert(graph, directory, options)
@@ -39,6 +42,8 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
 
 def finish(directory: Path, files: Sequence[Path], options: ExportOptions) -> dict[str, Any]:
     """Lint and build every graph, and put `build_engine.py` into the artifact.
+
+    Arguments are those of `Target.finish`.
 
     Returns:
         The lint's warnings, what TensorRT-RTX built, and that nothing ran on a device.

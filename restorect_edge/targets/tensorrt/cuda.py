@@ -33,7 +33,7 @@ PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "cuMemcpyDtoHAsync_v2": (c_void_p, c_uint64, c_size_t, c_void_p),
     "cuGetErrorString": (c_int, c_void_p),
 }
-"""Argument types of the functions used; all return a CUresult."""
+"""Argument types of the functions used; all return a CUresult. Names without ``_v2`` are of 32-bit sizes."""
 
 
 class Cuda:
@@ -76,11 +76,11 @@ class Cuda:
         self._call("cuStreamSynchronize", self._stream)
 
     def upload(self, array: NDArray[np.float32], address: int) -> None:
-        """Start copying a contiguous array to GPU memory; it must live until `synchronize`."""
+        """Start copying `array`, contiguous, to GPU memory at `address`; it must live until `synchronize`."""
         self._call("cuMemcpyHtoDAsync_v2", address, array.ctypes.data, array.nbytes, self._stream)
 
     def download(self, address: int, array: NDArray[np.float32]) -> None:
-        """Start copying GPU memory into a contiguous array, which is filled after `synchronize`."""
+        """Start copying GPU memory at `address` into a contiguous `array`, filled after `synchronize`."""
         self._call("cuMemcpyDtoHAsync_v2", array.ctypes.data, address, array.nbytes, self._stream)
 
     def allocate(self, size: int) -> int:

@@ -51,7 +51,12 @@ class ProfiledTensorRTRuntime(TensorRTRuntime, Profiler):
 
 
 def layer_module(layer: str, source: Source) -> str | None:
-    """Return the module of a layer: that of the weights it reads, else the innermost that holds its nodes."""
+    """Return the module of a layer: that of the weights it reads, else the innermost that holds its nodes.
+
+    Args:
+        layer: TensorRT's name, which lists the nodes it was fused from.
+        source: the operations of the ONNX file.
+    """
     region = RANGE.search(layer)
     if region:
         order = [op.name for op in source.placement.operations]

@@ -122,6 +122,7 @@ class TensorRTRuntime(Runtime):
             address = session.address(name, array.nbytes)
             cuda.upload(array, address)
             context.set_tensor_address(name, address)
+        # the context knows it once all inputs have their shapes
         result = np.empty(tuple(context.get_tensor_shape(session.output)), np.float32)
         address = session.address(session.output, result.nbytes)
         context.set_tensor_address(session.output, address)
@@ -146,6 +147,10 @@ _building = ForkLock()
 
 def engine_for(trt: Any, onnx: Path) -> Path:
     """Return the engine of an ONNX file that is current here, building it where there is none.
+
+    Args:
+        trt: the TensorRT module.
+        onnx: path of the graph; its engine is looked for beside it.
 
     Raises:
         EngineError: there is no GPU, or the engine cannot be built or written.
