@@ -64,6 +64,7 @@ def read(content: bytes, source: Path) -> dict[str, Any]:
         version = _version(data)
     except DamageError as damage:
         raise IncompatibleError(f"'{source}' is not a manifest: {damage}; export again") from None
+    # before all other checks: a newer manifest is no damaged one
     if version > SCHEMA_VERSION:
         raise IncompatibleError(
             f"'{source}' has schema version {version}, this restorect_edge reads up to {SCHEMA_VERSION}: "
@@ -153,6 +154,7 @@ def _prior(prior: Any, multiple_of: int) -> None:
     _object(prior, "prior")
     _number(prior, "thumbnail", "prior.thumbnail")
     _number(prior, "pool", "prior.pool")
+    # else the border of the padded image would cut blocks that the thumbnail is made of
     if multiple_of % prior["pool"]:
         raise DamageError("prior.pool does not divide spec.size.multiple_of")
     if not isinstance(prior.get("deviation", False), bool):

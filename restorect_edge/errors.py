@@ -83,7 +83,13 @@ class UnverifiedWarning(UserWarning):
 
 
 def unknown_name(kind: str, got: str, known: Iterable[str]) -> UsageError:
-    """Return the error for a misspelt name: lists what exists and suggests the nearest."""
+    """Return the error for a misspelt name: lists what exists and suggests the nearest.
+
+    Args:
+        kind: of name, for the message, such as ``target``.
+        got: the misspelt name.
+        known: those that there are.
+    """
     names = sorted(known)
     return UsageError(
         f"unknown {kind} '{got}'; known: {', '.join(names)}{did_you_mean(got, names, cutoff=0.5)}"

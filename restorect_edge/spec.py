@@ -25,7 +25,7 @@ class SizeRequirements:
         _check_range("multiple_of", self.multiple_of, "spec.size.multiple_of")
 
     def padded(self, height: int, width: int) -> tuple[int, int]:
-        """Return the smallest allowed size that holds (height, width)."""
+        """Return the smallest allowed (height, width) that holds `height` and `width`, in pixels."""
         m = self.multiple_of
         # the negative of a floored quotient rounds up
         return (
@@ -84,6 +84,7 @@ class ImageSpec:
             values = ()
         if len(values) != count or not all(math.isfinite(value) for value in values):
             raise UsageError(f"{name} is {count} numbers, {words}; got {given!r}")
+        # the class is frozen, but lists from TOML and the command line must become tuples
         object.__setattr__(self, name, values)
         return values
 

@@ -284,6 +284,7 @@ class Runtime(ABC):
         graph, window = fit(self.info, padded, tile)
         light = self._light(call, pixels, padded, look)
         result = np.empty((height * scale, width * scale, 3), pixels.dtype)
+        # a graph of fixed sides reads on where a smaller image ends, by reflection
         if graph.shape is not None:
             padded = max(padded[0], window[0]), max(padded[1], window[1])
         for part in plan(padded, window, self.info.spec.aligned_halo):
@@ -330,6 +331,7 @@ class Runtime(ABC):
     def _z(self, seen: NDArray[np.float32]) -> NDArray[np.float32]:
         graph = next(g for g in self.info.graphs if g.role == "prior")
         with self._output(self._session(graph), {"thumbnail": seen}) as output:
+            # the output may be the backend's own memory, which the next run overwrites
             z: NDArray[np.float32] = output.copy()
         return z
 

@@ -28,6 +28,7 @@ def is_turned(manifest: Manifest, size: Size) -> bool:
         False where some graph takes the image as it is, or none takes it either way.
     """
     sides = [graph.shape for graph in manifest.graphs if graph.shape is not None]
+    # a graph without sides takes any image as it stands
     if manifest.spec.tileable or len(sides) < len(manifest.graphs):
         return False
     height, width = manifest.spec.size.padded(*size)
@@ -61,6 +62,7 @@ def fit(manifest: Manifest, padded: Size, tile: int | None) -> tuple[GraphFile, 
             f"this artifact's sides are fixed at {shapes}, so --tile {tile} cannot be chosen; "
             "export with --dynamic for free tiles"
         )
+    # the smallest that fits: what lies beyond the image is computed for nothing
     for graph, shape in fixed:
         if shape[0] >= padded[0] and shape[1] >= padded[1]:
             return graph, shape
@@ -70,6 +72,7 @@ def fit(manifest: Manifest, padded: Size, tile: int | None) -> tuple[GraphFile, 
             f"(height x width), upright or turned; export again with --shapes {padded[0]}x{padded[1]}, or "
             "with --form split or --dynamic for any size"
         )
+    # the largest, in which the halo is the smallest share
     return fixed[-1]
 
 
@@ -90,6 +93,7 @@ def _free_window(manifest: Manifest, padded: Size, tile: int | None) -> Size:
     else:
         window = (tile + 2 * spec.aligned_halo,) * 2
     height, width = spec.size.padded(*window)
+    # never more than the image, which one window then restores as it is
     return min(height, padded[0]), min(width, padded[1])
 
 

@@ -108,6 +108,7 @@ def _sides(length: int, halo: int, multiple: int) -> dict[int, int]:
     for count in range(2, MOST_WINDOWS):
         read = length + 2 * halo * (count - 1)
         side = -(-read // (count * multiple)) * multiple
+        # more than half of such a window would be context, computed again by its neighbors
         if side < 4 * halo:
             break
         sides[count] = side
@@ -115,7 +116,13 @@ def _sides(length: int, halo: int, multiple: int) -> dict[int, int]:
 
 
 def cut(image: NDArray[Any], rows: Span, columns: Span) -> NDArray[Any]:
-    """Return the window of the padded `image` (H, W, C): a view where it lies inside the image."""
+    """Return a window of a padded image: a view where it lies inside the image.
+
+    Args:
+        image: (H, W, C), not padded; what is beyond it is its reflection.
+        rows: of the padded image.
+        columns: of the padded image.
+    """
     (height, width), (below, beside) = image.shape[:2], (rows.stop - rows.start, columns.stop - columns.start)
     inside = image[rows.start : min(rows.stop, height), columns.start : min(columns.stop, width)]
     h, w = inside.shape[:2]
@@ -141,6 +148,12 @@ def _reflected(start: int, stop: int, length: int) -> NDArray[np.int64]:
 
 
 def kept_part(span: Span, length: int, scale: int) -> tuple[slice, slice]:
-    """Return where a window's kept part goes in the result, and where it is in the network's output."""
+    """Return where a window's kept part goes in the result, and where it is in the network's output.
+
+    Args:
+        span: of one axis.
+        length: of that axis of the image, in pixels; what a window keeps beyond it is dropped.
+        scale: output pixels per pixel.
+    """
     start, stop = span.keep_from * scale, min(span.keep_to, length) * scale
     return slice(start, stop), slice(start - span.start * scale, stop - span.start * scale)

@@ -14,7 +14,17 @@ __all__ = ["given", "keep"]
 
 
 def given(call: Call, pixels: NDArray[Any], part: Window, *, levels: bool) -> NDArray[Any]:
-    """Return a window of (H, W, 3) pixels as planes (1, 3, h, w) in [0, 1], or as levels (1, h, w, 3)."""
+    """Return what the network is given of an image.
+
+    Args:
+        call: whose buffer is used.
+        pixels: (H, W, 3), uint8 or float32 in [0, 1].
+        part: the window.
+        levels: whether the network takes 8-bit levels.
+
+    Returns:
+        Planes (1, 3, h, w) in [0, 1], or levels (1, h, w, 3).
+    """
     window = cut(pixels, part.rows, part.columns)
     if levels:
         return np.ascontiguousarray(window[None])
@@ -40,6 +50,7 @@ def keep(
     scale = restored.shape[side] // part.size[0]
     rows, from_rows = kept_part(part.rows, result.shape[0] // scale, scale)
     columns, from_columns = kept_part(part.columns, result.shape[1] // scale, scale)
+    # a window of a fixed graph may lie in the padding alone
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return
     kept = result[rows, columns]

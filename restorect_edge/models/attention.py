@@ -99,7 +99,7 @@ class TransposedAttention(nn.Module):
         self.out = nn.Conv2d(channels, channels, 1, bias=False)
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attend; q, k, v and the result are (N, C, H, W)."""
+        """Attend with queries `q`, keys `k` and values `v`; all and the result are (N, C, H, W)."""
         q, k, rows = self._split(q), self._split(k), self._split(v)
         q, k = _unit(self.q_norm(q)), _unit(self.k_norm(k))
         scores = torch.matmul(q, k.transpose(2, 3)) * self.temperature
@@ -129,7 +129,7 @@ class SelfAttention(nn.Module):
         self.attention = TransposedAttention(channels, heads)
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        """Features (N, C, H, W) and z (N, latent, 1, 1) → features."""
+        """Features x (N, C, H, W) and z (N, latent, 1, 1) → features."""
         q, k, v = self.qkv(self.modulation(x, z)).chunk(3, 1)
         result: Tensor = self.attention(q, k, v)
         return result
@@ -158,7 +158,7 @@ class RetinexAttention(nn.Module):
         self.attention = TransposedAttention(channels, heads)
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        """Features (N, C, H, W) and z (N, latent, 1, 1) → features."""
+        """Features x (N, C, H, W) and z (N, latent, 1, 1) → features."""
         reflectance = self.reflectance(x[:, : self.split], z[:, : self.split_z])
         illumination = self.illumination(x[:, self.split :], z[:, self.split_z :])
         k, v = self.kv(illumination).chunk(2, 1)
@@ -183,7 +183,7 @@ class FeedForward(nn.Module):
         self.out = nn.Conv2d(hidden, channels, 1, bias=False)
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        """Features (N, C, H, W) and z (N, latent, 1, 1) → features."""
+        """Features x (N, C, H, W) and z (N, latent, 1, 1) → features."""
         gate, value = self.enter(self.modulation(x, z)).chunk(2, 1)
         result: Tensor = self.out(F.gelu(gate) * value)
         return result
@@ -209,7 +209,7 @@ class TransformerBlock(nn.Module):
         self.feed_forward = FeedForward(channels, expansion, latent)
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        """Features (N, C, H, W) and z (N, latent, 1, 1) → features."""
+        """Features x (N, C, H, W) and z (N, latent, 1, 1) → features."""
         x = x + self.attention(self.attention_norm(x), z)
         change: Tensor = self.feed_forward(self.feed_forward_norm(x), z)
         return x + change

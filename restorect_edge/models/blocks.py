@@ -93,6 +93,10 @@ def exposure_curve(x: Tensor, gain: Tensor) -> Tensor:
 
     Slope `gain` at black, 0 ↦ 0, 1 ↦ 1, the identity at gain 1, monotone for every gain > 0
     (a Möbius map; the global operator of Reinhard et al., 2002, with its white point at 1).
+
+    Args:
+        x: in [0, 1].
+        gain: above 0, broadcast over `x`.
     """
     return gain * x / (1.0 + (gain - 1.0) * x)
 

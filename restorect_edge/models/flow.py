@@ -63,14 +63,22 @@ class LatentFlow(nn.Module):
         self.out.bias.copy_(self.noise.flatten())
 
     def velocity(self, z: Tensor, t: float | Tensor, condition: Tensor) -> Tensor:
-        """Return v(z_t, t, c), shaped like `z`; t in [0, 1] (a number, or (N, 1, 1, 1))."""
+        """Return v(z_t, t, c), shaped like `z` and `condition`; `t` in [0, 1] is a number or (N, 1, 1, 1)."""
         h = self.from_latent(z) + self.from_condition(condition) + t * self.from_time
         h = F.leaky_relu(h, SLOPE)
         change: Tensor = self.out(h + F.leaky_relu(self.middle(h), SLOPE))
         return change
 
     def forward(self, condition: Tensor, steps: int) -> Tensor:
-        """Integrate from the stored noise to t = 0 in `steps` equal Euler steps."""
+        """Integrate from the stored noise to t = 0 in equal Euler steps.
+
+        Args:
+            condition: (N, dim, 1, 1).
+            steps: how many.
+
+        Returns:
+            The latent, (N, dim, 1, 1).
+        """
         z = self.noise.expand(condition.shape[0], -1, -1, -1)
         # velocities point from the latent to the noise, so that time runs backwards from 1
         for k in range(steps, 0, -1):

@@ -75,7 +75,7 @@ class PaperStudent(nn.Module):
     def restore(
         self, image: Tensor, z_retinex: Tensor, z_image: Tensor
     ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
-        """Restore with given latents, (N, latent, 1, 1) each; see `TransformerUNet.restore`."""
+        """Restore `image` with `z_retinex` and `z_image`, (N, latent, 1, 1); see the U-Net's `restore`."""
         return self.unet.restore(image, z_retinex, z_image)
 
     def set_steps(self, steps: int) -> None:

@@ -139,7 +139,13 @@ class Prior(nn.Module):
         return self.encoded(thumbnail, *self.decomposition(means))
 
     def encoded(self, thumbnail: Tensor, reflectance: Tensor, illumination: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the same as `conditions` for a thumbnail that is decomposed already."""
+        """Return the same as `conditions` for a thumbnail that is decomposed already.
+
+        Args:
+            thumbnail: (N, 3 or 6, S, S).
+            reflectance: of its means, (N, 3, S, S).
+            illumination: of its means, (N, 1, S, S).
+        """
         if self.deviation:
             # levels vary by factors, and so does noise: logarithms, brought to about [-1, 1]
             image = torch.log(thumbnail + HALF_LEVEL) * 0.5 + 2.0
@@ -195,6 +201,10 @@ class Body(nn.Module):
         """Apply the exposure and the colors that z asks for; the gain lies in [1/8, 64].
 
         The colors are a matrix near the identity and an offset: (N, 3, H, W) → the same.
+
+        Args:
+            image: (N, 3, H, W) in [0, 1].
+            z: (N, 2·latent, 1, 1).
         """
         gain = torch.exp(self.exposure(z).clamp(-2.08, 4.16))
         bright = exposure_curve(image, gain)
@@ -206,6 +216,10 @@ class Body(nn.Module):
 
     def features(self, exposed: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return what the trunk makes of an exposed image, coarse to fine.
+
+        Args:
+            exposed: (N, 3, H, W).
+            z: (N, 2·latent, 1, 1).
 
         Returns:
             (N, widths[2], H/8, W/8), (N, widths[1], H/4, W/4) and (N, widths[0], H/2, W/2).
@@ -219,13 +233,23 @@ class Body(nn.Module):
         return h3, h2, h1
 
     def restore(self, image: Tensor, z: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
-        """Return the restored image, not clamped, and the `features` that it was made from."""
+        """Return the restored image, not clamped, and the `features` that it was made from.
+
+        Args:
+            image: (N, 3, H, W) in [0, 1].
+            z: (N, 2·latent, 1, 1).
+        """
         exposed = self.exposed(image, z)
         features = self.features(exposed, z)
         return exposed + F.pixel_shuffle(self.leave(features[2]), 2), features
 
     def forward(self, image: Tensor, z: Tensor) -> Tensor:
-        """(N, 3, H, W) in [0, 1] and z → (N, 3, H, W), which is clamped in evaluation mode only."""
+        """Image (N, 3, H, W) in [0, 1] and z → (N, 3, H, W), which is clamped in evaluation mode only.
+
+        Args:
+            image: H and W multiples of 8.
+            z: (N, 2·latent, 1, 1).
+        """
         restored = self.restore(image, z)[0]
         # a value that is clamped has no gradient, so training sees how far out it lies
         return restored if self.training else restored.clamp(0.0, 1.0)
@@ -241,6 +265,7 @@ class Residual(nn.Module):
         self.second = RepConv(width, width, identity=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, width, H, W) → the same."""
         change: Tensor = self.second(self.activate(self.first(x)))
         return x + change
 
@@ -299,7 +324,7 @@ class Student(SplitNetwork):
     def restore(
         self, image: Tensor, z_retinex: Tensor, z_image: Tensor
     ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
-        """Restore with given latents, (N, latent, 1, 1) each; see `Body.restore`."""
+        """Restore `image` with `z_retinex` and `z_image`, (N, latent, 1, 1) each; see `Body.restore`."""
         return self.body.restore(image, torch.cat([z_retinex, z_image], 1))
 
     def set_steps(self, steps: int) -> None:
@@ -335,6 +360,10 @@ def build(preset: Literal["paper"], *, seed: int = 0) -> PaperStudent: ...
 def build(preset: str, *, seed: int = 0) -> Student | PaperStudent: ...
 def build(preset: str, *, seed: int = 0) -> Student | PaperStudent:
     """Build a preset with freshly initialized weights, the same for the same seed.
+
+    Args:
+        preset: of `PRESETS`.
+        seed: of the weights.
 
     Raises:
         UsageError: there is no such preset.

@@ -137,13 +137,19 @@ class TransformerUNet(nn.Module):
         return h3, h2, h1
 
     def forward(self, x: Tensor, z_rex: Tensor, z_img: Tensor) -> Tensor:
-        """Restore x (N, 3, H, W) with latents (N, latent, 1, 1); the result is not clamped."""
+        """Restore x (N, 3, H, W) with `z_rex` and `z_img`, (N, latent, 1, 1); the result is not clamped."""
         return self.restore(x, z_rex, z_img)[0]
 
     def restore(
         self, x: Tensor, z_rex: Tensor, z_img: Tensor
     ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
-        """Return the restored image, not clamped, and the `features` that it was made from."""
+        """Return the restored image, not clamped, and the `features` that it was made from.
+
+        Args:
+            x: (N, 3, H, W) in [0, 1].
+            z_rex: (N, latent, 1, 1).
+            z_img: (N, latent, 1, 1).
+        """
         features = self.features(x, z_rex)
         change = F.pixel_shuffle(self.leave(self.refine(features[2], z_img)), self.fold)
         return x + change, features
@@ -174,14 +180,19 @@ class Teacher(nn.Module):
         return 4 * d, 2 * d, 2 * d
 
     def latents(self, degraded: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
-        """Return z_rex and z_img, each (N, latent, 1, 1), of pairs (N, 3, H, W), sides multiples of 4."""
+        """Return z_rex and z_img, each (N, latent, 1, 1), of pairs.
+
+        Args:
+            degraded: (N, 3, H, W), sides multiples of 4.
+            clean: the same shape.
+        """
         parts = zip(self.decomposition(degraded), self.decomposition(clean), strict=True)
         reflectance, illumination = (torch.cat(pair, 1) for pair in parts)
         z_img: Tensor = self.image_encoder(torch.cat([degraded, clean], 1))
         return self.retinex_encoder(reflectance, illumination), z_img
 
     def forward(self, image: Tensor, degraded: Tensor, clean: Tensor) -> Tensor:
-        """Restore `image` with the latents of a pair; the result is not clamped."""
+        """Restore `image` with the latents of the pair `degraded`, `clean`; the result is not clamped."""
         restored: Tensor = self.unet(image, *self.latents(degraded, clean))
         return restored
 
@@ -200,6 +211,7 @@ class Stage(nn.Module):
         )
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        """Features x (N, C, H, W) and z (N, latent, 1, 1) → features."""
         for block in self.blocks:
             x = block(x, z)
         return x
@@ -207,6 +219,7 @@ class Stage(nn.Module):
 
 def _down(channels: int) -> nn.Sequential:
     """(N, C, H, W) → (N, 2C, H/2, W/2)."""
+    # unshuffling makes four times as many channels
     return nn.Sequential(nn.Conv2d(channels, channels // 2, 3, padding=1, bias=False), nn.PixelUnshuffle(2))
 
 
@@ -248,11 +261,17 @@ class RetinexEncoder(nn.Module):
         width = config.latent // 4
         self.normalize = normalize
         self.trunk = _trunk(width, config.encoder_blocks)
+        # three quarters and one, which Retinex attention splits z into again
         self.reflectance = _Branch(3 * images, width, 3 * width)
         self.illumination = _Branch(images, width, width)
 
     def forward(self, reflectance: Tensor, illumination: Tensor) -> Tensor:
-        """Encode R (N, 3·images, H, W) and L (N, images, H, W), sides a multiple of 4."""
+        """Return the latent, (N, latent, 1, 1).
+
+        Args:
+            reflectance: (N, 3·images, H, W), sides multiples of 4.
+            illumination: (N, images, H, W).
+        """
         parts = self.reflectance(reflectance, self.trunk), self.illumination(illumination, self.trunk)
         z = torch.cat(parts, 1)
         return standardize(z, (1,)) if self.normalize else z

@@ -162,6 +162,7 @@ def _trained_steps(path: Path, stated: Any, usual: int) -> list[int]:
     if (
         not isinstance(stated, list)
         or not stated
+        # not isinstance: true is an int there
         or not all(type(n) is int and n in STEPS_ALLOWED for n in stated)
     ):
         raise IncompatibleError(

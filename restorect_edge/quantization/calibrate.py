@@ -65,14 +65,31 @@ def student_weights(source: str) -> "Weights":
 
 
 def calibration_for(weights: "Weights", asked: Int8Options) -> Calibration:
-    """Find the photographs and pairs, by default those of the weights' task."""
+    """Find the photographs and pairs, by default those of the weights' task.
+
+    Args:
+        weights: whose task decides where nothing else does.
+        asked: the options.
+
+    Raises:
+        UsageError: no such photographs or pairs.
+    """
     return asked.calibration(str(weights.card.get("task", "custom")))
 
 
 def quantized(
     weights: "Weights", calibration: Calibration, progress: Callable[[str], None] = silent
 ) -> "Calibrated":
-    """Quantize weights of `student_weights`; see `calibrated.calibrate_student`."""
+    """Quantize weights of `student_weights`; see `calibrated.calibrate_student`.
+
+    Args:
+        weights: a student.
+        calibration: photographs, pairs and budget.
+        progress: is given a line per long stage.
+
+    Raises:
+        RestorectError: as `calibrate_student`.
+    """
     from restorect_edge.quantization.calibrated import calibrate_student
 
     return calibrate_student(

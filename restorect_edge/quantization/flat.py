@@ -67,6 +67,7 @@ def widen(body: fx.GraphModule, inputs: Iterable[tuple[Tensor, ...]], share: flo
         scale = max(node.args[1], float(representable(torch.tensor(asked))))
         for one in (node, *node.users):
             one.args = (one.args[0], scale, *one.args[2:])
+    # ranges that were widened may be equal now
     merge_equal(body.graph)
     body.recompile()
 

@@ -214,6 +214,7 @@ def _readers(quantize: fx.Node) -> list[fx.Node]:
 
 def _excluded(network: Any) -> Iterator[dict[str, str]]:
     for node in network.body.graph.nodes:
+        # taking one of several results is no operation of the source
         if node.name in network.excluded and "getitem" not in node.name:
             reason = EXCLUDED[network.excluded[node.name]]
             yield {"name": source_name(node), "operation": _operation(node), "why": reason}

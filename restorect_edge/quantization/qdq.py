@@ -109,7 +109,12 @@ def clean(module: fx.GraphModule, source: nn.Module) -> fx.GraphModule:
 
 
 def plain(module: fx.GraphModule, name: str) -> fx.GraphModule:
-    """Return a graph as a function of its inputs that returns one tensor, without torch.export's wrapping."""
+    """Return a graph as a function of its inputs that returns one tensor, without torch.export's wrapping.
+
+    Args:
+        module: torch.export's; it is used up.
+        name: of the class that the result has.
+    """
     graph = module.graph
     graph.set_codegen(fx.graph.CodeGen())
     output = graph.output_node()
@@ -158,6 +163,11 @@ def _fold_weight(module: fx.GraphModule, quantize: fx.Node, source: nn.Module) -
 def as_levels(module: fx.GraphModule, quantize: fx.Node, value: Tensor) -> dict[str, Tensor]:
     """Return the levels, scales and zero points of a weight, by the endings of their names.
 
+    Args:
+        module: NNCF's graph.
+        quantize: the weight's quantizer.
+        value: the float weight, (O, …).
+
     Raises:
         BackendError: NNCF did not quantize it symmetrically per channel.
     """
@@ -172,7 +182,14 @@ def as_levels(module: fx.GraphModule, quantize: fx.Node, value: Tensor) -> dict[
 
 
 def add_constant(module: fx.GraphModule, name: str, value: Tensor, before: fx.Node) -> fx.Node:
-    """Keep a tensor in a graph, and return the node before another that reads it."""
+    """Keep a tensor in a graph, and return the node that stands for it.
+
+    Args:
+        module: the graph.
+        name: of the buffer; points become underscores.
+        value: the tensor.
+        before: the node that reads it.
+    """
     flat = name.replace(".", "_")
     module.register_buffer(flat, value.contiguous())
     with module.graph.inserting_before(before):
@@ -180,7 +197,7 @@ def add_constant(module: fx.GraphModule, name: str, value: Tensor, before: fx.No
 
 
 def read_constant(module: fx.GraphModule, node: Any) -> Tensor:
-    """Return the tensor that a node reads from its graph."""
+    """Return the tensor that `node`, a ``get_attr``, reads from its graph `module`."""
     value: Any = module
     for part in node.target.split("."):
         value = getattr(value, part)

@@ -141,6 +141,7 @@ def levels_of(image: Tensor) -> Levels:
 def trace_body(student: Student) -> fx.GraphModule:
     """Trace the body of dynamic shape; the guards would be called like a layer, so they are left out."""
     rows, columns = (MULTIPLE * torch.export.Dim(name, min=1) for name in ("rows", "columns"))
+    # sides that differ, or torch.export would take them for one
     example = torch.zeros(1, 3, 8 * MULTIPLE, 12 * MULTIPLE), torch.zeros(1, 2 * student.config.latent, 1, 1)
     program = torch.export.export(student.body, example, dynamic_shapes=({2: rows, 3: columns}, {}))
     module = program.module(check_guards=False)
@@ -184,6 +185,7 @@ def quantized_graph(
             return nncf.quantize(
                 graph,
                 nncf.Dataset(samples, given),
+                # symmetric throughout; the mixed preset would give activations zero points
                 preset=nncf.QuantizationPreset.PERFORMANCE,
                 subset_size=len(samples),
                 ignored_scope=nncf.IgnoredScope(names=ignored, validate=False),

@@ -33,7 +33,13 @@ class Profiler(ABC):
 
 
 def timed(executed: Sequence[Operation], source: Source, ms: Mapping[str, float]) -> Iterator[Timed]:
-    """Yield what took time, with its module: by its names, else by its neighbors in the executed graph."""
+    """Yield what took time, with its module: by its names, else by its neighbors in the executed graph.
+
+    Args:
+        executed: the operations of the graph that ran.
+        source: those of the artifact's own graph.
+        ms: by the name of an executed operation.
+    """
     known = {op.name: module for op in executed if (module := source.module(op)) is not None}
     modules = place(executed, known).modules
     kinds = {op.name: op.kind for op in executed}

@@ -60,6 +60,7 @@ class Source:
     def module(self, executed: Operation) -> str | None:
         """Return the module of an operation of the executed graph, None where its names say nothing."""
         known = [op for name in (*executed.sources, executed.name) if (op := self._find(name)) is not None]
+        # weights tell a module for certain; the wiring is asked only where there are none
         for op in known:
             if op.name in self.owners:
                 return self.owners[op.name]
@@ -132,6 +133,7 @@ def common(modules: Iterable[str]) -> str:
 
 def _between(kind: str, above: Modules, below: Modules) -> str | None:
     if kind in LAYOUT:
+        # a reorder is made for the convolution behind it, or undoes what the one before it needed
         wanted = above if kind == "ReorderOutput" else below
         if len(wanted) == 1:
             return next(iter(wanted))
@@ -146,6 +148,7 @@ def _nearest(
 ) -> tuple[dict[str, Modules], dict[str, Modules]]:
     """Return the nearest owners above each value, and below each operation."""
     above: dict[str, Modules] = {}
+    # in the order of the graph: what is above a value is known once its operation is reached
     for op in operations:
         found = frozenset({owners[op.name]}) if op.name in owners else _union(above, op.reads)
         above.update(dict.fromkeys(op.gives, found))

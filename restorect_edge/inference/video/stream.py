@@ -190,7 +190,7 @@ class FrameRestorer:
             return self._restored(image, self._place(), self._runtime)
 
     def stream(self, frames: Iterable[ImageLike], *, live: bool = False) -> "Stream":
-        """Return the restored frames, the next ones; see `Runtime.stream`."""
+        """Return what restores `frames`, the next ones; of `live` ones the latest. See `Runtime.stream`."""
         return Stream(frames, self, live=live)
 
     def ahead(self, frames: Iterator[ImageLike]) -> Ahead[Any]:

@@ -95,7 +95,18 @@ def _graph_in_levels(module: torch.fx.GraphModule) -> torch.fx.GraphModule:
 def trace_whole(
     module: nn.Module, spec: ImageSpec, shapes: Sequence[Shape], dynamic: bool, *, levels: bool = False
 ) -> Iterator[Graph]:
-    """Trace an image → image module, once per shape, or once with H and W free."""
+    """Trace an image → image module, once per shape, or once with H and W free.
+
+    Args:
+        module: (1, 3, H, W) in [0, 1] → (1, 3, scale·H, scale·W).
+        spec: the sides that it takes.
+        shapes: (H, W) of each graph, at least one.
+        dynamic: H and W stay free, and the first shape is an example.
+        levels: images are uint8, channels last; see `in_levels`.
+
+    Raises:
+        BackendError: torch.export cannot trace it.
+    """
     for shape, stem in stems("model", shapes, dynamic):
         yield Graph(
             role="whole",
@@ -116,7 +127,18 @@ def trace_split(
     *,
     levels: bool = False,
 ) -> Iterator[Graph]:
-    """Trace a student as a prior and a body per shape."""
+    """Trace a student as a prior and a body per shape.
+
+    Args:
+        student: prior and body.
+        spec: the sides that the body takes.
+        shapes: (H, W) of each body, at least one.
+        dynamic: H and W stay free, and the first shape is an example.
+        levels: images are uint8, channels last; see `in_levels`.
+
+    Raises:
+        BackendError: torch.export cannot trace it.
+    """
     thumbnail = torch.rand(1, student.prior.channels, student.prior.size, student.prior.size)
     with torch.no_grad():
         z = student.prior(thumbnail)
@@ -141,7 +163,13 @@ def trace_split(
 
 
 def stems(stem: str, shapes: Sequence[Shape], dynamic: bool) -> list[tuple[Shape, str]]:
-    """Return each shape to trace with the name of its file."""
+    """Return each shape to trace with the name of its file.
+
+    Args:
+        stem: such as ``body``.
+        shapes: (H, W) of each graph.
+        dynamic: one graph takes all.
+    """
     if dynamic or len(shapes) == 1:
         return [(shapes[0], stem)]
     return [(shape, f"{stem}-{shape[0]}x{shape[1]}") for shape in shapes]
@@ -175,15 +203,17 @@ def _trace(
 def _dynamic_shapes(args: tuple[Tensor, ...], spec: ImageSpec) -> tuple[Any, ...]:
     m = spec.size.multiple_of
     if m == 1:
+        # torch.export takes a side of 0 or 1 for a constant
         sides: list[Any] = [torch.export.Dim(name, min=2) for name in ("height", "width")]
     else:
+        # written as a multiple, so that torch.export can prove that halvings leave no rest
         sides = [m * torch.export.Dim(name, min=1) for name in ("height_steps", "width_steps")]
     first = 1 if args[0].dtype == torch.uint8 else 2
     return ({first: sides[0], first + 1: sides[1]}, *({} for _ in args[1:]))
 
 
 def check_shapes(shapes: Sequence[Shape], spec: ImageSpec) -> None:
-    """Raise `UsageError` for a shape that the network cannot take."""
+    """Raise `UsageError` for the first of `shapes`, (H, W), that a network of `spec` cannot take."""
     for height, width in shapes:
         nearest = spec.size.padded(height, width)
         if nearest != (height, width):

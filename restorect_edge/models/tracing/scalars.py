@@ -67,9 +67,11 @@ def made_convertible(program: torch.export.ExportedProgram) -> fx.GraphModule:
             with module.graph.inserting_before(node):
                 value = _dense(module.graph, node.args[2])
                 chosen = module.graph.call_function(torch.ops.aten.where.self, (mask, value, node.args[0]))
+            # later passes read shape and module off it
             chosen.meta = dict(node.meta)
             node.replace_all_uses_with(chosen)
             module.graph.erase_node(node)
+    # backwards, so that what only dead nodes read goes too; checks are of sizes that masks had
     for node in reversed(list(module.graph.nodes)):
         if node.target in _CHECKS or (not node.users and node.op == "call_function"):
             module.graph.erase_node(node)
@@ -83,6 +85,7 @@ def _by_octants(y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """
     across, up = x.abs(), y.abs()
     longer = torch.maximum(across, up)
+    # 0 / 1 where both are 0
     angle = torch.atan(torch.minimum(across, up) / (longer + (longer == 0).to(longer.dtype)))
     angle = torch.where(up > across, math.pi / 2 - angle, angle)
     angle = torch.where(x < 0, math.pi - angle, angle)

@@ -34,7 +34,12 @@ class Validation:
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[Levels, Levels]], source: str) -> "Validation":
-        """Take pairs of equal size, of each its middle, at most 768 pixels a side."""
+        """Take pairs of equal size, of each its middle, at most 768 pixels a side.
+
+        Args:
+            pairs: (degraded, clean), (H, W, 3) uint8 RGB each.
+            source: what they are, in words.
+        """
         cut = [(_middle(degraded), _middle(clean)) for degraded, clean in pairs]
         degraded, clean = zip(*cut, strict=True)
         return cls(degraded=degraded, clean=clean, source=source, sha256=_hash([*degraded, *clean]))

@@ -45,7 +45,7 @@ class Energies:
     product: float = 0.0
 
     def add(self, wanted: Tensor, got: Tensor) -> None:
-        """Add a pair of one shape: the float output, and what stands in for it."""
+        """Add a pair of one shape: `wanted`, the float output, and `got`, what stands in for it."""
         x, y = wanted.flatten().double(), got.flatten().double()
         self.signal += float(x @ x)
         self.other += float(y @ y)

@@ -56,6 +56,7 @@ def _pair(view: View, node: Any, index: int) -> bool:
 def _is_allowed(view: View, node: Any, allowed: tuple[str, ...]) -> bool:
     """Whether a convolution is of a module that stays float; graphs of a body alone leave out ``body``."""
     name = _flat(_weight_name(view, node))
+    # whole components only: encode1 does not excuse encode10
     return any(f"{full}_".startswith(f"{part}_") for part in allowed for full in (name, f"body_{name}"))
 
 
@@ -72,12 +73,14 @@ def _flat(name: str) -> str:
 
 def _residual_adds(view: View, allowed: tuple[str, ...]) -> Iterator[Finding]:
     for node in view.graph.node:
+        # what adds a constant is a bias
         if node.op_type != "Add" or any(name in view.constants for name in node.input):
             continue
         kinds = [_kind(view, name, allowed) for name in node.input]
         missing = [name for name, kind in zip(node.input, kinds, strict=True) if kind != "pair"]
         fused = kinds.count("convolution") > 0
         within = _is_quantized_later(view, node) and {"pair", "convolution", "activation"} & set(kinds)
+        # one convolution's output may come in float: the add runs inside its kernel
         if within and "excluded" not in kinds and len(missing) > fused:
             yield Finding(
                 severity="error",
@@ -99,6 +102,7 @@ def _kind(view: View, name: str, allowed: tuple[str, ...]) -> str:
         return "excluded"
     if not _pair(view, node, 0):
         return "other"
+    # what something else reads too must be written out, and is no longer inside the kernel
     return "convolution" if node.output[0] == name and len(view.readers(name)) == 1 else "activation"
 
 

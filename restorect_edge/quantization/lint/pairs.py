@@ -135,4 +135,5 @@ def _readers_behind(view: View, node: Any, inside: frozenset[str]) -> list[Any]:
 
 def _same_scale(view: View, first: Any, second: Any) -> bool:
     one, other = view.constants.get(first.input[1]), view.constants.get(second.input[1])
+    # a scale that is not a number is a finding of the rule on scales
     return one is None or other is None or np.array_equal(one, other, equal_nan=True)

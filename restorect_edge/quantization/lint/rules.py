@@ -55,7 +55,13 @@ def lint(model: Path | Any, *, excluded: Iterable[str] = ()) -> list[Finding]:
 
 
 def quantization_findings(view: View, *, excluded: Iterable[str], unsigned: bool) -> list[Finding]:
-    """Return what is wrong with the quantizers of a graph; `unsigned` allows uint8 around 128."""
+    """Return what is wrong with the quantizers of a graph.
+
+    Args:
+        view: the graph.
+        excluded: names of modules that stay float on purpose.
+        unsigned: whether int8 may be written as uint8 with a zero point of 128.
+    """
     coverage = coverage_findings(view, tuple(excluded), folded=unsigned)
     return [*pair_findings(view, unsigned=unsigned), *coverage]
 

@@ -62,7 +62,7 @@ class View:
         return [value for value in self.graph.input if value.name not in self.constants]
 
     def origin(self, name: str, through: frozenset[str] = MOVES_ONLY) -> Any:
-        """Return the node that computes a tensor, looking through `through`; None if it is not computed."""
+        """Return the node that computes tensor `name`, looking through `through`; None for none."""
         node = self.producers.get(name)
         while node is not None and node.op_type in through:
             node = self.producers.get(node.input[0])
@@ -97,5 +97,5 @@ def label(node: Any) -> str:
 
 
 def is_op(node: Any, operator: str) -> bool:
-    """Whether `node` is there and of that type."""
+    """Whether `node` is there and its type is `operator`."""
     return node is not None and node.op_type == operator

@@ -163,7 +163,13 @@ def _parameters(graph: fx.GraphModule) -> dict[str, Floats]:
 
 
 def frames(spec: ImageSpec, shape: Shape | None, image: Levels) -> list[Tensor]:
-    """Return what ranges must hold besides the photographs: flat frames, and an overexposed one."""
+    """Return what ranges must hold besides the photographs: flat frames, and an overexposed one.
+
+    Args:
+        spec: the sides that the network takes.
+        shape: (height, width) that the result is for; None for any.
+        image: a photograph, (H, W, 3), which is brightened.
+    """
     height, width = shape or spec.size.padded(FLAT_SIDE, FLAT_SIDE)
     flat = [torch.full((1, 3, height, width), level / 255) for level in FLAT_LEVELS]
     return [*flat, prepared(generated.brightened(image), spec, shape)]
@@ -173,6 +179,11 @@ def prepared(image: Levels, spec: ImageSpec, shape: Shape | None) -> Tensor:
     """Return a photograph as (1, 3, H, W) in [0, 1]: cut to a shape from its middle, or to what is taken.
 
     A smaller one is continued by reflection, as runtimes do.
+
+    Args:
+        image: (H, W, 3) uint8.
+        spec: the sides that the network takes.
+        shape: (height, width) to cut to; None for the photograph's own, padded.
     """
     height, width = shape or spec.size.padded(*image.shape[:2])
     missing = [(0, max(side - have, 0)) for side, have in zip((height, width), image.shape[:2], strict=True)]

@@ -91,7 +91,7 @@ def _rounded(weight: Tensor, step: Tensor) -> Tensor:
 
 
 def written_back(student: Student, body: nn.Module) -> Student:
-    """Return a copy of `student` with the parameters of a body that `trainable` returned."""
+    """Return a copy of `student` with the parameters of `body`, which `trainable` returned."""
     tuned = copy.deepcopy(student)
     trained = dict(body.named_parameters())
     for path, layer in tuned.body.named_modules():
