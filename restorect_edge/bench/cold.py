@@ -34,6 +34,12 @@ class ColdStart:
 def cold_start(candidate: Candidate, shape: Shape, threads: int | None, task: str) -> ColdStart:
     """Load a candidate and restore one image in a fresh process.
 
+    Args:
+        candidate: what to load.
+        shape: (height, width) of the image.
+        threads: CPU threads; None leaves them to the backend.
+        task: whose photograph is restored.
+
     Raises:
         BackendError: it failed there; the message is the last line that the process wrote.
     """

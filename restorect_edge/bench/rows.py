@@ -98,7 +98,14 @@ def rows_at(
 
 
 def absent_row(candidate: Candidate, shape: Shape, reason: str, *, failed: bool = False) -> Row:
-    """Return the row of what has no times, and why."""
+    """Return the row of what has no times, and why.
+
+    Args:
+        candidate: that was to be timed.
+        shape: (height, width) that it was to be timed at.
+        reason: in words, on one line in the end.
+        failed: whether it was tried.
+    """
     return Row(
         subject=candidate.subject,
         runtime=candidate.runtime,

@@ -93,7 +93,12 @@ def bench(asked: Bench) -> Report:
 
 
 def session(sources: Sequence[str], asked: Measuring) -> Session:
-    """Find what is to be measured, and check what is asked for; raises as `bench` does."""
+    """Find what is to be measured, and check what is asked for; raises as `bench` does.
+
+    Args:
+        sources: artifacts, and weights by name or file.
+        asked: the options.
+    """
     modes = _listed(asked.power_mode)
     if len(modes) > 1:
         raise UsageError("--power-mode takes one name here, which is recorded; several are for --host")
@@ -138,6 +143,11 @@ def _protocol(asked: Measuring) -> Protocol:
 
 
 def why_nothing(report: Report, found: Sequence[Candidate]) -> RestorectError:
-    """Return the error of a session without any time: why the first candidate cannot run here."""
+    """Return the error of a session without any time: why the first candidate cannot run here.
+
+    Args:
+        report: has no time.
+        found: its candidates, in order.
+    """
     reasons = [reason for candidate in found if (reason := candidate.absent()) is not None]
     return reasons[0] if reasons else UsageError(f"nothing was measured: {report.rows[0].reason}")

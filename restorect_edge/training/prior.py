@@ -173,7 +173,15 @@ def _thumbnail(image: Pixels, size: int) -> Tensor:
 
 @torch.no_grad()
 def with_decomposition(thumbnails: Tensor, decomposition: Decomposition) -> Tensor:
-    """Append reflectance and illumination: (N, C, S, S), means first, → (N, C + 4, S, S); no gradient."""
+    """Append reflectance and illumination; no gradient.
+
+    Args:
+        thumbnails: (N, C, S, S), means first.
+        decomposition: the prior's.
+
+    Returns:
+        (N, C + 4, S, S).
+    """
     parts = [torch.cat([part, *decomposition(part[:, :3])], 1) for part in torch.split(thumbnails, 64)]
     return torch.cat(parts) if parts else thumbnails
 
@@ -236,7 +244,12 @@ class PriorStage(Stage):
         return self.compared(self.network.body.exposed(view[:, :3], z), clean)
 
     def compared(self, exposed: Tensor, clean: Tensor) -> Parts:
-        """Return the losses of exposed thumbnails, (N, 3, S, S)."""
+        """Return the losses of exposed thumbnails.
+
+        Args:
+            exposed: (N, 3, S, S).
+            clean: the same shape.
+        """
         error = F.mse_loss(exposed, clean, reduction="none").mean((1, 2, 3))
         brightness = (log_brightness(exposed) - log_brightness(clean)).abs().mean()
         return {

@@ -53,7 +53,7 @@ def measure_peak(threads: int | None = None, *, seconds: float = 0.6) -> Peak:
 
 
 def best(one: Peak, other: Peak) -> Peak:
-    """Return the higher of each rate of two measurements, such as before and after a session."""
+    """Return the higher of each rate of `one` and `other`, such as before and after a session."""
     names = ("fp32_gmacs_per_s", "int8_gmacs_per_s", "bandwidth_gb_per_s")
     pairs = zip(_parts(one, names), _parts(other, names), strict=True)
     chosen = [max(pair, key=lambda part: part[0] or 0.0) for pair in pairs]

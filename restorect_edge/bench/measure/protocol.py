@@ -126,9 +126,14 @@ def warm_up(calls: Mapping[str, Call], protocol: Protocol) -> dict[str, WarmUp]:
 
     Even enough is where the median of its last ten runs is within `protocol.stable_within` of that of the
     ten before.
+
+    Args:
+        calls: by name.
+        protocol: how long, and how even.
     """
     times: dict[str, list[float]] = {name: [] for name in calls}
     done: dict[str, WarmUp] = {}
+    # in turns, as they are timed later: each finds the caches as the others leave them
     while len(done) < len(calls):
         for name, call in calls.items():
             if name in done:
@@ -205,6 +210,7 @@ def throttled(moments: Sequence[Moment]) -> bool | None:
     The median clock of the last quarter is compared with the highest of the first.
     """
     clocks = [m.clock_mhz for m in moments if m.clock_mhz is not None]
+    # a quarter must hold a reading
     if len(clocks) < 4:
         return None
     quarter = len(clocks) // 4
@@ -252,6 +258,7 @@ def _moments(call: Call, seconds: float, sensors: Callable[[], Reading]) -> Iter
         now = time.perf_counter()
         if now - moment < 1 and now - started < seconds:
             continue
+        # between two runs, in whose time the sensors have no part
         moment, seen = now, sensors()
         yield Moment(
             seconds=round(now - started, 3),

@@ -79,6 +79,10 @@ class Summary:
 def summarise(samples: Sequence[float], *, resamples: int = RESAMPLES) -> Summary:
     """Describe samples in the order in which they were taken; none is left out.
 
+    Args:
+        samples: times in ms, at least one.
+        resamples: of the bootstrap.
+
     Raises:
         ValueError: no samples, or one that is not finite.
     """
@@ -100,7 +104,12 @@ def summarise(samples: Sequence[float], *, resamples: int = RESAMPLES) -> Summar
 
 
 def median_interval(samples: Sequence[float], *, resamples: int = RESAMPLES) -> Interval:
-    """Return the median of times with its bootstrap interval (see `bootstrap`), none of it below 0."""
+    """Return the median of times with its bootstrap interval (see `bootstrap`), none of it below 0.
+
+    Args:
+        samples: times in ms, in the order in which they were taken.
+        resamples: of the bootstrap.
+    """
     values = _checked(samples)
     found = bootstrap(float(np.median(values)), replicates(values, _medians, resamples=resamples))
     return Interval(found.value, max(0.0, found.low), found.high)
@@ -111,6 +120,10 @@ def bootstrap(value: float, found: Values) -> Interval:
 
     Blocks are `BLOCKS` independent pieces at most, so that their spread is known as badly as that of five
     values: the interval is widened by √(k/(k − 1)) and by Student's t over the normal quantile.
+
+    Args:
+        value: the estimate.
+        found: its replicates, as `replicates` returns them.
     """
     tail = 50 * (1 - CONFIDENCE)
     low, high = (float(p) for p in np.percentile(found, (tail, 100 - tail)))
@@ -146,7 +159,12 @@ def replicates(
 
 
 def judge(ours: Sequence[float], theirs: Sequence[float]) -> Verdict:
-    """Say whether a row is faster than another: only where the intervals of their medians part."""
+    """Say whether a row is faster than another: only where the intervals of their medians part.
+
+    Args:
+        ours: times in ms.
+        theirs: times in ms, of the same session.
+    """
     one, other = median_interval(ours), median_interval(theirs)
     if not one.parts_from(other):
         return "no difference"

@@ -16,7 +16,7 @@ __all__ = ["quality_of", "restoring", "subject_of"]
 
 
 def subject_of(artifact: Artifact, name: str | None = None) -> Subject:
-    """Return the record of an artifact, by its network's name or another."""
+    """Return the record of `artifact`, under `name` or else its network's."""
     manifest = artifact.manifest
     names = {graph.file for graph in manifest.graphs}
     names |= {str(Path(file).with_suffix(".bin")) for file in names if file.endswith(".xml")}

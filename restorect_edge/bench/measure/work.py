@@ -63,6 +63,7 @@ def _layer(op: Any) -> Work:
     macs = _macs(op, taken, given)
     widths = [_width(op.input_value(index)) for index in range(2)]
     weight_bytes = weights * widths[1] if _is_constant(op.input_value(1)) else 0
+    # where both factors are bytes the output is too: its quantizer is fused
     moved = taken * widths[0] + weights * widths[1] + given * max(widths)
     return Work(
         macs=macs,
@@ -77,6 +78,7 @@ def _macs(op: Any, taken: int, given: int) -> int:
     kind, kernel = op.get_type_name(), [int(side) for side in op.input_value(1).shape]
     if kind == "MatMul":
         return given * int(op.input_value(0).shape[-2 if op.get_attributes().get("transpose_a") else -1])
+    # weights are (O, I, …), transposed (I, O, …), and in groups the groups come first
     per_group = kernel[2:] if kind.startswith("Group") else kernel[1:]
     return (taken if "Backprop" in kind else given) * math.prod(per_group)
 

@@ -24,7 +24,7 @@ def thermal_state(system: Any = None) -> str | None:
 
 
 def warn_hot(before: str | None, after: str | None) -> str:
-    """Return what the thermal states around a run spoil, empty where they spoil nothing."""
+    """Return what the thermal states `before` and `after` a run spoil, empty where they spoil nothing."""
     states = [state for state in (before, after) if state is not None]
     if not any(THERMAL_STATES.index(state) >= HOT for state in states):
         return ""

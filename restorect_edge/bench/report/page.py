@@ -15,19 +15,19 @@ HERE = Path(__file__).parent
 
 
 def page(title: str, parts: Sequence[str]) -> str:
-    """Return the whole document."""
+    """Return the whole document, with `title` and the HTML of its `parts`."""
     style = HERE.joinpath("page.css").read_text(encoding="utf-8")
     whole = Template(HERE.joinpath("page.html").read_text(encoding="utf-8"))
     return whole.substitute(title=escape(title), style=style, content="\n".join(parts))
 
 
 def heading(text: str, level: int = 2) -> str:
-    """Return a heading."""
+    """Return `text` as a heading of `level` 1 to 6."""
     return f"<h{level}>{escape(text)}</h{level}>"
 
 
 def paragraph(text: str, *, kind: Literal["", "note", "answer"] = "") -> str:
-    """Return a paragraph; a note is small, and an answer, which the page begins with, large."""
+    """Return `text` as a paragraph of a `kind`: a note is small; an answer, which comes first, is large."""
     return f"<p{f' class={kind}' if kind else ''}>{escape(text)}</p>"
 
 
@@ -55,12 +55,18 @@ def table(content: Table) -> str:
 
 
 def figure(title: str, svg: str) -> str:
-    """Return a plot with its title."""
+    """Return a plot, an `svg` element, with its `title`."""
     return f"<figure><figcaption>{escape(title)}</figcaption>{svg}</figure>"
 
 
 def photograph(name: str, told: str, jpeg: bytes) -> str:
-    """Return a photograph within the page, with its name and what is told of it below."""
+    """Return a photograph within the page.
+
+    Args:
+        name: of what it shows, below it.
+        told: what is said of it beside the name.
+        jpeg: the file.
+    """
     source = f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
     more = f" <span>{escape(told)}</span>" if told else ""
     return (
@@ -70,7 +76,7 @@ def photograph(name: str, told: str, jpeg: bytes) -> str:
 
 
 def collapsed(summary: str, content: str) -> str:
-    """Return content that is shown when it is asked for."""
+    """Return `content`, HTML, below a `summary` that opens it."""
     return f"<details><summary>{escape(summary)}</summary>{content}</details>"
 
 

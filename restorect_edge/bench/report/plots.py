@@ -26,7 +26,10 @@ Colours = Mapping[str, int]
 
 
 def distribution(rows: Sequence[Shown], colours: Colours) -> str | None:
-    """Every sample of every row as a histogram; a panel per shape. None without samples."""
+    """Every sample of `rows` as a histogram; a panel per shape. None without samples.
+
+    `colours` has the place of each series among the colors, by its name.
+    """
     found = [row for row in rows if row.total]
     shapes = sorted({row.row.shape for row in found}, key=lambda s: s[0] * s[1])
     if not found:
@@ -45,7 +48,10 @@ def distribution(rows: Sequence[Shown], colours: Colours) -> str | None:
 
 
 def megapixels(rows: Sequence[Shown], colours: Colours) -> str | None:
-    """p50 against the size of the image, of series with two sizes or more; None where there are none."""
+    """p50 against the size of the image, of series with two sizes or more; None where there are none.
+
+    Arguments are those of `distribution`.
+    """
     all_series = _by_series([row for row in rows if row.total])
     found = {n: s for n, s in all_series.items() if len({row.row.shape for row in s}) > 1}
     if not found:
@@ -68,7 +74,10 @@ def megapixels(rows: Sequence[Shown], colours: Colours) -> str | None:
 
 
 def pareto(rows: Sequence[Shown], colours: Colours) -> str | None:
-    """Quality against latency of the rows of one shape, with the front; None of fewer than two such rows."""
+    """Quality against latency of the rows of one shape, with the front; None of fewer than two such rows.
+
+    Arguments are those of `distribution`.
+    """
     metric, found = _with_quality(rows)
     if len(found) < 2:
         return None
@@ -77,6 +86,7 @@ def pareto(rows: Sequence[Shown], colours: Colours) -> str | None:
         axis = figure.subplots()
         points = [(row.total.p50.value, row.row.quality[metric]) for row in found if row.total]
         edge = front(points)
+        # between two rows nothing is better than the faster of them
         axis.step([x for x, _ in edge], [y for _, y in edge], where="post", color=MUTED, lw=1, ls="--")
         for row, point in zip(found, points, strict=True):
             name = row.series
@@ -103,6 +113,7 @@ def pareto(rows: Sequence[Shown], colours: Colours) -> str | None:
 def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Return the (latency, quality) pairs that no other beats in both, by latency."""
     kept: list[tuple[float, float]] = []
+    # of equally fast ones the best comes first, which leaves the others out
     for point in sorted(set(points), key=lambda p: (p[0], -p[1])):
         if not kept or point[1] > kept[-1][1]:
             kept.append(point)
@@ -110,7 +121,10 @@ def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def sustained(rows: Sequence[Shown], colours: Colours) -> str | None:
-    """Time per image, temperature and clock of sustained runs, one below the other; None without any."""
+    """Time per image, temperature and clock of sustained runs, one below the other; None without any.
+
+    Arguments are those of `distribution`.
+    """
     found = [row for row in rows if row.row.sustained]
     if not found:
         return None
@@ -143,7 +157,10 @@ def sustained(rows: Sequence[Shown], colours: Colours) -> str | None:
 
 
 def roofline(rows: Sequence[Shown], colours: Colours) -> str | None:
-    """What rows reach of a machine's peaks, for the first device that has both; None without."""
+    """What rows reach of a machine's peaks, for the first device that has both; None without.
+
+    Arguments are those of `distribution`.
+    """
     found = [row for row in rows if row.row.work and row.row.work.macs and row.total and row.report.peak]
     found = [row for row in found if row.report.device.name == found[0].report.device.name]
     if not found:
@@ -163,6 +180,7 @@ def roofline(rows: Sequence[Shown], colours: Colours) -> str | None:
         x = np.geomspace(low, high, 100)
         for (name, top), dash in zip(tops.items(), ("-", "--"), strict=True):
             if top:
+                # left of the knee memory limits, right of it arithmetic
                 roof = np.minimum(top, x * band) if band else np.full_like(x, top)
                 axis.plot(x, roof, color=MUTED, ls=dash, lw=1.2)
                 axis.annotate(
@@ -274,12 +292,14 @@ def _plain(axes: Any) -> None:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(number)
         low, high = axis.get_view_interval()
+        # over more than two decades the numbers would overlap
         axis.set_minor_formatter(number if high < 100 * low else ticker.NullFormatter())
         axis.set_minor_locator(ticker.LogLocator(subs=(2, 5)))
 
 
 def _legend(figure: Any, axis: Any) -> None:
     handles, labels = axis.get_legend_handles_labels()
+    # a series has a handle for each of its rows
     unique = dict(zip(map(_wrapped, labels), handles, strict=True))
     figure.legend(unique.values(), unique.keys(), loc="outside lower left", ncols=1, handletextpad=0.5)
 

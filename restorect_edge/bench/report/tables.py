@@ -119,7 +119,12 @@ def resources(rows: Sequence[Shown]) -> Table | None:
 
 
 def roofs(rows: Sequence[Shown], share: Callable[[Shown], float | None]) -> Table | None:
-    """Work and the share of what the machine can do at best; None where no graph was counted."""
+    """Work and the share of what the machine can do at best; None where no graph was counted.
+
+    Args:
+        rows: of any reports.
+        share: returns the share of a row, 0 to 1; None where it is not known.
+    """
     found = [row for row in rows if row.row.work and row.row.work.macs and row.total]
     if not found:
         return None
@@ -145,7 +150,7 @@ def sustained(rows: Sequence[Shown]) -> Table | None:
 
 
 def modules(row: Shown, most: int = 15) -> Table:
-    """The modules that take the longest."""
+    """The modules of `row` that take the longest, at most `most`, and the others together."""
     times = row.row.modules_ms
     whole = sum(times.values())
     ordered = sorted(times.items(), key=lambda item: -item[1])
@@ -213,6 +218,7 @@ def _roof_row(row: Shown, share: float | None) -> tuple[str, ...]:
         f"{work.macs / 1e9:.2f}",
         bytes_(work.bytes_moved),
         f"{work.macs / work.bytes_moved:.1f}" if work.bytes_moved else "–",
+        # per ms and in 10⁹
         f"{work.macs / took / 1e6:.1f}",
         ABSENT if share is None else f"{100 * share:.0f} %",
     )

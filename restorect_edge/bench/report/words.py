@@ -79,7 +79,7 @@ def short(row: Row) -> str:
 
 
 def ms(value: float | None, absent: str = "–") -> str:
-    """Return milliseconds with three digits that count."""
+    """Return `value` in milliseconds with three digits that count, or `absent` for None."""
     if value is None:
         return absent
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}" if value >= 0.1 else f"{value:.3f}"
@@ -91,7 +91,7 @@ def interval(found: Interval) -> str:
 
 
 def bytes_(count: int | None, absent: str = "–") -> str:
-    """Return bytes in decimal MB or GB."""
+    """Return `count` bytes in decimal MB or GB, or `absent` for None."""
     if count is None:
         return absent
     return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.2f} MB"

@@ -56,12 +56,14 @@ def write(
         RecordError: the report holds a number that is not finite.
     """
     reports = (report, *beside)
+    # all of it before anything is written: what cannot be shown leaves the files as they were
     contents = report.to_json(), markdown(reports, against), html(reports, against, looks)
     paths = []
     for name, text in zip(FILES, contents, strict=True):
         path = folder / name
         try:
             with replacing(path) as stream:
+                # names of files that are not UTF-8 keep their bytes
                 stream.write(text.encode("utf-8", "surrogateescape"))
         except OSError as error:
             raise UsageError(f"cannot write '{path}': {error.strerror}") from error
@@ -146,6 +148,7 @@ def roofline_share(row: Shown) -> float | None:
     computing = (work.macs - work.int8_macs) / peak.fp32_gmacs_per_s
     computing += work.int8_macs / peak.int8_gmacs_per_s if peak.int8_gmacs_per_s else 0.0
     moving = work.bytes_moved / peak.bandwidth_gb_per_s if peak.bandwidth_gb_per_s else 0.0
+    # amounts over 10⁹ a second are in 10⁻⁹ s, and the time taken is in ms
     return max(computing, moving) / 1e6 / took
 
 

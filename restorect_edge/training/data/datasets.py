@@ -287,7 +287,13 @@ def layout_pairs(
 
 
 def layout_images(folder: Path, layout: Layout, split: str) -> list[Path]:
-    """List the degraded images of a split, sorted; what there is of a dataset without clean ones."""
+    """List the degraded images of a split, sorted; what there is of a dataset without clean ones.
+
+    Args:
+        folder: the dataset's.
+        layout: how its files are named.
+        split: such as ``test``.
+    """
     part = _part(folder, layout, split)
     images = images_in(folder / part.degraded, nested=part.nested)
     return [path for path in images if path.name.startswith(part.scenes)]

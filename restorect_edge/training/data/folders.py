@@ -23,7 +23,12 @@ def pair_folders(folder: Path) -> tuple[Path, Path] | None:
 
 
 def has_pairs(folder: Path, split: str = "test") -> bool:
-    """Whether a folder holds pairs, as `find_pairs` takes them, rather than photographs of one kind."""
+    """Whether a folder holds pairs, as `find_pairs` takes them, rather than photographs of one kind.
+
+    Args:
+        folder: to look into.
+        split: of a known dataset.
+    """
     return (
         pair_folders(folder) is not None
         or find_split(folder, split) is not None

@@ -50,7 +50,7 @@ class Pair:
 
 
 def images_in(folder: Path, *, nested: bool = False) -> Iterator[Path]:
-    """List the image files of a folder, sorted; with `nested` those of its sub-folders instead."""
+    """List the image files of `folder`, sorted; with `nested` those of its sub-folders instead."""
     if not nested:
         return iter(pictures_in(folder))
     return (path for path in pictures_in(folder, recursive=True) if path.parent.parent == folder)

@@ -60,7 +60,13 @@ class Sampling:
 
 
 def draw(source: Source, step: int, how: Sampling) -> Batch:
-    """Draw the batch of a step."""
+    """Draw the batch of a step.
+
+    Args:
+        source: what samples are cut from.
+        step: of the run.
+        how: seed, sizes and shares.
+    """
     # by step, not by a running state: a resumed run draws the same
     rng = np.random.default_rng([how.seed, step, how.rank])
     samples = [_sample(source, rng, how) for _ in range(how.batch)]
@@ -76,7 +82,15 @@ def _blend(images: Tensor, weights: list[float]) -> Tensor:
 
 
 def batches(source: Source, first: int, last: int, how: Sampling, *, workers: int) -> Iterator[Batch]:
-    """Yield the batches of steps `first` to `last`, the next ones prepared by `workers` threads."""
+    """Yield the batches of steps `first` to `last`, the next ones prepared by `workers` threads.
+
+    Args:
+        source: what samples are cut from.
+        first: step of the first batch.
+        last: step after the last.
+        how: seed, sizes and shares.
+        workers: threads that prepare the next ones; 0 draws them when they are asked for.
+    """
     if workers == 0:
         yield from (draw(source, step, how) for step in range(first, last))
         return

@@ -102,7 +102,7 @@ class PairSource:
         return len(self.names)
 
     def draw(self, index: int, rng: np.random.Generator) -> tuple[Levels, Levels]:
-        """Return a pair; nothing about it is random."""
+        """Return a pair; nothing about it is random. Arguments are those of `Source.draw`."""
         return self._read(index)
 
 
@@ -155,7 +155,7 @@ class PhotoSource:
         return len(self.names)
 
     def draw(self, index: int, rng: np.random.Generator) -> tuple[Levels, Levels]:
-        """Cut a window from a photograph and degrade it."""
+        """Cut a window from a photograph and degrade it. Arguments are those of `Source.draw`."""
         clean = self._cut(self._read(index), rng)
         degraded = self._degrade(clean * np.float32(1 / 255), rng)
         return np.rint(degraded * np.float32(255)).astype(np.uint8), clean
@@ -164,6 +164,7 @@ class PhotoSource:
         """Take a random window, reduced by a random factor; at least the least window, whatever the photo."""
         limits = photo.shape[:2]
         height, width = (int(rng.integers(self.window[0], min(self.window[1], s) + 1)) for s in limits)
+        # no part is larger than the photograph
         most = min(REDUCED, limits[0] / height, limits[1] / width)
         # uniform in the logarithm: each octave of scale is as likely
         scale = float(np.exp(rng.uniform(0.0, np.log(most))))
@@ -201,8 +202,9 @@ class MixedSource:
         return len(self.names)
 
     def draw(self, index: int, rng: np.random.Generator) -> tuple[Levels, Levels]:
-        """Choose a source and draw the index from it, modulo its length."""
+        """Draw from a source that is chosen at random. Arguments are those of `Source.draw`."""
         chosen = bisect(self._bounds, rng.random() * self._bounds[-1])
+        # rounding may put the draw on the last bound itself
         source = self._sources[min(chosen, len(self._sources) - 1)]
         # lengths differ: an index beyond the shorter source starts again from its beginning
         return source.draw(index % len(source), rng)
@@ -288,7 +290,7 @@ def _check_side(path: Path, size: tuple[int, ...], least: int) -> None:
 
 
 def open_upright(path: Path, greatest_side: int = GREATEST_SIDE) -> Levels:
-    """Decode a photograph, turned as its EXIF data says, and reduced to a long side of so many pixels."""
+    """Decode the photograph at `path`, turned as EXIF says, its long side at most `greatest_side` pixels."""
     image = open_rgb(path)
     image.thumbnail((greatest_side, greatest_side), Image.Resampling.LANCZOS)
     return np.array(image)

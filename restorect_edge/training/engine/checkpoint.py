@@ -20,6 +20,11 @@ __all__ = ["metadata", "nested", "part", "read", "write", "writing"]
 def write(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
     """Write tensors and JSON-able facts atomically.
 
+    Args:
+        path: a ``.safetensors`` file.
+        tensors: by name.
+        facts: what JSON can hold, by name; they become its metadata.
+
     Raises:
         BackendError: the disk is full or cannot be written; what `path` held before is still there.
     """
@@ -70,7 +75,7 @@ def metadata(path: Path) -> dict[str, Any]:
 
 
 def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the tensors below ``prefix.``, without it."""
+    """Return those of `tensors` whose names begin with ``prefix.``, without it; `prefix` has no point."""
     return {k.removeprefix(prefix + "."): v for k, v in tensors.items() if k.startswith(prefix + ".")}
 
 

@@ -56,14 +56,14 @@ class Journal:
                 stream.write("".join(f"{line}\n" for line in kept).encode())
 
     def scalars(self, step: int, values: Mapping[str, float], group: str) -> None:
-        """Add values to the curves of a group."""
+        """Add `values` by name to the curves of a `group`, at a `step`."""
         if self._writer is not None:
             with self._writing():
                 for name, value in values.items():
                     self._writer.add_scalar(f"{group}/{name}", value, step)
 
     def row(self, step: int, values: Mapping[str, float]) -> str:
-        """Append a line to the log and return it."""
+        """Append a line to the log with the `step` and `values` by name, and return it."""
         row = {"step": step, **{key: round(value, 4) for key, value in values.items()}}
         line = json.dumps(row)
         with self._writing(), self.path.open("a", encoding="utf-8") as stream:
@@ -71,7 +71,7 @@ class Journal:
         return line
 
     def picture(self, step: int, path: Path) -> None:
-        """Show a picture file."""
+        """Show the picture file at `path` in TensorBoard, at a `step`."""
         if self._writer is not None:
             with self._writing(), Image.open(path) as image:
                 self._writer.add_image("validation", np.asarray(image), step, dataformats="HWC")

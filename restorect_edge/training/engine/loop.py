@@ -125,6 +125,7 @@ class Trainer:
 
     @torch.no_grad()
     def _update_average(self) -> None:
+        # early on the average follows quickly, and forgets what the network began as
         decay = min(self.config.ema, (self.step + 1) / (self.step + 10))
         torch._foreach_lerp_(self.means, self.values, 1 - decay)
 
@@ -137,7 +138,10 @@ class Trainer:
         checkpoint.write(path, tensors, {**self._facts(), "progress": self._progress()})
 
     def save_average(self, path: Path, scores: Scores) -> None:
-        """Write the averaged network and its card, as `restorect_edge.load` and a student's run take them."""
+        """Write the averaged network to `path` with its `scores`, and a card beside it.
+
+        It is what `restorect_edge.load` and a student's run take.
+        """
         facts = {**self._facts(), "step": self.step, "validation": scores}
         checkpoint.write(path, dict(self.average.state_dict()), facts)
         write_card(path, facts, minutes=self.seconds / 60)
@@ -247,6 +251,7 @@ class _Run:
                 with uninterrupted():
                     values = t.advance(batch)
                 for name, value in values.items():
+                    # smoothed over about fifty steps: one batch's loss is noise
                     running[name] = 0.98 * running.get(name, value) + 0.02 * value
                 progress.step(running)
                 if (t.step % TELL_EVERY == 0 or t.step == first) and self.journal is not None:

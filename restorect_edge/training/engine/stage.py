@@ -44,12 +44,17 @@ class Stage(nn.Module):
         return False
 
     def batches(self, source: Source, first: int, last: int, how: Sampling, workers: int) -> Iterator[Any]:
-        """Yield the batches of steps `first` to `last`; by default patches with thumbnails."""
+        """Yield the batches of steps `first` to `last`; arguments are those of `sampling.batches`."""
         yield from batches(source, first, last, how, workers=workers)
 
     @abstractmethod
     def losses(self, batch: Batch, step: int) -> Parts:
-        """Return the weighted losses of a step."""
+        """Return the weighted losses of a step.
+
+        Args:
+            batch: as `batches` yields it, on the network's device.
+            step: of the run.
+        """
 
     @abstractmethod
     def restorer(self, average: nn.Module) -> Restore:
@@ -67,6 +72,11 @@ class Stage(nn.Module):
         return {}
 
     def autocast(self, step: int, device: torch.device) -> torch.autocast:
-        """Return the context in which image networks compute: bfloat16 in the first share of the run."""
+        """Return the context in which image networks compute: bfloat16 in the first share of the run.
+
+        Args:
+            step: of the run.
+            device: where the network computes.
+        """
         enabled = step < self.config.amp * self.config.iterations
         return torch.autocast(device.type, torch.bfloat16, enabled=enabled)

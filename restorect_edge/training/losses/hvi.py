@@ -80,5 +80,10 @@ def hvi(output: Tensor, target: Tensor, module: PolarisedHVI) -> Tensor:
     """Mean absolute difference of the HVI maps of two images (N, 3, H, W), weight 0.05 in RestoRect.
 
     Both maps are made with the same k, and its gradient goes through both.
+
+    Args:
+        output: (N, 3, H, W) in [0, 1].
+        target: the same shape.
+        module: makes the maps, and learns k.
     """
     return F.l1_loss(module(output), module(target))

@@ -31,7 +31,12 @@ class Objective(nn.Module):
         self.diffusion = AnisotropicDiffusion() if config.diffusion else None
 
     def image(self, output: Tensor, clean: Tensor) -> Parts:
-        """Compare a restored image with the clean one, (N, 3, H, W)."""
+        """Compare a restored image with the clean one.
+
+        Args:
+            output: (N, 3, H, W), not clamped.
+            clean: the same shape, in [0, 1].
+        """
         c = self.config
         parts = {"pixel": c.pixel * losses.pixel(output, clean)}
         if c.gt_mean:
@@ -45,7 +50,17 @@ class Objective(nn.Module):
         return parts
 
     def retinex(self, network: Decomposition, degraded: Tensor, clean: Tensor, step: int) -> Parts:
-        """Train the decomposition on a pair, every few steps."""
+        """Train the decomposition on a pair, every few steps.
+
+        Args:
+            network: the decomposition.
+            degraded: (N, 3, H, W) in [0, 1].
+            clean: the same shape.
+            step: of the run.
+
+        Returns:
+            Nothing in most steps; see `RETINEX_EVERY`.
+        """
         if not self.config.retinex or step % RETINEX_EVERY:
             return {}
         loss = losses.decomposition(network, degraded, clean)

@@ -63,17 +63,28 @@ def latent_distillation(student: Tensor, teacher: Tensor) -> Tensor:
 
     Give it the latents that the rollout ``flow(condition, steps)`` made: the rollout is differentiable,
     so the gradient reaches the velocity network at every step, and the condition encoder.
+
+    Args:
+        student: (N, dim, 1, 1).
+        teacher: the same shape.
     """
     return F.l1_loss(student, teacher.detach())
 
 
 def pixel(output: Tensor, target: Tensor) -> Tensor:
-    """Mean |output − target|."""
+    """Mean |`output` − `target`|."""
     return F.l1_loss(output, target)
 
 
 def structural(output: Tensor, target: Tensor, window: int = 7, stride: int = 3) -> Tensor:
-    """1 − SSIM with uniform windows every `stride` pixels (Wang et al., 2004; K1 = 0.01, K2 = 0.03)."""
+    """1 − SSIM of `output` and `target` with uniform windows (Wang et al., 2004; K1 = 0.01, K2 = 0.03).
+
+    Args:
+        output: (N, C, H, W).
+        target: the same shape.
+        window: side of the windows in pixels.
+        stride: pixels from a window to the next.
+    """
 
     def mean(x: Tensor) -> Tensor:
         return F.avg_pool2d(x, window, stride)
@@ -95,6 +106,10 @@ def gt_mean(output: Tensor, target: Tensor) -> Tensor:
     `restorect_edge.evaluation.metrics.gt_mean`, but not clipped to 8 bits: a clipped pixel has no gradient.
     The gradient goes through λ too. So scaling an output changes nothing and the gradient is orthogonal to
     it: brightness is left to `pixel`, and this term sees structure and color alone.
+
+    Args:
+        output: (N, 3, H, W), not clamped.
+        target: the same shape, in [0, 1].
     """
     return F.l1_loss(_matched(output, target), target)
 
@@ -104,6 +119,10 @@ def gt_mean_psnr(output: Tensor, target: Tensor) -> Tensor:
 
     PSNR as a loss: HINet (CVPRW 2021). An image counts alike however good it is already, as it does where
     PSNR is averaged over images; 10⁻⁴ (40 dB) bounds the gradient of a perfect one.
+
+    Args:
+        output: (N, 3, H, W), not clamped.
+        target: the same shape, in [0, 1].
     """
     error = (_matched(output, target) - target).square().mean((1, 2, 3))
     return 10 * torch.log10(error + 1e-4).mean()
@@ -121,12 +140,20 @@ def _mean_grey(image: Tensor) -> Tensor:
 
 
 def reconstruction(reflectance: Tensor, illumination: Tensor, image: Tensor) -> Tensor:
-    """Mean |R⊙L − x| (Retinex-Net, Wei et al., 2018); R (N, 3, H, W), L (N, 1, H, W)."""
+    """Mean |`reflectance` ⊙ `illumination` − `image`| (Retinex-Net, Wei et al., 2018).
+
+    Reflectance and image are (N, 3, H, W), illumination is (N, 1, H, W).
+    """
     return F.l1_loss(reflectance * illumination, image)
 
 
 def reflectance_consistency(degraded: Tensor, clean: Tensor) -> Tensor:
-    """Mean |R(x) − R(y)| of a pair's reflectances (Retinex-Net): the scene is the same, its light is not."""
+    """Mean |R(x) − R(y)| of a pair (Retinex-Net): the scene is the same, its light is not.
+
+    Args:
+        degraded: its reflectance R(x), (N, 3, H, W).
+        clean: its reflectance R(y).
+    """
     return F.l1_loss(degraded, clean)
 
 
@@ -147,6 +174,11 @@ def texture_consistency(diffusion: AnisotropicDiffusion, image: Tensor, reflecta
 
     Trains A's edge scale and the decomposition. A keeps the mean, so on a dark image the term also pulls
     R down towards x: keep its weight small.
+
+    Args:
+        diffusion: A.
+        image: (N, 3, H, W).
+        reflectance: of the image, the same shape.
     """
     return F.l1_loss(diffusion(reflectance), diffusion(image))
 
@@ -155,6 +187,11 @@ def decomposition(network: Decomposition, degraded: Tensor, clean: Tensor) -> Te
     """Train D on a pair: reconstruction + 0.1·(reflectance consistency + illumination smoothness).
 
     Reconstruction and smoothness are summed over both images.
+
+    Args:
+        network: D.
+        degraded: (N, 3, H, W) in [0, 1].
+        clean: the same shape.
     """
     r_x, l_x = network(degraded)
     r_y, l_y = network(clean)

@@ -39,7 +39,7 @@ class Shell:
         self._ssh = [*ssh, *OPTIONS, host]
 
     def text(self, command: str, *, patience_s: float = 600) -> str:
-        """Run a command and return what it prints; a failure is a `BackendError` that says why."""
+        """Return what `command` prints, which has `patience_s` seconds; a failure is a `BackendError`."""
         return self._run(command, b"", patience_s).decode(errors="replace")
 
     def raw(self, command: str) -> bytes:
@@ -47,7 +47,7 @@ class Shell:
         return self._run(command, b"", 600)
 
     def send(self, command: str, content: bytes) -> None:
-        """Run a command that reads `content`."""
+        """Run `command`, which reads `content` from its standard input."""
         self._run(command, content, 3600)
 
     def _run(self, command: str, content: bytes, patience_s: float) -> bytes:

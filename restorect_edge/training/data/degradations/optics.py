@@ -69,12 +69,12 @@ def luminance(planes: Planes) -> NDArray[np.float32]:
 
 
 def draw(rng: np.random.Generator, limits: Range) -> float:
-    """Draw uniformly from a range."""
+    """Draw with `rng` uniformly from `limits`, (least, most)."""
     return float(rng.uniform(*limits))
 
 
 def log_draw(rng: np.random.Generator, limits: Range) -> float:
-    """Draw from a range, uniformly in the logarithm; (0, 0) gives 0."""
+    """Draw with `rng` from `limits`, uniformly in the logarithm; (0, 0) gives 0."""
     low, high = limits
     if low == high:
         return low
@@ -88,7 +88,7 @@ def _quantiles() -> NDArray[np.float32]:
 
 
 def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Draw unit normal numbers from 65536 quantiles: four times as fast as ``rng.standard_normal``."""
+    """Draw numbers of `shape` from 65536 quantiles of the unit normal: four times as fast as `rng` does."""
     drawn: NDArray[np.float32] = np.take(_quantiles(), rng.integers(0, 65536, shape, dtype=np.uint16))
     return drawn
 
@@ -110,7 +110,7 @@ def smooth_field(rng: np.random.Generator, height: int, width: int, cells: int) 
 
 
 def resized(plane: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """Scale a plane (h, w) to (H, W), bicubic, averaging where it shrinks."""
+    """Scale `plane` (h, w) to `height` × `width`, bicubic, averaging where it shrinks."""
     scaled = Image.fromarray(plane).resize((width, height), Image.Resampling.BICUBIC)
     return np.array(scaled, np.float32)
 
