@@ -1,8 +1,9 @@
-"""Docstrings name arguments and errors: of all that is public, in a few rooms of `__all__` alone."""
+"""Docstrings say which arguments and errors there are."""
 
 import ast
 import inspect
 import re
+from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
@@ -20,36 +21,41 @@ def trees():
 
 @cache
 def classes():
-    """Every class of the package by its name."""
-    return {n.name: n for tree in trees().values() for n in ast.walk(tree) if isinstance(n, ast.ClassDef)}
+    """The package's classes by name, of which several may have the same one."""
+    found = defaultdict(list)
+    for tree in trees().values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                found[node.name].append(node)
+    return found
 
 
 def public(tree):
-    """Yield the functions and, with their class, the methods that a module lists."""
-    listed = next(
-        (ast.literal_eval(n.value) for n in tree.body if isinstance(n, ast.Assign) and named(n) == "__all__"),
-        (),
-    )
+    """Yield the functions and, with their class, the methods that have no underscore, listed or not."""
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name in listed and not overload(node):
+        if isinstance(node, ast.FunctionDef) and is_public(node):
             yield node, None
-        if isinstance(node, ast.ClassDef) and node.name in listed:
-            methods = (m for m in node.body if isinstance(m, ast.FunctionDef) and m.name[0] != "_")
-            yield from ((method, node) for method in methods)
+        if isinstance(node, ast.ClassDef) and node.name[0] != "_":
+            yield from ((m, node) for m in node.body if isinstance(m, ast.FunctionDef) and is_public(m))
+
+
+def is_public(function):
+    """Whether a function is for others to call, and not an operation of MIL, which Apple documents."""
+    return function.name[0] != "_" and not overload(function) and not is_mil_operation(function)
+
+
+def is_mil_operation(function):
+    return any(ast.unparse(decorator) == "op()" for decorator in function.decorator_list)
 
 
 def overload(node):
     return any(ast.unparse(decorator) == "overload" for decorator in node.decorator_list)
 
 
-def named(node):
-    return getattr(node.targets[0], "id", "")
-
-
 def inherited(method, owner):
     """Whether a base class of the package, or a library's that is called so, says what the method is."""
     bases = [ast.unparse(base).split("[")[0].split(".")[-1] for base in owner.bases] if owner else []
-    found = [classes()[base] for base in bases if base in classes()]
+    found = [node for base in bases for node in classes().get(base, ())]
     own = any(
         m.name == method.name and ast.get_docstring(m)
         for c in found
@@ -131,36 +137,18 @@ def test_errors_that_are_raised_are_named(path):
             assert not missing, function.name
 
 
-UNFINISHED = ("batch", "cli", "export", "utils", "weights")
-"""Rooms in which only what `__all__` lists is held to its arguments."""
-
-
-def with_public_names(tree):
-    """Yield the functions and, with their class, the methods that have no underscore."""
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name[0] != "_" and not overload(node):
-            yield node, None
-        if isinstance(node, ast.ClassDef) and node.name[0] != "_":
-            yield from ((m, node) for m in node.body if isinstance(m, ast.FunctionDef) and m.name[0] != "_")
-
-
 def mentioned(name, doc):
     """Whether a docstring has a name as code, or followed by its shape: ``z (N, latent, 1, 1)``."""
     return f"`{name}`" in doc or re.search(rf"\b{name} \(", doc)
 
 
-def is_mil_operation(function):
-    """Whether a function is an operation of MIL, whose arguments are as Apple documents them."""
-    return any(ast.unparse(decorator) == "op()" for decorator in function.decorator_list)
-
-
-@pytest.mark.parametrize("path", [p for p in PATHS if not p.id.startswith(UNFINISHED)])
+@pytest.mark.parametrize("path", PATHS)
 def test_every_argument_of_two_or_more_is_named(path):
-    for function, owner in with_public_names(trees()[path]):
+    for function, owner in public(trees()[path]):
         doc, names = ast.get_docstring(function) or "", arguments(function)
         if len(names) < 2 or names == ["asked"] or inherited(function, owner):
             continue
-        if "arguments are those of" in doc.lower() or is_mil_operation(function):
+        if "arguments are those of" in doc.lower():
             continue
         listed = listed_arguments(doc)
         missing = [n for n in names if not mentioned(n, doc)] if listed is None else set(names) ^ set(listed)

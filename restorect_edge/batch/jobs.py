@@ -137,9 +137,16 @@ def _of_file(source: Path, out: Path | None) -> Job:
 
 
 def beside(source: Path, suffix: str | None = None) -> Path:
-    """Return the name of an output beside its input, shortened where it would be too long."""
+    """Return the name of an output beside its input, shortened where it would be too long.
+
+    Args:
+        source: a file or folder.
+        suffix: of the output; None for the source's own.
+    """
     ending = RESTORED + (source.suffix if suffix is None else suffix)
+    # a folder such as '..' has no name of its own
     stem = source.stem if suffix is not None or source.is_file() else source.resolve().name
+    # letter by letter: cut after so many bytes, one could be left in half
     while len(os.fsencode(stem + ending)) > NAME_BYTES:
         stem = stem[:-1]
     folder = source.resolve().parent if suffix is None and not source.name else source.parent
@@ -155,6 +162,7 @@ def _written_suffix(source: Path) -> str:
     entry = BY_SUFFIX.get(source.suffix.lower())
     if entry is not None:
         return entry.written_as or source.suffix
+    # what a suffix does not tell, the content does
     try:
         with Image.open(source) as file:
             own = f".{(file.format or '').lower()}"
@@ -211,6 +219,7 @@ def _paired(folder: Path, out: Path, pictures: Iterable[Path]) -> list[Job]:
     for path, name in names.items():
         suffix = BY_SUFFIX[path.suffix.lower()].written_as
         if suffix:
+            # a.gif becomes a.png, but a.gif.png where there is an a.png as well
             plain = name.with_suffix(suffix)
             name = name.with_name(name.name + suffix) if plain in taken else plain
             taken.add(name)
@@ -229,7 +238,12 @@ def _check_distinct(jobs: Iterable[Job]) -> None:
 
 
 def check_outputs(jobs: Sequence[Job], *, overwrite: bool = False) -> None:
-    """Raise `UsageError` before any work if a destination exists unwanted or cannot be made."""
+    """Raise `UsageError` if what `jobs` write cannot be made, or exists and is not to be replaced.
+
+    Args:
+        jobs: all of a run, before any of its work.
+        overwrite: replace outputs that exist.
+    """
     for folder in {job.destination.parent for job in jobs}:
         require_writable(folder, folder=True)
     there = [] if overwrite else [job.destination for job in jobs if job.destination.exists()]

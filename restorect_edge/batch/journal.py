@@ -82,6 +82,7 @@ class Journal:
         try:
             return (
                 job.destination.stat().st_size == row.bytes
+                # a source that was changed since is restored again
                 and job.source.stat().st_mtime <= self.path.stat().st_mtime
             )
         except OSError:
@@ -111,7 +112,7 @@ class Journal:
 
 
 def append(path: Path, row: Row) -> None:
-    """Record a row from a process that does not own the journal, a line being one write."""
+    """Record `row` in the journal at `path`, from a process that does not own it; a line is one write."""
     stream = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         os.write(stream, (json.dumps(asdict(row)) + "\n").encode())

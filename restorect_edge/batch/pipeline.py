@@ -72,6 +72,12 @@ def restore_one(
 ) -> Row:
     """Restore one file and return its row.
 
+    Args:
+        restore: called with the image and its ``tile``.
+        job: what to restore.
+        settings: see `Settings`.
+        before_rename: called with the row once the output is complete and before it has its name.
+
     Raises:
         RestorectError: it cannot be read, restored or written.
     """

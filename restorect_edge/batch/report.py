@@ -27,6 +27,10 @@ def check_report(path: Path) -> None:
 def write_report(path: Path, rows: Sequence[Row]) -> None:
     """Write the rows; names that are not UTF-8 keep their bytes in CSV, and are escaped in JSON.
 
+    Args:
+        path: ends in ``.csv`` or ``.json``.
+        rows: of all files.
+
     Raises:
         UsageError: the file cannot be written.
     """

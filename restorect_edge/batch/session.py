@@ -79,7 +79,13 @@ class Session:
         return words + (f"; {self._existing} outputs exist and are left alone" if self._existing else "")
 
     def run(self, restore: Restore, *, workers: int = 2, at_once: int = 1) -> Outcomes:
-        """Restore what is left and yield each row, with the error of one that failed; see `restore_all`."""
+        """Restore what is left and yield each row, with the error of one that failed.
+
+        Args:
+            restore: as for `restore_all`, like the others.
+            workers: threads that decode and encode.
+            at_once: threads that restore.
+        """
         journal = self._journal if len(self._plan.jobs) > 1 else None
         outcomes = restore_all(
             restore,
@@ -92,7 +98,7 @@ class Session:
         return self._followed(outcomes)
 
     def run_on_cluster(self, network: Mapping[str, Any], *, workers: int | None = None) -> Outcomes:
-        """Restore what is left on a cluster; see `restore_on_cluster`."""
+        """Restore what is left by `network` on a cluster of `workers`; see `restore_on_cluster`."""
         path = self._journal.path
         return self._followed(restore_on_cluster(network, self.jobs, self._settings, path, workers=workers))
 

@@ -88,7 +88,12 @@ class Plan:
         self.paths = [job.path(folder) for job in jobs]
 
     def run(self, *, overwrite: bool = False, progress: Progress = silent) -> list[Artifact]:
-        """Make and verify the artifacts."""
+        """Make and verify the artifacts.
+
+        Args:
+            overwrite: replace artifacts that exist.
+            progress: is given a line per stage.
+        """
         if self.jobs[0].options.precision == AUTO and self.calibration is not None:
             from restorect_edge.export.auto import make_auto
 
@@ -105,7 +110,13 @@ class Plan:
 def prepare(
     source: "str | Path | nn.Module", targets: Sequence[str], request: ExportRequest | None = None
 ) -> Plan:
-    """Check everything about an export that can be checked before it begins; see `export`."""
+    """Check everything about an export that can be checked before it begins; see `export`.
+
+    Args:
+        source: as for `export`.
+        targets: their names.
+        request: the options.
+    """
     request = request or ExportRequest()
     rows = [resolve(target) for target in targets]
     request.check()

@@ -71,6 +71,13 @@ def make_auto(
 
     Its report.json has all candidates with what was measured of them and why each was kept or rejected.
 
+    Args:
+        jobs: one per target and layout.
+        folder: where the artifacts go.
+        calibration: photographs, pairs and budget of INT8.
+        overwrite: replace artifacts that exist.
+        progress: is given a line per stage.
+
     Raises:
         UsageError: an artifact exists already, or the folder cannot be written.
         QualityError: no precision of a target can be kept.

@@ -86,7 +86,12 @@ def choose(
 
 
 def table(tried: Sequence[Candidate], untimed: str = "") -> list[str]:
-    """Return the candidates as lines of text, with a heading, and at last why nothing was timed."""
+    """Return the candidates as lines of text, with a heading, and at last why nothing was timed.
+
+    Args:
+        tried: as `choose` returns them.
+        untimed: why nothing was timed; empty where everything was.
+    """
     lines = [f"{'':10}{'size':>10}{'median, 95 %':>26}{'PSNR':>10}{'drop':>11}  verdict"]
     for c in tried:
         size = f"{c.size / 1e6:.2f} MB" if c.size is not None else "-"

@@ -54,7 +54,12 @@ class ModelNetwork(nn.Module):
         return torch.from_numpy(self._run(image.numpy()))
 
     def graphs(self, shapes: Sequence[Shape], dynamic: bool) -> Iterator[Graph]:
-        """Return its graph once per shape, or once with its sides free."""
+        """Return its graph once per shape, or once with its sides free.
+
+        Args:
+            shapes: (H, W) of each graph.
+            dynamic: H and W stay free.
+        """
         for shape, stem in stems("model", shapes, dynamic):
             yield Graph(
                 role="whole",

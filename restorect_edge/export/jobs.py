@@ -80,6 +80,12 @@ def layout_for(target: Target, request: ExportRequest, source: Source) -> Layout
 
 
 def form_for(target: Target, request: ExportRequest, *, own: bool) -> str:
-    """Return the form of an artifact; that of a network of one's own is whole."""
+    """Return the form of an artifact; that of a network of one's own is whole.
+
+    Args:
+        target: what the artifact is made for.
+        request: the options; its form counts, where one is asked for.
+        own: whether the network is one's own.
+    """
     sized = bool(request.shapes or request.dynamic)
     return request.form or (OWN_FORM if own or sized else target.form)

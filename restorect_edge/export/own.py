@@ -65,6 +65,12 @@ class OwnNetwork(nn.Module):
 def only_picture(leaves: Sequence[Any], container: str, height: int, width: int) -> int:
     """Return which of the values that a network gives is the one RGB picture, (1, 3, height, width).
 
+    Args:
+        leaves: the values, tensors and others.
+        container: what the network returned, for the message.
+        height: expected of the picture.
+        width: expected of the picture.
+
     Raises:
         IncompatibleError: there is none, or there are several.
     """

@@ -48,6 +48,13 @@ def make(
 ) -> list[Artifact]:
     """Make a verified artifact per job; the network is calibrated once, and traced once per layout.
 
+    Args:
+        jobs: one per target and layout, of one network.
+        folder: where the artifacts go.
+        calibration: of INT8; None for other precisions.
+        overwrite: replace artifacts that exist.
+        progress: is given a line per stage.
+
     Raises:
         UsageError: an artifact exists already, or the folder cannot be written.
         QualityError: an artifact falls short of its gate; it is not kept.
@@ -87,6 +94,11 @@ class Traced:
 def trace(job: Job, int8: Calibrated | None, progress: Progress) -> Traced:
     """Trace a job's network in its layout; where it was calibrated, the quantized one.
 
+    Args:
+        job: whose layout counts.
+        int8: the calibrated network; None for other precisions.
+        progress: is given a line.
+
     Raises:
         IncompatibleError: it is one's own and does not keep its `ImageSpec`.
         BackendError: torch.export failed.
@@ -105,7 +117,15 @@ def trace(job: Job, int8: Calibrated | None, progress: Progress) -> Traced:
 
 
 def make_one(traced: Traced, job: Job, path: Path, *, overwrite: bool, progress: Progress) -> Artifact:
-    """Make a verified artifact at `path`; raises as `make` does."""
+    """Make a verified artifact; raises as `make` does.
+
+    Args:
+        traced: the graphs.
+        job: target and options.
+        path: of the artifact.
+        overwrite: replace what is there.
+        progress: is given a line per stage.
+    """
     source, graphs, int8 = traced.source, traced.graphs, traced.int8
     target, options = job.target, job.options
     with staged(path, overwrite=overwrite) as partial:

@@ -92,6 +92,11 @@ class Source:
     ) -> tuple[Shape, ...]:
         """Return the (H, W) to trace: those wanted, or else the usual ones rounded up to what it takes.
 
+        Args:
+            wanted: (H, W) asked for; none leaves it to this.
+            usual: the target's.
+            dynamic: whether sides are to stay free.
+
         Raises:
             UsageError: it does not take a size that is wanted.
         """
@@ -108,6 +113,11 @@ class Source:
 
     def graphs(self, shapes: Sequence[Shape], dynamic: bool, *, levels: bool = False) -> Iterator[Graph]:
         """Trace the graphs of the chosen form, with images as float32 planes or 8-bit levels.
+
+        Args:
+            shapes: (H, W) of each graph.
+            dynamic: H and W stay free.
+            levels: images are uint8, channels last.
 
         Raises:
             UsageError: levels of a model that is another's.
@@ -126,7 +136,7 @@ class Source:
 
 
 def from_weights(source: str | Path, *, steps: int | None, form: str) -> Source:
-    """Take weights by name or file."""
+    """Take weights by `source`, a name or file, with so many `steps` of the flows, in a `form`."""
     weights = load_weights(source, steps=steps)
     return Source(
         name=weights.name,
@@ -144,7 +154,12 @@ def from_weights(source: str | Path, *, steps: int | None, form: str) -> Source:
 
 
 def from_community(path: Path, *, name: str | None) -> Source:
-    """Take a checkpoint whose architecture spandrel knows; sizes, scale and halo are its own."""
+    """Take a checkpoint whose architecture spandrel knows; sizes, scale and halo are its own.
+
+    Args:
+        path: of the checkpoint.
+        name: of the artifact.
+    """
     found = from_checkpoint(path)
     facts = {"name": found.name, "sha256": found.sha256, "license": license_of(found.card)}
     return Source(
@@ -158,7 +173,13 @@ def from_community(path: Path, *, name: str | None) -> Source:
 
 
 def from_model(path: Path, spec: ImageSpec | None, *, name: str | None) -> Source:
-    """Take a model of another format, whose own graph is converted."""
+    """Take a model of another format, whose own graph is converted.
+
+    Args:
+        path: of the file.
+        spec: what it takes; None to find its sides by running it.
+        name: of the artifact.
+    """
     network = ModelNetwork(path, spec)
     return Source(
         name=name or path.stem,
@@ -173,7 +194,13 @@ def from_model(path: Path, spec: ImageSpec | None, *, name: str | None) -> Sourc
 
 
 def from_module(module: nn.Module, spec: ImageSpec, *, name: str | None) -> Source:
-    """Take any image → image module."""
+    """Take any image → image module.
+
+    Args:
+        module: in evaluation mode or not; a copy is made.
+        spec: its scale and the sides that it takes.
+        name: of the artifact.
+    """
     label = name or type(module).__name__.lower()
     _announce_cast(module, label)
     return _own(label, copy.deepcopy(module).eval().float(), spec)
@@ -195,6 +222,11 @@ def from_program(path: Path, spec: ImageSpec, *, name: str | None) -> Source:
     """Take a program saved by `torch.export.save` (``.pt2``).
 
     A program with fixed sides is exported for those; one with dynamic sides for any.
+
+    Args:
+        path: of the file.
+        spec: its scale, sides and values.
+        name: of the artifact.
 
     Raises:
         UsageError: no such file.

@@ -18,7 +18,7 @@ OLD = "-old"
 
 
 def check_free(path: Path, overwrite: bool) -> None:
-    """Raise `UsageError` if `path` cannot be made, must not be replaced, or is not ours to replace."""
+    """Raise `UsageError` if `path` cannot be made, exists without `overwrite`, or is not ours to replace."""
     require_writable(path, folder=True)
     if not path.exists():
         return

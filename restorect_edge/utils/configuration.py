@@ -28,7 +28,13 @@ WORDS: dict[type, tuple[type | tuple[type, ...], str]] = {
 
 
 def merged(known: Sequence[Option], file: Path | None, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values by name: those given, over those of the file."""
+    """Return values by name: those given, over those of the file.
+
+    Args:
+        known: the verb's options.
+        file: TOML; None for none.
+        given: values by name.
+    """
     found = read_configuration(known, file) if file else {}
     replaced = {other for o in known if given.get(o.name) for other in o.replaces}
     return {**{name: value for name, value in found.items() if name not in replaced}, **given}
@@ -36,6 +42,10 @@ def merged(known: Sequence[Option], file: Path | None, given: Mapping[str, Any])
 
 def read_configuration(known: Sequence[Option], path: Path) -> dict[str, Any]:
     """Return the values of a file by name, converted as those of the command line are.
+
+    Args:
+        known: the verb's options.
+        path: of the file.
 
     Raises:
         UsageError: no such file, not TOML, an unknown key, or a value that the option does not take.
@@ -50,7 +60,12 @@ def read_configuration(known: Sequence[Option], path: Path) -> dict[str, Any]:
 
 
 def to_toml(known: Sequence[Option], values: Mapping[str, Any]) -> str:
-    """Return options as TOML, each with its meaning; those without a value as comments."""
+    """Return options as TOML, each with its meaning; those without a value as comments.
+
+    Args:
+        known: the verb's options.
+        values: by name.
+    """
     lines = []
     for o in known:
         value = values.get(o.name, o.default)
@@ -65,7 +80,7 @@ def to_toml(known: Sequence[Option], values: Mapping[str, Any]) -> str:
 
 
 def read_toml(path: Path, what: str) -> dict[str, Any]:
-    """Return the content of a TOML file; `what` it is, such as ``recipe``, is said in errors.
+    """Return the content of the TOML file at `path`; `what` it is, such as ``recipe``, is said in errors.
 
     Raises:
         UsageError: no such file, not readable, or not TOML.

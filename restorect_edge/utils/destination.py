@@ -50,7 +50,7 @@ def require_writable(path: Path, *, folder: bool = False, option: str = "-o") ->
 
 
 def written(path: Path, content: bytes) -> Path:
-    """Write a file, whole or not at all, and return its path.
+    """Write `content` to `path`, whole or not at all, and return the path.
 
     Raises:
         UsageError: it cannot be written.

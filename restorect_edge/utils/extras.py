@@ -27,7 +27,13 @@ def imported(module: str, what: str, extra: str) -> Any:
 
 
 def require(what: str, extra: str, *modules: str) -> None:
-    """Raise `MissingDependencyError` for the first module that is not installed; none is imported."""
+    """Raise `MissingDependencyError` for the first module that is not installed; none is imported.
+
+    Args:
+        what: needs them, for the message.
+        extra: of this package, that installs them.
+        modules: their import names.
+    """
     for module in modules:
         if importlib.util.find_spec(module) is None:
             raise MissingDependencyError(what, extra, detail=f"no module '{module}'")

@@ -110,7 +110,7 @@ def option(default: Any = MISSING, *flags: str, **declared: Any) -> Any:
 
 
 def argument(default: Any = MISSING, **declared: Any) -> Any:
-    """Declare a field as an argument that is given without a flag."""
+    """Declare a field as an argument without a flag, with a `default` and `declared` fields of `Option`."""
     return field(default=default, metadata={"argument": Option(**declared)})
 
 
@@ -175,7 +175,7 @@ def _strings(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
 
 
 def taken(cls: type[O], given: Any) -> O:
-    """Return an object of a class made of the fields of another that have the same names."""
+    """Return a `cls` made of those fields of the object `given` that have the same names."""
     return cls(**{each.name: getattr(given, each.name) for each in fields(cls)})  # type: ignore[arg-type]
 
 

@@ -22,6 +22,6 @@ def available(name: str) -> list[str]:
 
 
 def find(name: str, precision: str) -> Path | None:
-    """Return the artifact of shipped weights in a precision, or None."""
+    """Return the artifact of shipped weights by `name` in a `precision`, or None."""
     ready = name in names() and precision in available(name)
     return FOLDER / f"{name}-{precision}" if ready else None

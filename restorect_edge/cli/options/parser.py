@@ -100,6 +100,7 @@ class Parser(argparse.ArgumentParser):
         for action, o in self._listed:
             having = self._having(o.name)
             only = f" ({' and '.join(having)} only)" if len(having) < len(self.kinds) else ""
+            # argparse fills in what follows a percent sign
             action.help = (o.help + only).replace("%", "%%")
         return super().format_help()
 
@@ -115,6 +116,10 @@ class Parser(argparse.ArgumentParser):
         Options may stand anywhere, also between two inputs, of which argparse itself takes one run only:
         ``run NETWORK --overwrite PHOTO`` would end at PHOTO.
 
+        Args:
+            args: words after the verb; None for those of this process.
+            namespace: as argparse has it.
+
         Returns:
             An object of the dataclass of the options.
 
@@ -124,6 +129,7 @@ class Parser(argparse.ArgumentParser):
         words = list(sys.argv[1:] if args is None else args)
         every = self.known()
         chooser = next((o.name for o in every.values() if not o.flags), "") if len(self.kinds) > 1 else ""
+        # what is only printed needs no input
         for action in self._actions if self.config and "--print-config" in words else ():
             if not action.option_strings and action.dest != chooser:
                 action.nargs = "*"

@@ -40,7 +40,7 @@ COMMANDS = {
 
 
 def check_servable(target: Target, server: str) -> None:
-    """Raise `UsageError` for a target whose files a server does not read, or an unknown server."""
+    """Raise `UsageError` for a `target` whose files a `server` does not read, or an unknown server."""
     if server not in SERVERS:
         raise UsageError(f"unknown server '{server}'; known: {', '.join(SERVERS)}")
     if not _backend(target, server):
@@ -77,7 +77,12 @@ def model_repository(artifact: Artifact, server: str) -> Path:
 
 
 def model_name(manifest: Manifest, graph: GraphFile) -> str:
-    """Return what a graph is called on the server: ``lowlight-small-body``, with its sides if fixed."""
+    """Return what a graph is called on the server: ``lowlight-small-body``, with its sides if fixed.
+
+    Args:
+        manifest: of the artifact.
+        graph: one of its files.
+    """
     role = "" if graph.role == "whole" else f"-{graph.role}"
     sides = "" if graph.shape is None else f"-{graph.shape[0]}x{graph.shape[1]}"
     return f"{manifest.name}{role}{sides}"

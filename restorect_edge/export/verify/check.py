@@ -92,7 +92,13 @@ def verify(asked: Verify) -> Verification:
 def judged(
     artifact: Artifact, *, images: Path | None = None, weights: str | Path | None = None
 ) -> Verification:
-    """Return what `verify` finds of an artifact, good or bad; raises as it does where nothing is found."""
+    """Return what `verify` finds of an artifact, good or bad; raises as it does where nothing is found.
+
+    Args:
+        artifact: opened, its files checked.
+        images: folder of photographs to use; None for the shipped ones.
+        weights: of the network; None to find them.
+    """
     try:
         return check(artifact, find_reference(artifact, weights), images=images)
     except NotRunError as error:
@@ -285,6 +291,10 @@ def find_reference(artifact: Artifact, weights: str | Path | None) -> Reference 
     """Return the network that an artifact stands for, or None where its golden images must do.
 
     Weights that are asked for must be there and fit, or an error says why not.
+
+    Args:
+        artifact: to be judged.
+        weights: of the network; None to find them.
 
     Raises:
         MissingDependencyError: weights are asked for, and PyTorch is not installed.

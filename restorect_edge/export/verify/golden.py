@@ -13,7 +13,14 @@ Levels = NDArray[np.uint8]
 
 
 def write(artifact: Path, name: str, image: Levels, expected: Levels) -> None:
-    """Write ``golden/<name>-in.png`` and ``-out.png``, both (H, W, 3) uint8 RGB."""
+    """Write ``golden/<name>-in.png`` and ``-out.png``, both (H, W, 3) uint8 RGB.
+
+    Args:
+        artifact: its directory.
+        name: of the pair.
+        image: (H, W, 3) uint8 RGB.
+        expected: (scale·H, scale·W, 3) uint8 RGB.
+    """
     folder = artifact / "golden"
     folder.mkdir(exist_ok=True)
     Image.fromarray(image).save(folder / f"{name}-in.png")

@@ -29,10 +29,14 @@ class OutputRange:
         self._lowest, self._highest = np.inf, -np.inf
 
     def add(self, picture: Picture, output: NDArray[np.float32]) -> None:
-        """Take in the output (H, W, 3) for a picture.
+        """Take in the output for a picture.
+
+        Args:
+            picture: what was restored.
+            output: (H, W, 3), not clipped.
 
         Raises:
-            IncompatibleError: it has values that are not numbers.
+            IncompatibleError: values that are not numbers.
         """
         if not np.isfinite(output).all():
             raise IncompatibleError(

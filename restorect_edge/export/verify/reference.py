@@ -52,6 +52,10 @@ def of_network(network: nn.Module) -> Reference:
 def of_artifact(artifact: Artifact, weights: str | Path | None = None) -> Reference:
     """Find the network: `weights`, or the user's own in the artifact, or shipped weights by name.
 
+    Args:
+        artifact: to be judged.
+        weights: of the network; None to find it.
+
     Raises:
         UsageError: the weights are not here.
         IncompatibleError: weights of that name are here but are others, or were not trained for the steps
@@ -81,6 +85,10 @@ def _check_same(artifact: Artifact, weights: str | Path) -> None:
 
 def weights_of(artifact: Artifact, weights: str | Path | None = None) -> Weights:
     """Load the weights that an artifact was made from: `weights`, or shipped ones by the name it gives.
+
+    Args:
+        artifact: made from weights.
+        weights: name or file; None to find them.
 
     Raises:
         UsageError: the weights are not here, or it was made from a network of one's own.

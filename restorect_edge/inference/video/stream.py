@@ -50,7 +50,8 @@ class Restorer(Protocol):
     def _z(self, seen: Array, /) -> Array: ...
 
     @property
-    def timings(self) -> dict[str, float]: ...
+    def timings(self) -> dict[str, float]:
+        """Milliseconds of each stage of this thread's last call."""
 
     def _lane(self, at_once: int, /) -> "Restorer": ...
 
