@@ -7,15 +7,14 @@ which the first convolution reads anyway, is added by the last convolution itsel
 
 from typing import Any
 
-import numpy as np
 from openvino import opset13
+
+from restorect_edge.targets.openvino.rows import TO_LAST, UNSHUFFLE, numbers, readers
 
 __all__ = ["add_before_shuffle"]
 
-UNSHUFFLE = [0, 1, 3, 5, 2, 4]
-"""Transposition in a pixel unshuffle of (N, C, H, b, W, b)."""
-SHUFFLE = [0, 3, 1, 4, 2]
-"""Transposition in a pixel shuffle of (C, b, b, H, W), batch 1."""
+SHUFFLE = [2, 0, 3, 1, 4]
+"""Transposition in a pixel shuffle of (H, W, C, b, b), batch 1."""
 
 
 def add_before_shuffle(model: Any) -> None:
@@ -35,7 +34,7 @@ def add_before_shuffle(model: Any) -> None:
 
 def _unshuffled(image: Any, shuffle: Any) -> Any:
     """Return the value that holds an image's pixels where a shuffle takes those of the residual."""
-    if shuffle.get_type_name() != "DepthToSpace" or len(_readers(shuffle)) != 1:
+    if shuffle.get_type_name() != "DepthToSpace" or len(readers(shuffle)) != 1:
         return None
     options, shape = shuffle.get_attributes(), shuffle.input_value(0).get_partial_shape()
     # the shuffle is written out below for a batch of 1
@@ -60,7 +59,7 @@ def _after_unshuffle(node: Any, block: int) -> Any:
             if transposed is None:
                 return None
         # ShapeOf asks for the sides alone
-        following = [n for n in _readers(node) if n.get_type_name() != "ShapeOf"]
+        following = [n for n in readers(node) if n.get_type_name() != "ShapeOf"]
         if len(following) != 1 or following[0].get_type_name() not in ("Reshape", "Transpose"):
             break
         (node,) = following
@@ -76,39 +75,33 @@ def _is_split(transposed: Any, block: int) -> bool:
 def _rewrite(total: Any, shuffle: Any, unshuffled: Any) -> None:
     last, value = total, opset13.add(shuffle.input_value(0), unshuffled)
     value.set_friendly_name(f"{total.get_friendly_name()}/by_block")
-    (reader, *others) = _readers(total)
+    (reader, *others) = readers(total)
     # a clamp is the same for every pixel, wherever it is moved to
     if not others and reader.get_type_name() == "Clamp":
         limits = reader.get_attributes()
         last, value = reader, opset13.clamp(value, limits["min"], limits["max"])
         value.set_friendly_name(f"{reader.get_friendly_name()}/by_block")
-    readers = list(last.output(0).get_target_inputs())
+    inputs = list(last.output(0).get_target_inputs())
     block = shuffle.get_attributes()["block_size"]
-    if all(each.get_node().get_type_name() == "Result" for each in readers):
+    if all(each.get_node().get_type_name() == "Result" for each in inputs):
         shuffled = _to_planes(value, block)
     else:
         shuffled = opset13.depth_to_space(value, "depth_first", block)
     shuffled.set_friendly_name(last.get_friendly_name())
-    for reader_input in readers:
+    for reader_input in inputs:
         reader_input.replace_source_output(shuffled.output(0))
     # whoever runs the model asks for its output by name
     shuffled.output(0).set_names(last.output(0).get_names())
 
 
 def _to_planes(value: Any, block: int) -> Any:
-    """Shuffle pixels with channels first, as a result leaves: DepthToSpace keeps them last, and the plugin
-    then rearranges the whole image once more. In five dimensions, since of six it makes DepthToSpace."""
+    """Shuffle pixels from channels last, as convolutions give them, to channels first, as a result leaves:
+    DepthToSpace keeps them last, and the plugin then rearranges the whole image once more. The places of a
+    block are dimensions of their own, and sides need not be known: 0 keeps one as it is."""
     channels = value.get_output_partial_shape(0)[1].get_length() // block**2
-    sides = opset13.gather(opset13.shape_of(value, "i64"), _numbers(2, 3), _numbers(0))
-    places = opset13.concat([_numbers(channels, block, block), sides], 0)
-    moved = opset13.transpose(opset13.reshape(value, places, False), _numbers(*SHUFFLE))
-    whole = opset13.concat([_numbers(1, channels), opset13.multiply(sides, _numbers(block, block))], 0)
-    return opset13.reshape(moved, whole, False)
-
-
-def _numbers(*values: int) -> Any:
-    return opset13.constant(np.array(values, np.int64))
-
-
-def _readers(node: Any) -> list[Any]:
-    return [reader.get_node() for output in node.outputs() for reader in output.get_target_inputs()]
+    last = opset13.transpose(value, numbers(*TO_LAST))
+    rows = opset13.reshape(last, numbers(-1, 1, 0, channels * block**2), special_zero=True)
+    places = opset13.reshape(rows, numbers(0, -1, channels, block, block), special_zero=True)
+    planes = opset13.transpose(places, numbers(*SHUFFLE))
+    wide = opset13.reshape(planes, numbers(0, 0, 0, -1), special_zero=True)
+    return opset13.reshape(wide, numbers(1, channels, -1, 0), special_zero=True)
