@@ -55,6 +55,7 @@ class Buffer {
   void* reserve(std::size_t size) {
     if (size > size_) {
       check(cudaFree(data_), "free memory");
+      // first, so that nothing is freed twice where the allocation fails
       data_ = nullptr;
       size_ = 0;
       check(cudaMalloc(&data_, size), "allocate memory");
@@ -83,6 +84,7 @@ class CudaStream {
 
 std::string version() {
   const int number = getInferLibVersion();
+  // from version 10 on: 10000 · major + 100 · minor + patch
   return "TensorRT " + std::to_string(number / 10000) + "." + std::to_string(number / 100 % 100) + "." +
          std::to_string(number % 100);
 }

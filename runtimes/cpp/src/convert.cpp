@@ -58,6 +58,7 @@ void yuv_row_to_rgb(const Coefficients& c, const Samples<const std::uint8_t>& ro
   for (int x = 0; x < width; x += across) {
     const std::int32_t u = level<deep>(cb + x / across * row.step[1], shift) - 128,
                        v = level<deep>(cr + x / across * row.step[2], shift) - 128;
+    // shared by the pixels of a block; half a unit makes the shift, which rounds down, round to the nearest
     const std::int32_t red = c.red_v * v + half, green = c.green_u * u + c.green_v * v + half;
     const std::int32_t blue = c.blue_u * u + half;
     for (int i = x; i < x + across; ++i) {
@@ -94,6 +95,7 @@ void luma_row(const Coefficients& c, const std::uint8_t* rgb, int width, int shi
 void chroma_row(const Coefficients& c, const PixelBuffer& rgb, std::int64_t y, const LayoutFacts& layout,
                 const Samples<std::uint8_t>& row) {
   const int pixels = layout.block_height * layout.block_width;
+  // the mean of a block is part of the one shift: one rounding, not two
   const int bits = kShift + (pixels == 4 ? 2 : pixels == 2 ? 1 : 0);
   for (int x = 0; x < rgb.size.width; x += layout.block_width) {
     std::int32_t sums[3] = {0, 0, 0};
@@ -135,6 +137,7 @@ void write_row(const FrameFormat& format, const LayoutFacts& layout, const Pixel
   const Coefficients& c =
       coefficients(format.matrix, layout.color == Color::gray ? Range::full : format.range);
   luma_row(c, rgb.row(y), format.width, layout.shift, row);
+  // chroma once for each block, with its first row
   if (layout.yuv() && y % layout.block_height == 0) chroma_row(c, rgb, y, layout, row);
 }
 
@@ -151,6 +154,7 @@ PixelBuffer packed(const FrameFormat& format, std::vector<std::uint8_t>& memory)
 Pixels rgb_pixels(const Frame& frame, std::vector<std::uint8_t>& memory) {
   const FrameFormat& format = frame.format;
   const auto places = format.places();
+  // RGB is read where it lies: no copy of what a camera gives
   if (format.layout == Layout::rgb) return {frame.data + places[0].offset, places[0].stride, size_of(format)};
   const PixelBuffer rgb = packed(format, memory);
   const LayoutFacts& layout = facts(format.layout);

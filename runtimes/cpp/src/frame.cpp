@@ -11,6 +11,7 @@
 namespace restorect {
 namespace {
 
+// within these bounds no offset of a row overflows 64 bits
 constexpr std::size_t kLongestStride = std::size_t{1} << 31;
 constexpr std::size_t kFarthestPlane = std::size_t{1} << 40;
 /// Bytes to whose multiples kernels round the size of a buffer.
@@ -215,6 +216,7 @@ void check_pair(const Frame& from, const FrameBuffer& to, int scale) {
     throw UsageError("the result has " + std::to_string(width) + "×" + std::to_string(height) +
                      " pixels, got a buffer for " + described(to.format));
   }
+  // `<` on pointers into different buffers is unspecified; std::less orders them all
   const std::less<const std::uint8_t*> before;
   if (before(from.data, to.data + to.format.size()) && before(to.data, from.data + from.format.size())) {
     throw UsageError("the frame and the buffer for the result overlap; give the result memory of its own");

@@ -71,6 +71,7 @@ void Restorer::restore(const Frame& from, const FrameBuffer& to, int tile, const
     const Stopwatch total(timings_.total);
     restore_frame(from, to, tile, latent, gain);
   }
+  // they may be asked for while the next frame is restored
   const std::lock_guard<std::mutex> lock(last_lock_);
   last_ = timings_;
 }
@@ -103,10 +104,12 @@ void Restorer::restore_pixels(const Pixels& image, const PixelBuffer& result, in
     const Stopwatch stage(timings_.prior);
     z = latent(image, padded);
   }
+  // a graph of fixed sides reads on where a smaller image ends, by reflection
   if (manifest_.graphs[found.graph].shape) {
     padded = {std::max(padded.height, found.window.height), std::max(padded.width, found.window.width)};
   }
   const auto windows = plan(padded, found.window, manifest_.aligned_halo());
+  // a gain is of the whole picture, which no tile shows
   const Gain& asked = windows.size() > 1 ? nullptr : gain;
   for (const Window& window : windows) restore_window(found.graph, image, window, z, asked, result);
 }

@@ -18,6 +18,7 @@ struct Cover {
 
 std::vector<Cover> covers(std::int64_t cells, std::int64_t side) {
   std::vector<Cover> all(static_cast<std::size_t>(side));
+  // in double precision, so that borders of cells fall where NumPy's do
   const double step = static_cast<double>(cells) / static_cast<double>(side);
   for (std::int64_t index = 0; index < side; ++index) {
     const double from = static_cast<double>(index) * step, to = static_cast<double>(index + 1) * step;
@@ -54,6 +55,7 @@ class Blocks {
       return image_.row(reflected(index * pool() + y, image_.size.height));
     };
     std::int64_t y = 0;
+    // four rows at once: fewer passes over the sums
     for (; y + 4 <= pool(); y += 4) add<4>({source(y), source(y + 1), source(y + 2), source(y + 3)});
     for (; y < pool(); ++y) add<1>({source(y)});
     across(levels_);
@@ -65,6 +67,7 @@ class Blocks {
   template <int kRows>
   void add(const std::array<const std::uint8_t*, kRows>& rows) {
     const auto count = static_cast<std::size_t>(3 * image_.size.width);
+    // bytes may alias anything: without this promise the loops are not vectorized
     Sum* __restrict levels = levels_.data();
     Sum* __restrict products = products_.data();
     if (products_.empty()) {
@@ -87,7 +90,7 @@ class Blocks {
     }
   }
 
-  /// Continue a row of pixels by reflection, and add to each its neighbour where blocks have an even side.
+  /// Continue a row of pixels by reflection, and add to each its neighbor where blocks have an even side.
   void across(std::vector<Sum>& row) const {
     if (row.empty()) return;
     for (auto x = static_cast<std::size_t>(image_.size.width); x < row.size() / 3; ++x) {
@@ -147,6 +150,7 @@ void resample(Rows rows, Size cells, std::size_t channels, Thumbnail& result) {
     std::fill(line.begin(), line.end(), 0.0F);
     std::int64_t wanted = down[y].first;
     for (const float share : down[y].shares) {
+      // lines of the result that meet share a row of blocks, which is made once
       if (wanted != read) rows(read = wanted, row.data());
       ++wanted;
       for (std::size_t i = 0; i < line.size(); ++i) line[i] += share * row[i];

@@ -22,6 +22,7 @@ std::vector<Span> spans(std::int64_t length, std::int64_t window, std::int64_t h
   }
   std::vector<Span> found;
   for (std::int64_t kept = 0; kept < length; kept = found.back().keep_to) {
+    // the last window moves back into the image: graphs of a fixed shape need all of one size
     const std::int64_t start = std::min(std::max<std::int64_t>(kept - halo, 0), length - window);
     const std::int64_t stop = start + window;
     found.push_back({start, stop, kept, stop == length ? length : stop - halo});
@@ -35,6 +36,7 @@ std::vector<std::int64_t> sides(std::int64_t length, std::int64_t halo, std::int
   for (std::int64_t count = 2; count < kMostWindows; ++count) {
     const std::int64_t read = length + 2 * halo * (count - 1);
     const std::int64_t side = divided_up(read, count * multiple) * multiple;
+    // more than half of such a window would be context, computed again by its neighbors
     if (side < 4 * halo) break;
     found.push_back(side);
   }
@@ -61,6 +63,7 @@ Size best_window(Size padded, std::int64_t limit, std::int64_t halo, std::int64_
       const Size window{rows[i], columns[j]};
       const std::int64_t work = static_cast<std::int64_t>((i + 1) * (j + 1)) * window.area();
       if (window.area() < smallest.area()) smallest = window;
+      // of equals the first, which has the fewest rows, then columns
       if (window.area() > limit || (least != 0 && work >= least)) continue;
       best = window;
       least = work;

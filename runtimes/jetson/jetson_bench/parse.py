@@ -87,10 +87,12 @@ def parse_tegrastats(line: str) -> Sample | None:
     cpus = re.search(r"\bCPU \[([^\]]*)\]", line)
     if ram is None or cpus is None:
         return None
+    # a core that is off is the word ``off``, which matches nothing
     cores = [re.fullmatch(r"(\d+)%@(\d+)", core.strip()) for core in cpus[1].split(",")]
     gpu = re.search(r"\bGR3D_FREQ (?:(\d+)%)?(?:@(?:\[([\d,]*)\]|(\d+)))?", line)
     second = re.search(r"\bGR3D2_FREQ \d+%@(\d+)", line)  # JetPack 5
     emc = re.search(r"\bEMC_FREQ (?:(\d+)%)?(?:@(\d+))?", line)
+    # a list with a clock for each cluster, or one clock, or none without root
     clusters = [*_numbers(gpu, 2), *_numbers(gpu, 3), *_numbers(second, 1)]
     return Sample(
         ram_used_mb=int(ram[1]),
@@ -154,6 +156,7 @@ def parse_clocks(text: str) -> Clocks:
     head = re.search(r"SOC family:\s*(\S+)\s+Machine:\s*(.+?)\s*$", text, re.MULTILINE)
     mode = re.search(r"NV Power Mode: (\S+)", text)
     lines = re.findall(r"^\s*(cpu\d+):\s*(.*)$", text, re.MULTILINE)
+    # CPUs are in kHz, GPU and memory in Hz; a core that is off has a range all the same
     cpu = {name: clock for name, rest in lines if "Online=0" not in rest and (clock := _clock(rest, 1e3))}
     governor = re.search(r"Governor=(\S+)", text)
     return Clocks(

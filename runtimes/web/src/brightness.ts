@@ -65,6 +65,7 @@ export class BrightnessTrack {
 /** What makes blocks as bright as expected; null where the scene does not stand still. */
 function gainOf(expected: number[], seen: number[]): number | null {
   const ratios = seen.map((level, at) => level / expected[at]!);
+  // the median is the change of the light: what moves covers fewer than half of the blocks
   const common = median(ratios);
   const apart = ratios.map((ratio) => Math.abs(ratio / common - 1));
   let [wanted, found] = [0, 0];
@@ -74,6 +75,7 @@ function gainOf(expected: number[], seen: number[]): number | null {
     found += seen[at]!;
   }
   const gain = wanted / found;
+  // a lamp that is switched on is meant to show
   return median(apart) <= STILL && Math.abs(gain - 1) < LARGEST ? gain : null;
 }
 

@@ -239,6 +239,7 @@ function fromYuv(
   const pixels = out.data;
   let to = 0;
   for (let row = 0; row < height; row++) {
+    // rows share chroma in twos at most
     const chroma = down === 1 ? row : row >> 1;
     let atY = y.offset + row * y.stride;
     let atCb = cb.offset + chroma * cb.stride;
@@ -311,6 +312,7 @@ export async function fromVideoFrame(frame: VideoFrame): Promise<Pixels | null> 
   const turned = frame as VideoFrame & { readonly rotation?: number; readonly flip?: boolean };
   if (turned.rotation || turned.flip || !SHAPES.has(frame.format)) return null;
   const { width, height } = frame.visibleRect!;
+  // pixels that are not square: the browser scales them
   if (width !== frame.displayWidth || height !== frame.displayHeight) return null;
   const data = new Uint8Array(frame.allocationSize());
   const planes = await frame.copyTo(data);

@@ -11,6 +11,7 @@ export interface Pixels {
   readonly height: number;
 }
 
+// a product in float32 as in Python and C++: a quotient differs in the last bit
 const UNIT = Float32Array.from({ length: 256 }, (_, level) => level * Math.fround(1 / 255));
 
 /** An opaque picture of zeros. */
@@ -83,6 +84,7 @@ export function fromPlanes(planes: Float32Array, size: Size, window: Window, sca
       out.data[to + 2] = Math.fround(blue * levels);
     }
   }
+  // one check for all values: a sum with a value that is not a number is none
   if (Number.isNaN(sum)) {
     throw new RestorectError("backend", "the network gave values that are not numbers (NaN) for this picture");
   }

@@ -56,6 +56,7 @@ func areaWeights(cells: Int, size: Int) -> [[Share]] {
     return (0..<size).map { index -> [Share] in
         let low = Double(index) * ratio
         let high = Double(index + 1) * ratio
+        // a cell more on each side than rounding can be wrong by; those without overlap are left out
         let first = max(0, Int(low) - 1)
         let last = min(cells - 1, Int(high) + 1)
         return (first...last).compactMap { cell -> Share? in

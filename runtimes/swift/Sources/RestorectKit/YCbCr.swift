@@ -1,4 +1,4 @@
-/// Y'CbCr ↔ RGB in integers, the same as `restorect_edge/media/ycbcr.py`; grey gives no colour at all.
+/// Y'CbCr ↔ RGB in integers, the same as `restorect_edge/media/ycbcr.py`; gray gives no color at all.
 struct YCbCr {
     /// Fractional bits of the coefficients.
     static let shift = 20
@@ -10,6 +10,7 @@ struct YCbCr {
     /// R, G and B in Y, then in Cb, then in Cr.
     let fromRGB: [Int]
 
+    // ⌊2²⁰·c + ½⌋ of the exact coefficients, which restorect_edge/media/ycbcr.py derives
     static let bt601Full = YCbCr(
         black: 0,
         toRGB: [1048576, 1470104, -360853, -748826, 1858077],
@@ -71,6 +72,7 @@ struct YCbCr {
 
     /// Cb and Cr of a block of `pixels`, two or four, from the sums of its channels.
     func chroma(r: Int, g: Int, b: Int, pixels: Int) -> (UInt8, UInt8) {
+        // a block's mean is part of the one shift: half of 2 and of 4 is their logarithm
         let bits = YCbCr.shift + pixels / 2
         let half = 1 << (bits - 1)
         let cb = fromRGB[3] * r + fromRGB[4] * g + fromRGB[5] * b

@@ -51,6 +51,7 @@ private fun moments(picture: Picture, grid: Size, prior: PriorSpec): List<FloatA
     if (!prior.deviation) return means
     // the variance in integers: of bright flat areas only rounding would be left
     return means + planesOf(cells) {
+        // squares are below 256²·255² < 2³²: they fit without a sign
         val variance = count * (squares[it].toLong() and 0xFFFFFFFFL) - sums[it].toLong() * sums[it]
         Math.sqrt(variance.toDouble()).toFloat() * unit
     }

@@ -53,6 +53,7 @@ internal class YCbCr private constructor(
     companion object {
         /** Fractional bits of the coefficients. */
         const val SHIFT = 20
+        // ⌊2²⁰·c + ½⌋ of the exact coefficients, which restorect_edge/media/ycbcr.py derives
         private val FULL = linkedMapOf(
             "bt601" to intArrayOf(1048576, 1470104, -360853, -748826, 1858077),
             "bt709" to intArrayOf(1048576, 1651297, -196424, -490864, 1945738),
