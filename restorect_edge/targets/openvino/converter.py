@@ -9,7 +9,7 @@ import openvino
 
 from restorect_edge.models.tracing.graph import Graph
 from restorect_edge.targets.onnx import converter as onnx_target
-from restorect_edge.targets.openvino import ir, rows, shuffles
+from restorect_edge.targets.openvino import ir, planes, rows, shuffles
 from restorect_edge.targets.options import ExportOptions
 from restorect_edge.utils.foreign import foreign_errors
 
@@ -33,6 +33,7 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
         shuffles.add_before_shuffle(model)
         rows.shuffle_by_rows(model)
         rows.unshuffle_last(model)
+        planes.mix_by_plane(model)
         for key, value in options.metadata.items():
             model.set_rt_info(value, ["restorect_edge", key])
         if options.precision == "int8":

@@ -46,18 +46,25 @@ def unshuffle_last(model: Any) -> None:
         order = transposed.input_value(1).get_node()
         if order.get_type_name() != "Constant" or list(order.data) != UNSHUFFLE:
             continue
-        (whole, *others) = readers(transposed)
+        whole = _last_reshape(transposed)
         shape = whole.get_output_partial_shape(0)
-        if others or whole.get_type_name() != "Reshape" or shape.rank != 4 or shape[0] != 1:
+        if shape.rank != 4 or shape[0] != 1:
             continue
         if any(reader.get_type_name() == "Convolution" for reader in readers(whole)):
             _unshuffle_last(transposed, whole)
     model.validate_nodes_and_infer_types()
 
 
+def _last_reshape(node: Any) -> Any:
+    """Follow the reshapes that alone read a node's values: graphs of dynamic shape have several."""
+    while [reader.get_type_name() for reader in readers(node)] == ["Reshape"]:
+        (node,) = readers(node)
+    return node
+
+
 def _unshuffle_last(transposed: Any, whole: Any) -> None:
     moved = opset13.transpose(transposed.input_value(0), numbers(*LAST))
-    last = opset13.reshape(moved, numbers(0, 0, 0, -1), special_zero=True)
+    last = opset13.reshape(moved, numbers(1, 0, 0, _width(whole)), special_zero=True)
     first = opset13.transpose(last, numbers(*TO_FIRST))
     first.set_friendly_name(whole.get_friendly_name())
     for reader in whole.output(0).get_target_inputs():

@@ -77,11 +77,12 @@ def test_other_shuffles_stay(other):
 
 
 def unshuffled(*, order=(0, 1, 3, 5, 2, 4), sides=SIDES, convolved=True):
-    """A pixel unshuffle and a convolution of it."""
-    image = ov.parameter([1, 3, *sides], np.float32, name="image")
-    places = [1, 3, SIDES[0] // 2, 2, SIDES[1] // 2, 2]
-    moved = ov.transpose(ov.reshape(image, numbers(*places), False), numbers(*order))
-    whole = ov.reshape(moved, numbers(1, 12, SIDES[0] // 2, SIDES[1] // 2), False)
+    """A pixel unshuffle, of a batch that is not known either where the sides are not, and a convolution."""
+    image = ov.parameter([1 if sides == SIDES else -1, 3, *sides], np.float32, name="image")
+    places = [3, SIDES[0] // 2, 2, SIDES[1] // 2, 2]
+    moved = ov.transpose(ov.reshape(image, numbers(-1, *places), False), numbers(*order))
+    whole = ov.reshape(moved, numbers(-1, 12, SIDES[0] // 2, SIDES[1] // 2), False)
+    whole = ov.reshape(whole, numbers(1, 12, SIDES[0] // 2, -1), False)
     end = convolution(whole, 12, 8, 3) if convolved else ov.relu(whole)
     return openvino.Model([ov.add(end, ov.constant(np.float32(1)))], [image], "model")
 
