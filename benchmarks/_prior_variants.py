@@ -94,6 +94,7 @@ class TaughtCache:
             torch.where(turned, part.flip(3), part)
             for part in (self.degraded[index], self.clean[index][:, :3])
         )
+        # a mirrored pair has latents of its own
         retinex, image = (both[mirrored.long(), index] for both in self.latents)
         return TaughtBatch(view, clean, retinex, image)
 
@@ -198,6 +199,7 @@ class TaughtPrior(PriorStage):
         for _ in range(self.config.lessons):
             index = torch.from_numpy(rng.integers(len(clean), size=LESSON))
             pair = degraded[index, :3], clean[index, :3]
+            # that step, as one at which a decomposition is trained
             loss = sum(self.objective.retinex(network, *pair, RETINEX_EVERY).values())
             optimiser.zero_grad()
             torch.autograd.backward(loss)

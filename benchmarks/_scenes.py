@@ -64,7 +64,9 @@ def filmed(clean: Levels, scene: str, count: int, seed: int = 0) -> Iterator[Fra
         exposure = EXPOSURE * (light if scene == "mains" else 1.0)
         top, left = (int(side) for side in shift)
         window = clean[top : top + SIZE[0], left : left + SIZE[1]].astype(np.float32) / np.float32(255)
+        # by scene alike: frames of the same number have the same noise
         dark = _camera(exposure)(window, np.random.default_rng([seed, index]))
+        # all frames have what lies from SHAKE on in the picture, each at another place
         rows, columns = (
             slice(SHAKE - at, SHAKE - at + side - SHAKE) for at, side in zip((top, left), SIZE, strict=True)
         )

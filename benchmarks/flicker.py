@@ -92,6 +92,7 @@ def cuts(
     for before, after in zip([names[-1], *names], names, strict=False):
         old = [f.pixels for f in filmed(photos[before], "static", setting[0], seed=1)]
         new = [f.pixels for f in filmed(photos[after], "static", 2 * setting[0], seed=2)]
+        # a cut falls anywhere between two runs of the prior
         worst = max(_followed(runtime, old[:count], new, setting) for count in range(1, setting[0] + 1))
         yield _row("cut", after, setting, None, None, worst)
 

@@ -68,6 +68,7 @@ def main() -> int:
         for precision in PRECISIONS:
             for name in options.only:
                 targets = [t for t in options.targets if precision in TARGETS[t].precisions]
+                # what failed is tried again, with what has changed since
                 targets = [t for t in targets if not _is_made(rows.get(f"{name} {t} {precision}"))]
                 if targets and time.monotonic() < ends:
                     for row in _made(name, targets, precision, Path(scratch), data):

@@ -70,6 +70,7 @@ class Manifest:
     graphs: tuple[GraphFile, ...]
     prior: PriorSpec | None = None
     steps: int | None = None
+    """Euler steps of the flows; None for a network without."""
     input: Mapping[str, Any] = field(default_factory=dict)
     """Type, layout, color order and range of the native graph's image input and output."""
     weights: Mapping[str, Any] = field(default_factory=dict)

@@ -29,6 +29,7 @@ class Profile:
     source: str
     provider: str
     shape: tuple[int, int]
+    """(height, width) of the images."""
     images: int
     """How many were restored while it was taken."""
     operations: tuple[Timed, ...]

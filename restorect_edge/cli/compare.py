@@ -70,6 +70,7 @@ class Comparison:
     notes: tuple[str, ...]
     """What else differs between the reports."""
     threshold: float
+    """Least change that counts, as a share."""
 
     @property
     def slower(self) -> tuple[Change, ...]:

@@ -31,6 +31,7 @@ class Report:
     protocol: Protocol
     metrics: Mapping[str, Metric]
     means: dict[str, float]
+    """By metric, over the images in which it is defined."""
     scores: list[Score]
 
     @property

@@ -60,6 +60,7 @@ class Metric:
     """Loads what it needs and returns a `Scorer`, or for a pooled metric what has `add` and `value`."""
     unit: str = ""
     digits: int = 4
+    """Decimal places that are shown."""
     higher: bool = True
     """Whether more is better."""
     paired: bool = False
@@ -141,6 +142,7 @@ class Score:
 
     name: str
     values: dict[str, float]
+    """By metric, in its unit."""
     restoring: float = 0.0
     """Seconds that the network took."""
     scoring: float = 0.0

@@ -39,6 +39,7 @@ class Source:
     spec: ImageSpec
     task: str = "custom"
     steps: int | None = None
+    """Euler steps of the flows; None for a network without."""
     weights: dict[str, Any] = field(default_factory=dict)
     carried: bool = False
     """Whether the artifact must hold the network it is judged by, for weights alone do not say what it is."""

@@ -24,7 +24,7 @@ MOST_WINDOWS = 256
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One axis of a window: what is read, and which part of the result is kept."""
+    """One axis of a window in pixels: what is read, and which part of the result is kept."""
 
     start: int
     stop: int

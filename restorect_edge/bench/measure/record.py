@@ -96,7 +96,9 @@ class Protocol:
     pause_s: float
     """Rest before each run."""
     confidence: float
+    """Of intervals, 0 to 1."""
     resamples: int
+    """Of the bootstrap that intervals come from."""
     images: Images | None = None
     anchor: str | None = None
     """What `Row.anchor_ms` timed; two reports can be compared by it only where this is the same."""
@@ -148,6 +150,7 @@ class Work:
     bytes_moved: int
     """Of each layer that multiplies and adds: its input, weights and output once, all else fused into it."""
     weight_bytes: int
+    """Those of `bytes_moved` that are constants of the graph."""
     int8_macs: int = 0
     """Those of `macs` whose factors have 8 bits."""
 

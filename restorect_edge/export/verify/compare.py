@@ -43,14 +43,19 @@ class Row:
     name: str
     kind: str
     psnr: float
+    """In dB."""
     max_abs: float
+    """Largest difference of any value, on the scale [0, 1]."""
     mean_shift: float
+    """Difference of mean brightness, on the scale [0, 1]."""
     channel_shift: float
     """Largest shift of a channel's mean, on the scale [0, 1]."""
     pixels: int
     """Of the picture."""
     agreement: float | None = None
+    """PSNR in dB against the quantized network; None where that is not at hand."""
     drop: float | None = None
+    """Loss of PSNR in dB against the clean picture; None where there is none."""
 
 
 def measured(

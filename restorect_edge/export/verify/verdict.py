@@ -148,6 +148,7 @@ class Verification(Found):
     reference: str
     """What it was compared with."""
     psnr_mean: float
+    """Mean of all pictures in dB."""
     max_abs: float
     """Largest difference of any value, on the scale [0, 1]; not clipped where the graph gives floats."""
     mean_shift: float

@@ -48,6 +48,7 @@ def _owners(operations: Sequence[Operation], role: str, planned: Mapping[str, st
         modules = [module_of_weight(name, role, planned) for name in op.weights]
         modules += [unpacked[value] for value in op.reads if value in unpacked]
         module = next((m for m in modules if m is not None), None)
+        # what reads constants alone unpacks weights for whoever reads it
         if op.kind != "Parameter" and all(value in unpacked for value in op.reads):
             unpacked.update(dict.fromkeys(op.gives, module))
         elif module is not None:

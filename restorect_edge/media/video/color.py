@@ -60,6 +60,7 @@ class Color:
     full: bool
     """Whether levels go from 0 to 255, rather than from 16 to 235."""
     transfer: int = UNSPECIFIED
+    """FFmpeg's number, which is ITU-T H.273's; so is that of the primaries."""
     primaries: int = UNSPECIFIED
     depth: int = 8
     """Bits per channel."""

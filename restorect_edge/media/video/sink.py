@@ -248,6 +248,7 @@ def _set_aspect(context: Any, aspect: Fraction | None, *, turned: bool) -> None:
 
 def _fitted(rgb: Pixels, size: tuple[int, int]) -> Pixels:
     """Scale a picture into a frame of another size, keeping proportions, on black."""
+    # Pillow resizes colors in bytes alone
     levels = rgb if rgb.dtype == np.uint8 else np.rint(rgb * np.float32(255)).astype(np.uint8)
     scale = min(size[0] / rgb.shape[0], size[1] / rgb.shape[1])
     height, width = (max(1, round(side * scale)) for side in rgb.shape[:2])

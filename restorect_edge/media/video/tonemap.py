@@ -48,6 +48,7 @@ def tone_mapped(rgb: Values, color: Color) -> tuple[Values, Color]:
 
 
 def _pq(coded: Values) -> Values:
+    # the inverse of ST 2084's curve with its m₂, c₁, c₂, c₃ and m₁; full scale is 10000 cd/m²
     power = coded ** np.float32(1 / 78.84375)
     base = np.maximum(power - np.float32(0.8359375), 0) / (
         np.float32(18.8515625) - np.float32(18.6875) * power
@@ -57,6 +58,8 @@ def _pq(coded: Values) -> Values:
 
 
 def _hlg(coded: Values) -> Values:
+    # the inverse of BT.2100's curve with its a, b and c, then the display's gamma: brightness to the power of
+    # 0.2 more
     low = coded**2 / 3
     high = (np.exp((coded - np.float32(0.55991073)) / np.float32(0.17883277)) + np.float32(0.28466892)) / 12
     scene = np.where(coded <= 0.5, low, high)

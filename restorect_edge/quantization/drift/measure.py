@@ -43,6 +43,7 @@ class Energies:
     noise: float = 0.0
     other: float = 0.0
     product: float = 0.0
+    """Σ x·y of float outputs x and stand-ins y; signal is Σ x², noise Σ (x − y)², other Σ y²."""
 
     def add(self, wanted: Tensor, got: Tensor) -> None:
         """Add a pair of one shape: `wanted`, the float output, and `got`, what stands in for it."""

@@ -99,6 +99,7 @@ def _train(
     started, step = time.perf_counter(), 0
     with tqdm(total=steps, desc="fine-tuning", unit="step", file=sys.stderr, disable=None) as bar:
         while steps is None or step < steps:
+            # until the first steps tell how many there will be, the rate stays
             _set_rate(optimiser, step / steps if steps else 0.0)
             bar.set_postfix(loss=f"{_advance(body, student, photographs, optimiser, seed, step):.5f}")
             bar.update()

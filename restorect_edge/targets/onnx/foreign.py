@@ -45,6 +45,7 @@ class Signature:
     """ONNX's type of its values, one of `TYPES`."""
     channels_last: bool
     channels: int
+    """1 or 3."""
     height: int | None
     """None where it is free."""
     width: int | None
