@@ -259,6 +259,7 @@ def blended(before: NDArray[Any], after: NDArray[Any], strength: float) -> NDArr
 
 def _brightness(pixels: NDArray[Any]) -> float:
     """Return the mean luma in 0 to 1, of every so manieth pixel of a large picture."""
+    # a mean of a million pixels is as good, and does not hold up the others
     step = max(1, int((pixels.shape[0] * pixels.shape[1] / SAMPLED) ** 0.5))
     white = np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1
     mean = pixels[::step, ::step].reshape(-1, 3).mean(axis=0, dtype=np.float64)

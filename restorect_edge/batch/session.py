@@ -86,6 +86,7 @@ class Session:
             workers: threads that decode and encode.
             at_once: threads that restore.
         """
+        # a single picture is done or not: nothing to go on with
         journal = self._journal if len(self._plan.jobs) > 1 else None
         outcomes = restore_all(
             restore,
@@ -108,6 +109,7 @@ class Session:
                 self._rows[row.source] = row
                 yield row, error
         except BaseException:
+            # the file stays: from it the same command goes on
             self._journal.close(finished=False)
             raise
         self.finish()

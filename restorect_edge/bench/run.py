@@ -138,6 +138,7 @@ def _protocol(asked: Measuring) -> Protocol:
         duration_s=duration,
         least_runs=runs,
         least_warm_up_s=warm_up,
+        # a cap below the least warm-up would end it before it may
         warm_up_cap_s=base.warm_up_cap_s if asked.warm_up is None else CAP * warm_up,
     )
 

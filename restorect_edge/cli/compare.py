@@ -122,6 +122,7 @@ def compare(before: Report, after: Report, *, threshold: float = THRESHOLD) -> C
 def _change(name: str, old: Row, new: Row, threshold: float, *, anchored: bool) -> Change:
     machine, corrected = _machine(old, new) if anchored else (None, False)
     measured = [median_interval(row.total_ms) for row in (old, new)]
+    # corrected only where the machine measurably changed: the anchor has noise of its own
     before, after = map(relative, (old, new)) if corrected else measured
     ratio = after.value / before.value
     verdict: Verdict = "no difference"
@@ -149,6 +150,7 @@ def _machine(old: Row, new: Row) -> tuple[float | None, bool]:
 
 def relative(row: Row) -> Interval:
     """Return the median time of a row as a multiple of its anchor's, with its interval."""
+    # resampled together: what disturbs a run disturbs the anchor's beside it
     pairs = np.column_stack([row.total_ms, row.anchor_ms])
     value = float(np.median(pairs[:, 0]) / np.median(pairs[:, 1]))
     return bootstrap(value, replicates(pairs, _ratio_of_medians))

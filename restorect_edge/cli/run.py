@@ -182,6 +182,7 @@ def _is_video(inputs: Sequence[Path], output: str | None) -> bool:
     if any(path.suffix.lower() in VIDEO_SUFFIXES for path in files):
         return True
     named = output is not None and Path(output).suffix.lower() in video.SUFFIXES and not Path(output).is_dir()
+    # these three may hold an animation or a picture: what is asked for decides
     still = {suffix for suffix in READABLE if suffix not in (".gif", ".png", ".avif")}
     return named and len(files) == len(inputs) == 1 and files[0].suffix.lower() not in still
 
@@ -197,6 +198,7 @@ def _network(args: Run) -> dict[str, Any]:
     """Return the arguments of `load`; on a cluster, a path must not depend on where a worker runs."""
     there = Path(args.artifact).exists()
     return {
+        # workers may be started in another folder
         "source": str(Path(args.artifact).resolve()) if there else args.artifact,
         "spec": spec_of(args.artifact, args.values),
         **{key: getattr(args, key) for key in ("device", "threads", "runtime", "precision")},
@@ -306,6 +308,7 @@ def _video_output(args: Run) -> Path:
         out = Path(args.output)
         if args.inputs and (out.is_dir() or args.output.endswith(os.sep)):
             out = out / args.inputs[0].name
+    # the output would replace the file while it is read
     if args.inputs and out.exists() and out.samefile(args.inputs[0]):
         raise UsageError(f"'{out}' is the input itself; choose another -o")
     video.check_destination(out)

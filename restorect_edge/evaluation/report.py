@@ -173,6 +173,7 @@ def write_text(path: Path, content: Callable[[TextIO], Any]) -> None:
     try:
         with (
             replacing(path) as stream,
+            # names of files that are not UTF-8 keep their bytes
             io.TextIOWrapper(stream, "utf-8", errors="surrogateescape", newline="") as text,
         ):
             content(text)

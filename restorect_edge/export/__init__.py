@@ -144,6 +144,7 @@ def _jobs(
     own = not isinstance(source, (str, Path)) or _is_foreign(source)
     _check_start(source, rows)
     forms = [form_for(row, request, own=own) for row in rows]
+    # a network is loaded once per form, whatever the number of targets
     found = {form: _found(source, request, form) for form in dict.fromkeys(forms)}
     jobs = []
     for row, options, form in zip(rows, asked, forms, strict=True):

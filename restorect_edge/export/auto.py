@@ -166,6 +166,7 @@ def _made(
         path = folder / precision
         try:
             made[precision] = make_one(traced, chosen, path, overwrite=False, progress=say)
+        # one precision that fails is no reason to keep none
         except (QualityError, BackendError) as error:
             failures[precision] = str(error)
     return made, failures
@@ -248,6 +249,7 @@ def _report(decided: Sequence[Candidate], kept: Artifact, budget: float, why: st
 
 def _hand_over(kept: Artifact, folder: Path, report: dict[str, Any]) -> None:
     """Let the kept candidate be the artifact, with the report of how it was chosen."""
+    # moved, not copied: artifacts may be large
     for item in list(kept.path.iterdir()):
         item.rename(folder / item.name)
     shutil.rmtree(folder / FOLDER)

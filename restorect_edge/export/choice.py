@@ -66,6 +66,7 @@ def choose(
         QualityError: none can be kept; the message has the reason for each.
     """
     faults = {c.precision: _fault(c, max_psnr_drop) for c in tried}
+    # the most faithful first: what is faster has to beat it
     sound = sorted((c for c in tried if not faults[c.precision]), key=lambda c: -(c.psnr or 0.0))
     # INT8 costs quality, so that it has to prove what it gains
     if untimed:

@@ -111,6 +111,7 @@ def trace(job: Job, int8: Calibrated | None, progress: Progress) -> Traced:
     traced = source if stored is None else replace(source, network=stored)
     graphs = tuple(traced.graphs(layout.shapes, layout.dynamic, levels=layout.levels))
     floats = graphs
+    # the float32 network is what an artifact of one's own is judged by, later as well
     if source.own and (stored is not None or layout.levels):
         floats = tuple(source.graphs(layout.shapes, layout.dynamic))
     return Traced(source=source, graphs=graphs, stored=stored, int8=int8, floats=floats)
@@ -136,9 +137,11 @@ def make_one(traced: Traced, job: Job, path: Path, *, overwrite: bool, progress:
             if int8:
                 int8.write(partial)
             notes = target.finish(partial, files, options)
+        # a first one, which running the artifact needs; hashes and verdict follow
         manifest = _manifest(source, target, options, graphs, files)
         progress(f"{target.name}: verifying")
         result = _judged(traced, Artifact(partial, manifest), options, note=notes.pop("verified", ""))
+        # after the verdict: what falls short of its gate needs none
         _write_golden(source, partial, graphs)
         if source.own:
             _write_reference(partial, traced.floats)

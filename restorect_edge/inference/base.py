@@ -245,6 +245,7 @@ class Runtime(ABC):
 
         Its images have the latents of this one, since a prior's last bit may depend on its threads.
         """
+        # lanes share the threads that one image would have
         threads = max(1, (self.threads or cores()) // at_once)
         if at_once == 1 or not self.side_by_side or self.device != "cpu" or threads == self.threads:
             return self

@@ -71,6 +71,7 @@ class Photo:
         """
         pixels = self.pixels
         hidden = None if self.alpha is None else self.alpha == 0
+        # of a picture that is hidden entirely no color is known
         if hidden is not None and hidden.any() and not hidden.all():
             pixels = pixels.copy()
             pixels[hidden] = np.rint(pixels[~hidden].mean(axis=0)).astype(pixels.dtype)
@@ -88,5 +89,6 @@ def named_colors(primaries: int, transfer: int, icc_profile: bytes = b"") -> tup
         transfer: of ITU-T H.273.
         icc_profile: which counts more, except for HDR.
     """
+    # 1 is BT.709, 2 unspecified, 6 BT.601's equal curve, 13 sRGB
     usual = primaries in (1, 2) and transfer in (1, 2, 6, 13)
     return None if usual or (icc_profile and transfer not in HDR) else (primaries, transfer)

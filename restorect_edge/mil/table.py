@@ -85,6 +85,7 @@ def inside(indices: Tensor, size: int) -> Tensor:
 
 def padded(x: Tensor, pads: Ints, value: float = 0.0) -> Tensor:
     """Pad the last dimensions of `x` by `value`; `pads` is before and after for each, from the first on."""
+    # torch lists the last dimension first
     pairs = [pads[i : i + 2] for i in range(0, len(pads), 2)]
     return torch.nn.functional.pad(x, [amount for pair in reversed(pairs) for amount in pair], value=value)
 

@@ -77,6 +77,7 @@ def load_weights(source: str | Path, *, steps: int | None = None) -> Weights:
     tensors, metadata = read_tensors(path)
     facts = card(path)
     digest = file_hash(path)
+    # a card is a file beside the weights, and may be of others
     if facts.get("sha256", digest) != digest:
         raise IncompatibleError(f"'{path}' is not the file that its card describes: sha256 {digest[:12]}…")
     network = build(_preset(path, facts, metadata))

@@ -49,6 +49,7 @@ def returned(
         _read_float(node)
         if is_convolution(node):
             _take_float_constants(body, node, source)
+    # buffers outlive the nodes that read them, and would be exported
     body.graph.eliminate_dead_code()
     _drop_unused(body)
     body.recompile()

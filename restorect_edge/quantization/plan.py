@@ -184,6 +184,7 @@ def _prior(network: QuantizedStudent) -> Iterator[QuantizedTensor]:
 
 def _body(network: Any) -> Iterator[QuantizedTensor]:
     for node in network.body.graph.nodes:
+        # a stored weight belongs to one layer, by whose name the plan has it
         if node.target is Q.dequantize_per_channel.default:
             (reader,) = node.users
             scale = network.body.get_buffer(node.args[1].target)

@@ -27,6 +27,7 @@ def as_markdown(found: Sequence[Report]) -> list[str]:
             f"**{cell}**" if row.means[key] == best[key] and len(found) > 1 else cell
             for cell, key in zip(cells, metrics, strict=True)
         ]
+        # results that were there took no time here
         seconds = "–" if row.runtime == "files" else f"{row.seconds['restoring']:.3f}"
         lines.append("| " + " | ".join([row.source.replace("|", "\\|"), *cells, seconds]) + " |")
     return lines

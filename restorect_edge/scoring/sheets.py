@@ -72,6 +72,7 @@ def _rows(title: str, item: Item, results: Sequence[Levels], found: Sequence[Rep
     """Return the row of an image, and for several methods one of their errors."""
     degraded, clean = item.read()
     if clean is not None:
+        # the scale is that of the results: items do not know it
         clean = fitted(item.name, clean, degraded, results[0].shape[0] // degraded.shape[0])
     names = ["output"] if len(found) == 1 else [report.source for report in found]
     target = [] if clean is None else [("target", clean)]

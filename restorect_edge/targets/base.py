@@ -137,6 +137,7 @@ class Target:
     """Least PSNR in dB of an INT8 artifact against the quantized network, as verification runs it."""
 
     def __init_subclass__(cls) -> None:
+        # not in subclasses that inherit them, whose backends are complete by then
         if "backends" in vars(cls):
             cls.backends = tuple(backend.within(cls) for backend in cls.backends)
             cls.verified_by = cls.verified_by or cls.backends[0].name

@@ -120,6 +120,7 @@ def ready_for(source: str, runtime: str | None, precision: str | None = None) ->
     """
     if precision not in (None, *ready.PRECISIONS):
         raise unknown_name("precision", precision, ready.PRECISIONS)
+    # PyTorch is preferred where it is: it runs the weights themselves
     of_torch = precision != "int8" and runtime in (None, WEIGHTS.name)
     if of_torch and (runtime == WEIGHTS.name or source not in names() or _is_here(WEIGHTS.name)):
         return None

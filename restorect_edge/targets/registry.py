@@ -75,6 +75,7 @@ class _Runtimes(Mapping[str, Backend]):
 
 
 def _able(own: Target, backend: Backend) -> tuple[str, ...]:
+    # other targets of the same file format, such as ONNX for TensorRT
     readable = [t.name for t in TARGETS.values() if t.format in backend.reads and t.name != own.name]
     return own.name, *readable
 

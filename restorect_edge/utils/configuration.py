@@ -72,9 +72,11 @@ def to_toml(known: Sequence[Option], values: Mapping[str, Any]) -> str:
         if not o.keys:
             continue
         if value is None or value is MISSING or value == ():
+            # TOML has no value that stands for none
             lines.append(f"# {o.keys[0]} =  # {o.help}")
         else:
             written = o.write(value) if o.write else value
+            # JSON's strings, numbers and lists are TOML's as well
             lines.append(f"{o.keys[0]} = {json.dumps(written, default=str, ensure_ascii=False)}  # {o.help}")
     return "\n".join(lines) + "\n"
 

@@ -47,6 +47,7 @@ def replacing(path: Path, *, modified: float | None = None) -> Iterator[BinaryIO
                 partial.chmod(target.stat().st_mode & 0o7777)
         if modified is not None:
             os.utime(partial, (time.time(), modified))
+        # within one folder, so one file system, in which this happens at once or not at all
         os.replace(partial, target)
     except BaseException:
         with suppress(OSError):
@@ -81,6 +82,7 @@ def is_alive(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
+    # it is another user's, or the number is none: then nobody knows, and the file stays
     except (OSError, OverflowError):
         return True
     return not _has_ended(process)

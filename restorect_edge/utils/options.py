@@ -130,6 +130,7 @@ def _option(found: "dataclasses.Field[Any]", hint: Any, owner: type) -> Option:
     given: Option | None = found.metadata.get("argument")
     declared = given or found.metadata.get("option", Option())
     kind, count = _kind(hint)
+    # what parses text takes it whole, commas included
     if declared.parse:
         kind, count = str, None
     short = [flag for flag in declared.flags if not flag.startswith("--")]

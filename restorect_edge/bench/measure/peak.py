@@ -91,6 +91,7 @@ def _timed_graph(
     except RuntimeError:
         return None
     kernels = _kernels(compiled)
+    # what was executed is asked, for a graph with quantizers may be computed in float
     if int8 != all(precision in ("u8", "i8") for precision, _ in kernels):
         return None  # a CPU whose 8-bit arithmetic is that of float32
     request = compiled.create_infer_request()
@@ -115,6 +116,7 @@ def _convolutions(ops: Any, *, int8: bool) -> tuple[Any, Any, int, str]:
     values = taken
     for layer in range(LAYERS):
         weights = np.random.default_rng(layer).standard_normal((CHANNELS, CHANNELS, 3, 3), np.float32)
+        # a quantizer before each layer, or OpenVINO would compute it in float
         factors = _levels(ops, values, 0.0, 8.0, 256) if int8 else values
         values = ops.relu(
             ops.convolution(factors, _weights(ops, weights, int8), [1, 1], [1, 1], [1, 1], [1, 1])

@@ -76,6 +76,7 @@ class Machine(SystemFiles):
     def clocks(self) -> dict[str, float]:
         """Return the clock of each group of cores in MHz; of each core where there are no groups."""
         policies = self.files("sys/devices/system/cpu/cpufreq/policy*/scaling_cur_freq")
+        # in kHz
         found = {p.parent.name: self.number(p) for p in policies}
         if found:
             return {name: value / 1e3 for name, value in found.items() if value is not None}
@@ -90,6 +91,7 @@ class Machine(SystemFiles):
         found: dict[str, float] = {}
         for file, label in (*zones, *sensors):
             value, name = self.number(file), self.text(label) or file.parent.name
+            # in thousandths of a degree
             if value is not None and value > 0:
                 found[name] = max(value / 1e3, found.get(name, 0.0))
         return found
@@ -110,6 +112,7 @@ class Machine(SystemFiles):
         wanted = dict.fromkeys(governors, "performance")
         for highest in self.files("sys/devices/system/cpu/cpufreq/policy*/scaling_max_freq"):
             wanted[highest.with_name("scaling_min_freq")] = highest.read_text().strip()
+        # all of it before anything is set, so that it can be put back whatever fails
         before = {file: file.read_text().strip() for file in wanted}
         try:
             _set(wanted)

@@ -68,6 +68,7 @@ def _against(best: Shown, others: Sequence[Shown]) -> str:
         said = f", no different from {following.series}"
     else:
         said = f", {_times(following, best)} times as fast as {following.series}"
+    # with two rows they are the same
     if slowest is not following:
         count = len(others) + 1
         said += f" and {_times(slowest, best)} times as fast as {slowest.series}, the slowest of {count}"

@@ -213,6 +213,7 @@ def _verdict(
 ) -> Verification:
     precision = artifact.manifest.precision
     colors = [255 * row.channel_shift for row in rows if row.kind == "color"]
+    # pure colors are reported and held to no gate
     rows = [row for row in rows if row.kind != "color"]
     agreements = [row.agreement for row in rows if row.agreement is not None]
     found = Verification(
@@ -240,6 +241,7 @@ def _failures(found: Verification, precision: str, target: Target) -> Iterator[s
     if found.fused is None:
         return
     yield from _short(found.fused, precision, " as run here")
+    # fused arithmetic may lose what the written graph does not, such as by saturation
     extra = (found.fused.psnr_drop or 0.0) - (found.psnr_drop or 0.0)
     if extra > EXTRA_DROP:
         yield f"{extra:.2f} dB more quality drop as run here than as written (gate {EXTRA_DROP:.2f} dB)"
@@ -266,6 +268,7 @@ def _gate(row: Row, precision: str) -> float:
 def _worst(rows: Sequence[Row], precision: str) -> Row:
     """Return the row with the least to spare; in 8 bits among the photographs."""
     counted = [row for row in rows if row.kind == "photograph" or precision not in QUANTIZED]
+    # by what is left to the gate of each, which differs by kind and size
     return min(counted, key=lambda row: row.psnr - _gate(row, precision))
 
 

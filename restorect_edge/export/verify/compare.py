@@ -81,10 +81,12 @@ def measured(
     seen = OutputRange(artifact.manifest.name)
     for picture in pictures:
         image = picture.pixels.astype(np.float32) / np.float32(255)
+        # not clipped: a network of another range would pass for one that is right at the ends
         wanted = run_reference(reference, image, artifact.manifest.spec, clip=False)
         seen.add(picture, wanted)
         wanted = _as_given(wanted, artifact)
         other = None
+        # INT8 is calibrated on photographs; its distance elsewhere says little of a runtime
         if quantized is not None and picture.kind == "photograph":
             other = _as_given(run_reference(quantized, image, artifact.manifest.spec, clip=False), artifact)
         for found, runner in zip(rows, runners, strict=True):
@@ -148,6 +150,7 @@ def compare(picture: Picture, output: Values, wanted: Values) -> Row:
     difference = output.astype(np.float64) - wanted
     height, width = picture.pixels.shape[:2]
     facts: dict[str, Any] = {"name": picture.name, "kind": picture.kind, "pixels": height * width}
+    # below every gate, so that the verdict names the picture instead of failing on it
     if not np.isfinite(difference).all():
         far = float("inf")
         return Row(**facts, psnr=-EQUAL, max_abs=far, mean_shift=far, channel_shift=far)

@@ -70,6 +70,7 @@ def photographs(artifact: Artifact, folder: Path | None = None) -> dict[str, Lev
     if any(g.shape for g in artifact.manifest.graphs):
         return found
     name, first = next(iter(found.items()))
+    # a multiple of nothing, so that padding and cropping are judged as well
     odd = first[: max(1, first.shape[0] - 3), : max(1, first.shape[1] - 5)]
     return {**found, f"{name} (odd size)": odd}
 
@@ -93,6 +94,7 @@ def _at_sizes(artifact: Artifact, find: Callable[[Shape | None], dict[str, Level
         return find(None)
     if artifact.manifest.form == "split":
         *smaller, (height, width) = sizes
+        # a split artifact tiles, and seams show only where there are two tiles
         sizes = [*smaller, (height, 2 * width)]
     return {f"{n} {h}x{w}": p for h, w in sizes for n, p in find((h, w)).items()}
 
@@ -123,6 +125,7 @@ def _others(artifact: Artifact) -> list[Picture]:
     }
     flat = {generated.flat_name(level): generated.flat(side, level) for level in _levels(artifact)}
     int8 = artifact.manifest.precision == "int8"
+    # how far INT8 is off on saturated colors is said and not judged
     colors = {name: generated.pure(side, name) for name in generated.PURE if int8}
     rows = (("photograph", found), ("generated", made), ("flat", flat), ("color", colors))
     return [

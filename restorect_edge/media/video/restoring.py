@@ -88,6 +88,7 @@ def restore_video(
         )
         with writing(destination, container.metadata) as output:
             options.encoder_for(output.format.name)
+            # before the header, which the first picture writes
             if hasattr(container, "chapters") and (chapters := container.chapters()):
                 output.set_chapters(chapters)
             sink = Sink(output, video, tracks, options)

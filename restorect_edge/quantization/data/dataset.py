@@ -239,6 +239,7 @@ def _is_flat(image: Levels) -> bool:
 def _reduced(image: Levels) -> Levels:
     """Bring the long side down to 768, but the short one not under 64, keeping proportions."""
     height, width = image.shape[:2]
+    # a panorama keeps its short side, even if the long one stays above the limit
     scale = max(GREATEST_SIDE / max(height, width), LEAST_SIDE / min(height, width))
     if scale >= 1:
         return image
@@ -252,6 +253,7 @@ def _notes(
     flat = [name for name, image in zip(names, images, strict=True) if _is_flat(image)]
     if flat:
         yield f"{_some(flat)} of one color: no signal there"
+    # copies under other names add nothing to the ranges
     different = len(set(hashes))
     if different < len(hashes):
         yield f"{len(hashes) - different} of {len(hashes)} photographs are copies of others"

@@ -87,6 +87,7 @@ def _planes(split: Any, mix: _Mix) -> Iterator[Any]:
     axis, count = split.input_value(1), len(split.outputs())
     offset, *columns = (opset13.split(column, axis, count) for column in (mix.offset, *mix.columns))
     for plane in range(count):
+        # in the order of the sum that is replaced: another would round differently
         total = opset13.add(split.output(plane), offset.output(plane))
         for channel, column in zip(mix.channels, columns, strict=True):
             total = opset13.add(total, opset13.multiply(split.output(channel), column.output(plane)))

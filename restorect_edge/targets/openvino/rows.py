@@ -99,6 +99,7 @@ def _width(node: Any) -> int:
 def _row(chain: Sequence[Any], block: int, row: int) -> Any:
     """Return what a chain gives for one row of each block, place by place; None if it cannot be parted."""
     conv, *after = chain
+    # a shuffle takes channels in the order C, row, column: all of a row, place by place
     order = np.arange(_width(conv)).reshape(-1, block, block)[:, row].T.reshape(-1)
     weights = _taken(conv.input_value(1).get_node(), order, 0)
     if weights is None:
@@ -123,6 +124,7 @@ def _taken(node: Any, order: Any, axis: int) -> Any:
     kind = node.get_type_name()
     if kind == "Constant":
         data = node.data
+        # one value for all channels needs no order
         if data.size == 1:
             return node
         if data.ndim != 4 or data.shape[axis] <= order.max():
@@ -146,6 +148,7 @@ def _interleaved(rows: Sequence[Any], block: int) -> Any:
     for row in rows:
         last = opset13.transpose(row, numbers(*TO_LAST))
         parted.append(opset13.reshape(last, numbers(-1, 1, 0, channels), special_zero=True))
+    # 0 keeps a side and -1 takes what is left, so that free sides stay free
     tall = opset13.reshape(opset13.concat(parted, 1), numbers(1, -1, 0, channels), special_zero=True)
     wide = opset13.reshape(tall, numbers(1, 0, -1, channels // block), special_zero=True)
     return opset13.transpose(wide, numbers(*TO_FIRST))

@@ -224,6 +224,7 @@ def find_layout(folder: Path) -> Layout | None:
     Two datasets laid out alike (UIEB and LSUI), or that share a root (SICE-grad and SICE-mix, both parts of
     LOL-v2), are told apart by the folder's own name where it says; else the first of `LAYOUTS` is returned.
     """
+    # several may fit: some datasets are laid out alike
     found = [layout for layout in LAYOUTS if _is_root(folder, layout)]
     named = [layout for layout in found if layout.name.lower() in folder.resolve().name.lower()]
     return next(iter(named or found), None)
@@ -240,6 +241,7 @@ def find_split(folder: Path, split: str) -> tuple[Path, Layout, str] | None:
     Raises:
         UsageError: a root that holds several datasets, which must be told apart.
     """
+    # a split's folder lies three levels below its root at most
     for root in (folder, *folder.resolve().parents[:3]):
         for layout in LAYOUTS:
             if layout.by_name or not _is_root(root, layout):
@@ -313,6 +315,7 @@ def _listed(folder: Path, part: Split, listing: Path, skip_bad: bool) -> tuple[l
             raise UsageError(f"line {number} of '{listing}' names one file, not a degraded and a clean one")
         if words:
             first, second = (Path(word).stem for word in words[:2])
+            # a listed file that is not there has no key, so that it is named as one without a partner
             degraded[first] = (second if first in short else "", short.get(first, listing))
     return matched(folder, degraded, long, skip_bad=skip_bad, strict=False)
 

@@ -96,6 +96,7 @@ def matched(
     Returns:
         The pairs, and a note where some were left out.
     """
+    # by key, not by name: some datasets have several degraded images of one clean one
     lonely = {name for name, (key, _) in degraded.items() if key not in clean}
     if strict:
         lonely |= clean.keys() - {key for key, _ in degraded.values()}
@@ -134,6 +135,7 @@ def without_faults(
     if not faults:
         return list(range(len(items))), ()
     words = f"{len(faults)} of {len(items)} {what} cannot be used: {_shown(list(faults.values()), '; ')}"
+    # where nothing is left, skipping would hide why
     if len(faults) == len(items) or not skip_bad:
         raise UsageError(f"{words}. Fix or remove them" + ("" if skip_bad else ", or skip bad ones"))
     return [index for index in range(len(items)) if index not in faults], (f"skipped: {words}",)

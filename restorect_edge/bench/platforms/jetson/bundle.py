@@ -95,6 +95,7 @@ def bundle(artifacts: Sequence[Path | str], output: Path, *, shapes: Sequence[Sh
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UsageError(f"two artifacts are called '{twice[0]}'; rename a folder")
+    # sorted, so that equal content has an equal id
     files = dict(sorted(_content(dict(zip(names, opened, strict=True)), shapes)))
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     kit_id = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
@@ -155,6 +156,7 @@ def _file_of(module: str) -> Path | None:
 
 def _imported(file: Path) -> Iterator[str]:
     """Yield the modules of this package that a file imports when it is imported."""
+    # at module level alone: imports inside functions are of what the board does not do
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == PACKAGE.name:
             for alias in node.names:

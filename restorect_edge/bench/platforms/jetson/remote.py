@@ -144,6 +144,7 @@ class _Board:
         if state[0] == kit.id:
             self.progress("the kit is there already")
             return
+        # what arrived before a lost connection is not sent again
         there = min(int(state[1]), len(archive))
         again = f", {there / 1e6:.1f} are there" if there else ""
         self.progress(f"copying the kit: {len(archive) / 1e6:.1f} MB{again}")
@@ -159,6 +160,7 @@ class _Board:
 
     def measure(self, kit: Kit, options: RunOptions, python: str, output_dir: Path) -> Fetched:
         asked = hashlib.sha256(repr(options.arguments()).encode()).hexdigest()
+        # by kit and options, so that the same command finds the rows that it has measured
         results = f"results/{kit.id[:12]}-{asked[:6]}"
         words = [python, "restorect_bench.py", "--attended", "-o", results, *options.arguments()]
         command = f"cd {FOLDER} && exec {' '.join(map(quote, words))}"
@@ -212,6 +214,7 @@ def _unpack(packed: bytes, folder: Path) -> list[str]:
         for member in tar:
             path = PurePosixPath(member.name)
             content = tar.extractfile(member) if member.isfile() else None
+            # the archive comes from the board, and may name any path
             if content is not None and not path.is_absolute() and ".." not in path.parts:
                 with replacing(folder / path) as file:
                     file.write(content.read())
