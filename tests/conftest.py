@@ -5,6 +5,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 from hypothesis import settings
+from PIL import Image
 
 import restorect_edge
 from restorect_edge import Artifact
@@ -69,34 +71,21 @@ def artifact_of(exported) -> Callable[[str], Artifact]:
     return find
 
 
-@pytest.fixture(scope="session")
-def artifact_onnx(artifact_of):
-    """ONNX, float32, 64x96."""
-    return artifact_of("onnx")
+def _of(target: str):
+    """Return a fixture: the artifact that `artifact_of` makes for a target."""
+
+    @pytest.fixture(scope="session", name=f"artifact_{target}")
+    def found(artifact_of):
+        return artifact_of(target)
+
+    return found
 
 
-@pytest.fixture(scope="session")
-def artifact_openvino(artifact_of):
-    """OpenVINO, float32, 64x96."""
-    return artifact_of("openvino")
-
-
-@pytest.fixture(scope="session")
-def artifact_coreml(artifact_of):
-    """Core ML, float16, 64x96, images in and out."""
-    return artifact_of("coreml")
-
-
-@pytest.fixture(scope="session")
-def artifact_tensorrt(artifact_of):
-    """ONNX for TensorRT, float16, 64x96."""
-    return artifact_of("tensorrt")
-
-
-@pytest.fixture(scope="session")
-def artifact_litert(artifact_of):
-    """LiteRT, float32, 64x96."""
-    return artifact_of("litert")
+artifact_onnx = _of("onnx")
+artifact_openvino = _of("openvino")
+artifact_coreml = _of("coreml")
+artifact_tensorrt = _of("tensorrt")
+artifact_litert = _of("litert")
 
 
 @pytest.fixture(scope="session")
@@ -130,6 +119,63 @@ def photo() -> np.ndarray:
     rows, columns = np.mgrid[0:40, 0:56].astype(np.float32)
     planes = [rows * 1.2, columns * 0.8, np.where(columns > 28, 50.0, 5.0)]
     return np.stack(planes, axis=-1).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def frames() -> Callable[[Path], list[Any]]:
+    """`frames(path)` decodes a video's frames."""
+    av = pytest.importorskip("av")
+
+    def find(path: Path) -> list[Any]:
+        with av.open(str(path)) as container:
+            return list(container.decode(video=0))
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def saved_pairs(tmp_path_factory) -> Callable[..., Path]:
+    """`saved_pairs(degraded, clean)` saves pictures by name as pairs, and returns their folder."""
+
+    def save(degraded: dict[str, np.ndarray], clean: dict[str, np.ndarray]) -> Path:
+        folder = tmp_path_factory.mktemp("pairs")
+        for kind, pictures in (("low", degraded), ("high", clean)):
+            (folder / kind).mkdir()
+            for name, picture in pictures.items():
+                Image.fromarray(picture).save(folder / kind / f"{name}.png")
+        return folder
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def cuda_driver(repository, tmp_path_factory) -> Path:
+    """A libcuda.so.1 whose GPU is host memory."""
+    compiler = shutil.which("cc") or shutil.which("g++")
+    if compiler is None:
+        pytest.skip("no C compiler for the stand-in driver")
+    library = tmp_path_factory.mktemp("driver") / "libcuda.so.1"
+    source = repository / "tests/bench/platforms/jetson/standins/driver.c"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
+    return library
+
+
+@pytest.fixture(scope="session")
+def syntax_faults() -> Callable[[Any, bytes], list[str]]:
+    """`syntax_faults(grammar, source)` lists what a tree-sitter grammar cannot read, or misses, by line."""
+
+    def find(grammar: Any, source: bytes) -> list[str]:
+        from tree_sitter import Language, Parser
+
+        waiting, found = [Parser(Language(grammar.language())).parse(source).root_node], []
+        while waiting:
+            node = waiting.pop()
+            if node.is_error or node.is_missing:
+                found.append(f"line {node.start_point.row + 1}: {node.type}")
+            waiting += node.children
+        return found
+
+    return find
 
 
 @pytest.fixture(scope="session")
@@ -283,13 +329,23 @@ def _kind(content: bytes) -> str:
 
 
 @pytest.fixture(scope="session")
-def zoo(repository):
+def script(repository):
+    """`script(name)` imports a script of benchmarks/, which finds the modules beside it."""
+
+    def find(name: str):
+        sys.path.insert(0, str(repository / "benchmarks"))
+        try:
+            return importlib.import_module(name)
+        finally:
+            sys.path.remove(str(repository / "benchmarks"))
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def zoo(script):
     """The benchmark's module of small networks of the community's architectures."""
-    sys.path.insert(0, str(repository / "benchmarks"))
-    try:
-        return importlib.import_module("_zoo")
-    finally:
-        sys.path.remove(str(repository / "benchmarks"))
+    return script("_zoo")
 
 
 @pytest.fixture(scope="session")

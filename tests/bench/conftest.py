@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from restorect_edge.bench import rows
+
 
 @pytest.fixture
 def model(tmp_path):
@@ -28,3 +30,17 @@ def model(tmp_path):
 def bright() -> np.ndarray:
     """(8, 12, 3) uint8, no value of which clips when it is doubled."""
     return np.arange(8 * 12 * 3, dtype=np.uint8).reshape(8, 12, 3) // 3
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Ctrl+C comes when the second row is to be measured."""
+    measured, real = [], rows.measure
+
+    def measure(*args, **options):
+        if measured:
+            raise KeyboardInterrupt
+        measured.append(real(*args, **options))
+        return measured[0]
+
+    monkeypatch.setattr(rows, "measure", measure)

@@ -188,18 +188,8 @@ def test_locked_clocks_need_a_machine_that_has_them(artifact_onnx, monkeypatch, 
     assert "offers no clock governors" in capsys.readouterr().err
 
 
-def test_an_interruption_keeps_what_was_measured(artifact_split, tmp_path, monkeypatch, capsys):
-    from restorect_edge.bench import rows as _rows
-
-    measured, real = [], _rows.measure
-
-    def interrupted(*args, **options):
-        if measured:
-            raise KeyboardInterrupt
-        measured.append(real(*args, **options))
-        return measured[0]
-
-    monkeypatch.setattr(_rows, "measure", interrupted)
+@pytest.mark.usefixtures("interrupted")
+def test_an_interruption_keeps_what_was_measured(artifact_split, tmp_path, capsys):
     arguments = artifact_split.path, "--shapes", "24x40,64x96", "-o", tmp_path / "report"
     assert bench(*arguments) == 130
     rows = Report.open(tmp_path / "report" / "report.json").rows

@@ -117,16 +117,8 @@ def test_sizes_that_do_not_fit(artifact_onnx, artifact_split):
     assert rows[3].stages_ms.keys() >= {"prior", "model"}
 
 
-def test_what_was_measured_outlives_an_interruption(artifact_split, monkeypatch):
-    measured, real = [], _rows.measure
-
-    def interrupted(*args, **options):
-        if measured:
-            raise KeyboardInterrupt
-        measured.append(real(*args, **options))
-        return measured[0]
-
-    monkeypatch.setattr(_rows, "measure", interrupted)
+@pytest.mark.usefixtures("interrupted")
+def test_what_was_measured_outlives_an_interruption(artifact_split):
     found = candidates([str(artifact_split.path)])
     session = Session(found, replace(SETUP, shapes=((24, 40), (64, 96))))
     with pytest.raises(KeyboardInterrupt):

@@ -1,14 +1,11 @@
 """The ablation: its verdicts, its variants, and a run of two steps that is not repeated."""
 
-import importlib
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from restorect_edge.media.photos import clean, photos
 from restorect_edge.models.flow import STEPS_ALLOWED, LatentFlow
@@ -26,24 +23,15 @@ SMALL = TeacherConfig(
 
 
 @pytest.fixture(scope="module")
-def scripts():
-    """The benchmark's modules, imported as the script imports them."""
-    sys.path.insert(0, str(FOLDER))
-    try:
-        names = ("ablation", "_prior_variants", "_variants", "_verdict")
-        yield {name: importlib.import_module(name) for name in names}
-    finally:
-        sys.path.remove(str(FOLDER))
+def scripts(script):
+    return {
+        name: script(name) for name in ("ablation", "_prior_variants", "_variants", "_verdict", "_results")
+    }
 
 
 @pytest.fixture(scope="module")
-def pairs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pairs")
-    for kind, images in (("low", photos((64, 96))), ("high", clean((64, 96)))):
-        (folder / kind).mkdir()
-        for name, image in images.items():
-            Image.fromarray(image).save(folder / kind / f"{name}.png")
-    return folder
+def pairs(saved_pairs):
+    return saved_pairs(photos((64, 96)), clean((64, 96)))
 
 
 def batch():
@@ -184,7 +172,7 @@ def test_two_steps_are_run_once_and_tabled(scripts, pairs, teacher, tmp_path, ca
     ]
     assert ablation.main(arguments) == 0
     printed = capsys.readouterr().out
-    rows = importlib.import_module("_results").read(output)["rows"]
+    rows = scripts["_results"].read(output)["rows"]
     assert [(row["variant"], row["seed"]) for row in rows] == [
         ("teacher", 0),
         *[(f"flow{n}", 0) for n in ("", "-n1", "-n2")],
@@ -201,7 +189,7 @@ def test_two_steps_are_run_once_and_tabled(scripts, pairs, teacher, tmp_path, ca
 
     monkeypatch.setattr(ablation, "fit", None)
     assert ablation.main(arguments) == 0
-    assert importlib.import_module("_results").read(output)["rows"] == rows
+    assert scripts["_results"].read(output)["rows"] == rows
     assert ablation.main([*arguments, "--steps", "3"]) == 1
     assert "give another --work folder" in capsys.readouterr().err
     assert ablation.main([*arguments, "--only", "flows"]) == 1

@@ -1,7 +1,5 @@
 """Whether well-exposed photographs are left alone: what is measured, and that it can fail."""
 
-import importlib
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +12,8 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
-def damage():
-    sys.path.insert(0, str(FOLDER))
-    try:
-        yield importlib.import_module("damage")
-    finally:
-        sys.path.remove(str(FOLDER))
+def damage(script):
+    return script("damage")
 
 
 def test_the_identity_does_none_and_darkness_is_seen(damage):

@@ -1,7 +1,5 @@
 """Flicker and streams: what is filmed, how it is judged, and that the committed result keeps its limits."""
 
-import importlib
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +9,6 @@ import restorect_edge
 from restorect_edge.media.photos import clean
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture(scope="module")
-def script():
-    """`script(name)` imports a script of the folder, which finds the modules beside it."""
-    sys.path.insert(0, str(FOLDER))
-    try:
-        yield importlib.import_module
-    finally:
-        sys.path.remove(str(FOLDER))
 
 
 @pytest.fixture(scope="module")

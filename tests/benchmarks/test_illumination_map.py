@@ -1,7 +1,5 @@
 """The illumination map: what it is tried on, what it can do, and a run of two steps."""
 
-import importlib
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +14,8 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
-def scripts():
-    """The benchmark's modules, imported as the script imports them."""
-    sys.path.insert(0, str(FOLDER))
-    try:
-        yield {name: importlib.import_module(name) for name in ("illumination_map", "_map", "_results")}
-    finally:
-        sys.path.remove(str(FOLDER))
+def scripts(script):
+    return {name: script(name) for name in ("illumination_map", "_map", "_results")}
 
 
 @pytest.fixture(scope="module")

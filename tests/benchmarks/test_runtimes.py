@@ -1,6 +1,5 @@
 """The table of runtimes: made from the lines of runners, and the committed one from the committed result."""
 
-import importlib
 import json
 import subprocess
 import sys
@@ -13,16 +12,6 @@ from restorect_edge.errors import UsageError
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 PAGE = FOLDER.parent / "runtimes" / "README.md"
 FACTS = {"cpu": "Some CPU", "threads": 1}
-
-
-@pytest.fixture(scope="module")
-def script():
-    """`script(name)` imports a script of the folder, which finds the modules beside it."""
-    sys.path.insert(0, str(FOLDER))
-    try:
-        yield importlib.import_module
-    finally:
-        sys.path.remove(str(FOLDER))
 
 
 def row(**changed):

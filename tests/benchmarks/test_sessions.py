@@ -1,9 +1,7 @@
 """The experiments on measuring: an artifact that is slower is so by the share that is asked for."""
 
 import argparse
-import importlib
 import statistics
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,13 +14,8 @@ QUICK = argparse.Namespace(threads=1, duration=0.05, runs=10, warm_up=0.05)
 
 
 @pytest.fixture(scope="module")
-def scripts():
-    """The benchmark's modules, imported as the scripts import them."""
-    sys.path.insert(0, str(FOLDER))
-    try:
-        yield {n: importlib.import_module(n) for n in ("_sessions", "latency", "regression", "repeatability")}
-    finally:
-        sys.path.remove(str(FOLDER))
+def scripts(script):
+    return {name: script(name) for name in ("_sessions", "latency", "regression", "repeatability")}
 
 
 def test_a_slower_artifact_does_more_work(scripts, artifact_onnx):

@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from restorect_edge.cli import train
-from restorect_edge.media.photos import photos
+from restorect_edge.media.photos import clean, photos
 from restorect_edge.models import build
 from restorect_edge.training.engine import checkpoint
 from restorect_edge.weights import locate
@@ -24,15 +24,8 @@ SIZES = [
 
 
 @pytest.fixture(scope="module")
-def pairs(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("pairs")
-    for kind in ("low", "high"):
-        (folder / kind).mkdir()
-    for name, dark in photos((64, 96)).items():
-        Image.fromarray(dark).save(folder / "low" / f"{name}.png")
-        bright = np.minimum(dark.astype(np.int64) * 5, 255).astype(np.uint8)
-        Image.fromarray(bright).save(folder / "high" / f"{name}.png")
-    return folder
+def pairs(saved_pairs) -> Path:
+    return saved_pairs(photos((64, 96)), clean((64, 96)))
 
 
 def test_a_student_is_distilled_from_a_teacher(pairs, tmp_path, capsys):

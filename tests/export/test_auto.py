@@ -7,7 +7,6 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from restorect_edge.artifact import Artifact
 from restorect_edge.cli.export import main
@@ -28,14 +27,9 @@ FEW = {"precision": "auto", "shapes": [SHAPE], "num_calib": 16}
 
 
 @pytest.fixture(scope="module")
-def pairs(tmp_path_factory):
+def pairs(saved_pairs):
     """The shipped photographs and their clean targets, a little larger than the artifacts."""
-    folder = tmp_path_factory.mktemp("pairs")
-    for name, images in (("low", photos((80, 112))), ("high", clean((80, 112)))):
-        (folder / name).mkdir()
-        for stem, image in images.items():
-            Image.fromarray(image).save(folder / name / f"{stem}.png")
-    return folder
+    return saved_pairs(photos((80, 112)), clean((80, 112)))
 
 
 @pytest.fixture(scope="module")

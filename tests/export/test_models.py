@@ -5,7 +5,6 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from PIL import Image
 
 import restorect_edge
 from restorect_edge import ImageSpec, SizeRequirements, UsageError
@@ -105,15 +104,6 @@ def test_it_is_exported_and_verified_where_the_target_starts_there(model, tmp_pa
     assert artifact.manifest.verification["status"] == "pass"
     assert (artifact.manifest.spec.scale, artifact.manifest.weights["name"]) == (2, "enlarging")
     assert verify(artifact.path).status == "pass"
-
-
-@pytest.fixture(scope="module")
-def photographs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photographs")
-    for index in range(2):
-        small = np.random.default_rng(index).integers(0, 256, (8, 8, 3), np.uint8)
-        Image.fromarray(small).resize((96, 72), Image.Resampling.BICUBIC).save(folder / f"{index}.png")
-    return folder
 
 
 @pytest.fixture(scope="module")

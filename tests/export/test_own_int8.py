@@ -3,21 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 
 import restorect_edge
 from restorect_edge.errors import UsageError
 from restorect_edge.export.verify.check import verify
-
-
-@pytest.fixture(scope="module")
-def photographs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photographs")
-    for index in range(2):
-        small = np.random.default_rng(index).integers(0, 256, (8, 8, 3), np.uint8)
-        Image.fromarray(small).resize((96, 72), Image.Resampling.BICUBIC).save(folder / f"{index}.png")
-    return folder
 
 
 class Net(nn.Module):

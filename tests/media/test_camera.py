@@ -19,11 +19,6 @@ from restorect_edge.media.video import camera
 av = pytest.importorskip("av")
 
 
-def frames(path):
-    with av.open(str(path)) as container:
-        return list(container.decode(video=0))
-
-
 @pytest.fixture
 def synthetic(monkeypatch):
     """Let cameras be FFmpeg's own sources, which give frames as a device does."""
@@ -31,7 +26,7 @@ def synthetic(monkeypatch):
     return "testsrc=size=96x64:rate=1000:duration=0.2,setpts=PTS+9000/TB"
 
 
-def test_a_camera_is_recorded_from_time_zero(tmp_path, synthetic, capsys):
+def test_a_camera_is_recorded_from_time_zero(tmp_path, synthetic, capsys, frames):
     out = tmp_path / "out.mp4"
     assert main(["lowlight-nano", "--camera", synthetic, "-o", str(out), "--threads", "1"]) == 0
     written, dropped = map(int, re.search(r"(\d+) frames, (\d+) dropped, ", capsys.readouterr().err).groups())
@@ -42,7 +37,7 @@ def test_a_camera_is_recorded_from_time_zero(tmp_path, synthetic, capsys):
     assert found[-1].time < 0.2
 
 
-def test_interrupting_a_camera_completes_the_file(tmp_path, synthetic):
+def test_interrupting_a_camera_completes_the_file(tmp_path, synthetic, frames):
     seen = []
 
     def restore(rgb):
@@ -55,7 +50,7 @@ def test_interrupting_a_camera_completes_the_file(tmp_path, synthetic):
     assert written == len(frames(tmp_path / "out.mp4")) == 2
 
 
-def test_a_camera_that_is_lost_leaves_what_it_gave(tmp_path, synthetic, monkeypatch):
+def test_a_camera_that_is_lost_leaves_what_it_gave(tmp_path, synthetic, monkeypatch, frames):
     read = camera._frames
 
     def unplugged(container, stream):
@@ -120,7 +115,7 @@ def serve_rtsp(server):
                 return
 
 
-def test_a_network_camera_is_recorded_over_rtsp(tmp_path):
+def test_a_network_camera_is_recorded_over_rtsp(tmp_path, frames):
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=serve_rtsp, args=(server,), daemon=True)
         thread.start()

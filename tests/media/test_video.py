@@ -48,11 +48,6 @@ def make(path, *, matrix="bt601", levels="limited", audio=False, size=SIZE):
     return path
 
 
-def frames(path):
-    with av.open(str(path)) as container:
-        return list(container.decode(video=0))
-
-
 def viewed(frame):
     """The frame as the network is shown it, with the names of its matrix and range."""
     color = color_of(frame)
@@ -75,7 +70,7 @@ def run(source, out, *more):
 
 
 @pytest.mark.parametrize("colours", [("bt601", "limited"), ("bt709", "full")])
-def test_times_and_colours_are_kept(tmp_path, colours, capsys):
+def test_times_and_colours_are_kept(tmp_path, colours, capsys, frames):
     source = make(tmp_path / "dark.mp4", matrix=colours[0], levels=colours[1])
     assert run(source, tmp_path / "out.mp4", "--prior-every", "2", "--smooth", "0.5") == 0
     assert capsys.readouterr().out == f"{tmp_path / 'out.mp4'}\n"
@@ -88,7 +83,7 @@ def test_times_and_colours_are_kept(tmp_path, colours, capsys):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["dark.mp4", "out.mp4"]
 
 
-def test_the_picture_is_the_runtimes(tmp_path):
+def test_the_picture_is_the_runtimes(tmp_path, frames):
     """Unchanged frames go through decoding and encoding with little loss, in every matrix and range."""
     for matrix in ("bt601", "bt709"):
         for levels in ("full", "limited"):
@@ -112,7 +107,7 @@ def test_audio_is_copied(tmp_path):
     assert packets(source) == packets(tmp_path / "out.mp4") != []
 
 
-def test_a_rotation_becomes_part_of_the_pictures(tmp_path):
+def test_a_rotation_becomes_part_of_the_pictures(tmp_path, frames):
     """The matrix that phones write for a picture held upright: a quarter turn clockwise."""
     source = make(tmp_path / "dark.mp4")
     before = [viewed(frame)[0] for frame in frames(source)]
@@ -161,7 +156,7 @@ def test_colours_that_ffmpeg_converts_are_those_of_the_formula(matrix, levels, h
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [(".avi", "mpeg4"), (".ts", "libx264"), (".y4m", "rawvideo")])
-def test_other_containers_are_read(tmp_path, suffix, codec):
+def test_other_containers_are_read(tmp_path, suffix, codec, frames):
     with av.open(str(tmp_path / f"dark{suffix}"), "w") as container:
         stream = container.add_stream("wrapped_avframe" if suffix == ".y4m" else codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = SIZE[1], SIZE[0], "yuv420p"
@@ -258,7 +253,7 @@ def test_sound_alone_is_no_video(tmp_path, capsys):
     assert "holds no video stream" in capsys.readouterr().err
 
 
-def test_odd_sides_are_padded_and_said(tmp_path, capsys):
+def test_odd_sides_are_padded_and_said(tmp_path, capsys, frames):
     with av.open(str(tmp_path / "odd.mkv"), "w") as container:
         stream = container.add_stream("ffv1", rate=25)
         stream.width, stream.height, stream.pix_fmt = 97, 63, "yuv444p"
@@ -269,7 +264,7 @@ def test_odd_sides_are_padded_and_said(tmp_path, capsys):
     assert (frames(tmp_path / "out.mp4")[0].width, frames(tmp_path / "out.mp4")[0].height) == (98, 64)
 
 
-def test_what_exists_is_kept(tmp_path, capsys):
+def test_what_exists_is_kept(tmp_path, capsys, frames):
     source = make(tmp_path / "dark.mp4")
     (tmp_path / "out.mp4").write_bytes(b"mine")
     assert run(source, tmp_path / "out.mp4") == 1

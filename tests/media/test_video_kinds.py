@@ -59,6 +59,15 @@ def write(
     return path
 
 
+def encode(container, stream, pictures):
+    """Encode pictures, (H, W, 3) or with alpha (H, W, 4), as all frames of a stream."""
+    for index, pixels in enumerate(pictures):
+        frame = av.VideoFrame.from_ndarray(pixels, "rgb24" if pixels.shape[2] == 3 else "rgba")
+        frame.pts = index
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
+
+
 def add_sound(container, codec, language=None):
     track = container.add_stream(codec, rate=SAMPLES)
     track.layout, track.bit_rate = "mono", 64_000
@@ -119,11 +128,7 @@ def interlaced(path):
         options = {"flags": "+ildct+ilme", "top": "1"}
         stream = container.add_stream("mpeg2video", rate=RATE, options=options)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        for index in range(COUNT):
-            frame = av.VideoFrame.from_ndarray(picture(index), "rgb24")
-            frame.pts = index
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+        encode(container, stream, map(picture, range(COUNT)))
     return path
 
 
@@ -133,10 +138,7 @@ def transparent(path):
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "rgba"
         pixels = picture(1, channels=4)
         pixels[:, 48:, 3] = 0
-        frame = av.VideoFrame.from_ndarray(pixels, "rgba")
-        frame.pts = 0
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+        encode(container, stream, [pixels])
     return path
 
 
@@ -148,11 +150,7 @@ def resized(path):
         with av.open(stream, "w", format="h264") as container:
             video = container.add_stream("libx264", rate=RATE, options={"bf": "0"})
             video.width, video.height, video.pix_fmt = size[1], size[0], "yuv420p"
-            for index in range(COUNT // 2):
-                frame = av.VideoFrame.from_ndarray(picture(len(packets) + index, size), "rgb24")
-                frame.pts = index
-                container.mux(video.encode(frame))
-            container.mux(video.encode(None))
+            encode(container, video, (picture(len(packets) + i, size) for i in range(COUNT // 2)))
         packets.append(stream.getvalue())
     path.write_bytes(b"".join(packets))
     return path
@@ -165,15 +163,8 @@ def with_cover(path):
         cover.disposition = av.stream.Disposition.attached_pic
         film = container.add_stream("libx264", rate=RATE, options={"bf": "0"})
         film.width, film.height, film.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        shown = av.VideoFrame.from_ndarray(np.full((120, 120, 3), 9, np.uint8), "rgb24")
-        shown.pts = 0
-        container.mux(cover.encode(shown))
-        container.mux(cover.encode(None))
-        for index in range(COUNT):
-            frame = av.VideoFrame.from_ndarray(picture(index), "rgb24")
-            frame.pts = index
-            container.mux(film.encode(frame))
-        container.mux(film.encode(None))
+        encode(container, cover, [np.full((120, 120, 3), 9, np.uint8)])
+        encode(container, film, map(picture, range(COUNT)))
     return path
 
 

@@ -51,3 +51,11 @@ def evaluate(save_program):
         return found[0] if len(found) == 1 else found
 
     return run
+
+
+@pytest.fixture(scope="module")
+def results(evaluate, request):
+    """What one program makes of the module's X, for each builder of its CASES."""
+    cases = request.module.CASES
+    found = evaluate(lambda x: tuple(build(x) for build, _ in cases.values()), request.module.X)
+    return dict(zip(cases, found, strict=True))

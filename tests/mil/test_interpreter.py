@@ -99,28 +99,23 @@ def test_an_unknown_operation_is_refused(save_program):
         MilProgram(path)
 
 
-def test_an_unknown_argument_is_refused(save_program, monkeypatch):
-    """As if a later operation set gave `clip` an input that its handler does not know."""
-    path = save_program(lambda x: mb.clip(x=x, alpha=0.0, beta=1.0), np.zeros(3, np.float32))
+def unknown(x: torch.Tensor, alpha: float) -> torch.Tensor:
+    raise AssertionError("must not be called")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("clip", {"alpha": 0.0, "beta": 1.0}, r"clip 'clip_0': input 'beta' is not handled; the MIL"),
+        ("relu", {}, r"relu 'relu_0': input 'alpha' is missing"),
+    ],
+)
+def test_other_arguments_than_the_handlers_are_refused(save_program, monkeypatch, name, given, message):
+    """As if a later operation set gave an operation other inputs than its handler knows."""
+    path = save_program(lambda x: getattr(mb, name)(x=x, **given), np.zeros(3, np.float32))
     monkeypatch.setattr(table, "TABLE", dict(table.TABLE))
-
-    @table.op("clip")
-    def one_sided(x: torch.Tensor, alpha: float) -> torch.Tensor:
-        raise AssertionError("must not be called")
-
-    with pytest.raises(IncompatibleError, match=r"clip 'clip_0': input 'beta' is not handled; the MIL"):
-        MilProgram(path)
-
-
-def test_a_missing_argument_is_refused(save_program, monkeypatch):
-    path = save_program(lambda x: mb.relu(x=x), np.zeros(3, np.float32))
-    monkeypatch.setattr(table, "TABLE", dict(table.TABLE))
-
-    @table.op("relu")
-    def leaky(x: torch.Tensor, slope: float) -> torch.Tensor:
-        raise AssertionError("must not be called")
-
-    with pytest.raises(IncompatibleError, match=r"relu 'relu_0': input 'slope' is missing"):
+    table.op(name)(unknown)
+    with pytest.raises(IncompatibleError, match=message):
         MilProgram(path)
 
 

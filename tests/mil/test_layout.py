@@ -121,13 +121,6 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module")
-def results(evaluate):
-    return dict(
-        zip(CASES, evaluate(lambda x: tuple(build(x) for build, _ in CASES.values()), X), strict=True)
-    )
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_layout(results, name):
     np.testing.assert_array_equal(results[name], CASES[name][1](X))

@@ -214,13 +214,6 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module")
-def results(evaluate):
-    return dict(
-        zip(CASES, evaluate(lambda x: tuple(build(x) for build, _ in CASES.values()), X), strict=True)
-    )
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_spatial(results, name):
     expected = CASES[name][1](X.astype(np.float64))

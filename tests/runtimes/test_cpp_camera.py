@@ -70,18 +70,13 @@ def clip(tmp_path_factory):
     return path
 
 
-def frames(path):
-    with av.open(str(path)) as container:
-        return list(container.decode(video=0))
-
-
 def planes(frame):
     rows = (np.frombuffer(plane, np.uint8).reshape(plane.height, -1) for plane in frame.planes)
     return [row[:, : plane.width].astype(int) for row, plane in zip(rows, frame.planes, strict=True)]
 
 
 def test_a_clip_becomes_the_pictures_of_python(
-    run, built, artifact_openvino_split, sanitizers, network, clip, tmp_path
+    run, built, artifact_openvino_split, sanitizers, network, clip, tmp_path, frames
 ):
     out = tmp_path / "out.y4m"
     program = built("sanitized", "restorect-camera") / "restorect-camera"
@@ -132,7 +127,7 @@ def test_strides_and_offsets_of_nv12_are_the_buffers(camera, network, tmp_path, 
     assert np.abs(found - np.frombuffer(expected * 2, np.uint8)).max() <= 1
 
 
-def test_sizes_are_scaled_to_and_a_file_is_written(camera, tmp_path):
+def test_sizes_are_scaled_to_and_a_file_is_written(camera, tmp_path, frames):
     out = tmp_path / "out.mkv"
     source = "videotestsrc num-buffers=7 ! video/x-raw,framerate=10/1"
     assert camera("--source", source, "--size", "128x96", "--sink", out).startswith("7 frames, 0 dropped")
@@ -141,7 +136,9 @@ def test_sizes_are_scaled_to_and_a_file_is_written(camera, tmp_path):
     assert [round(f.time, 2) for f in found] == [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
 
 
-def test_interrupting_a_live_source_completes_the_file(built, artifact_openvino_split, sanitizers, tmp_path):
+def test_interrupting_a_live_source_completes_the_file(
+    built, artifact_openvino_split, sanitizers, tmp_path, frames
+):
     out = tmp_path / "out.mkv"
     program = built("sanitized", "restorect-camera") / "restorect-camera"
     options = ["--source", "test", "--size", f"{SIZE[1]}x{SIZE[0]}", "--sink", out]
@@ -162,7 +159,7 @@ def test_interrupting_a_live_source_completes_the_file(built, artifact_openvino_
     assert found[0].time == 0
 
 
-def test_a_live_source_drops_what_comes_too_fast(camera, tmp_path):
+def test_a_live_source_drops_what_comes_too_fast(camera, tmp_path, frames):
     source = "videotestsrc is-live=true num-buffers=200 ! video/x-raw,framerate=500/1"
     said = camera("--source", source, "--size", "320x240", "--sink", tmp_path / "out.mkv")
     written, dropped = map(int, re.match(r"(\d+) frames, (\d+) dropped, ", said).groups())
@@ -174,7 +171,7 @@ def test_a_live_source_drops_what_comes_too_fast(camera, tmp_path):
     assert times[-1] < 0.4
 
 
-def test_what_came_before_an_error_is_kept(camera, tmp_path):
+def test_what_came_before_an_error_is_kept(camera, tmp_path, frames):
     out = tmp_path / "out.mkv"
     said = camera("--source", "videotestsrc ! identity error-after=6", "--sink", out, code=5)
     assert "--source failed" in said
@@ -209,7 +206,7 @@ def test_errors_say_what_and_how_to_mend_it(camera, options, code, message):
     assert message in camera(*options, code=code)
 
 
-def test_files_are_not_replaced_unasked(camera, clip, tmp_path):
+def test_files_are_not_replaced_unasked(camera, clip, tmp_path, frames):
     out = tmp_path / "out.mkv"
     out.write_bytes(b"mine")
     assert "exists; use --overwrite" in camera("--source", clip, "--sink", out, code=1)

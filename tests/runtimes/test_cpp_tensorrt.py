@@ -3,11 +3,11 @@ equal. What needs no TensorRT, the record of an engine, is tested in runtimes/cp
 
 import re
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
 import tree_sitter_cpp
-from tree_sitter import Language, Parser
 
 from restorect_edge.targets.registry import RUNTIMES
 from restorect_edge.targets.tensorrt.build_engine import LABELS, MODULES
@@ -17,15 +17,9 @@ FILE = SOURCE / "src" / "backend_tensorrt.cpp"
 INTERFACE = ("open_backend", "backend_name", "backend_targets", "backend_fuses", "backend_takes_levels")
 
 
-def faults(source: bytes) -> list[str]:
-    """What the grammar cannot read, or misses, with its line."""
-    waiting, found = [Parser(Language(tree_sitter_cpp.language())).parse(source).root_node], []
-    while waiting:
-        node = waiting.pop()
-        if node.is_error or node.is_missing:
-            found.append(f"line {node.start_point.row + 1}: {node.type}")
-        waiting += node.children
-    return found
+@pytest.fixture
+def faults(syntax_faults):
+    return partial(syntax_faults, tree_sitter_cpp)
 
 
 def functions(path: Path) -> set[str]:
@@ -34,11 +28,11 @@ def functions(path: Path) -> set[str]:
     return set(re.findall(r"^\w[\w:<>& *]+?[ &*](\w+)\(", text, re.MULTILINE))
 
 
-def test_it_parses():
+def test_it_parses(faults):
     assert faults(FILE.read_bytes()) == []
 
 
-def test_the_grammar_finds_faults():
+def test_the_grammar_finds_faults(faults):
     assert faults(FILE.read_bytes().replace(b"override try {", b"override try", 1))
     assert faults(b"int main( { return 0; }")
 

@@ -3,14 +3,15 @@
 import json
 import re
 import shlex
-from functools import reduce
+from collections.abc import Iterator
+from functools import partial, reduce
 from operator import getitem
 from pathlib import Path
 
 import pytest
 import tree_sitter_swift
 from openstep_parser import OpenStepDecoder
-from tree_sitter import Language, Parser
+from tree_sitter import Language, Node, Parser
 
 from restorect_edge import artifact
 from restorect_edge.bench.measure import record
@@ -25,25 +26,25 @@ KIT, TESTS = PACKAGE / "Sources" / "RestorectKit", PACKAGE / "Tests" / "Restorec
 READER = (KIT / "ManifestReader.swift").read_text(encoding="utf-8")
 
 
-def faults(source: bytes) -> list[str]:
-    """What the grammar cannot read, or misses, with its line."""
-    waiting, found = [Parser(Language(tree_sitter_swift.language())).parse(source).root_node], []
+@pytest.fixture
+def faults(syntax_faults):
+    return partial(syntax_faults, tree_sitter_swift)
+
+
+def nodes(source: bytes, kind: str) -> Iterator[Node]:
+    """Yield the syntax nodes of one kind."""
+    waiting = [Parser(Language(tree_sitter_swift.language())).parse(source).root_node]
     while waiting:
         node = waiting.pop()
-        if node.is_error or node.is_missing:
-            found.append(f"line {node.start_point.row + 1}: {node.type}")
         waiting += node.children
-    return found
+        if node.type == kind:
+            yield node
 
 
 def names_given_twice(source: bytes) -> list[str]:
     """Names that one block declares twice, which the grammar does not mind but the compiler does."""
-    waiting, found = [Parser(Language(tree_sitter_swift.language())).parse(source).root_node], []
-    while waiting:
-        node = waiting.pop()
-        waiting += node.children
-        if node.type != "statements":
-            continue
+    found = []
+    for node in nodes(source, "statements"):
         declared: set[str] = set()
         for statement in node.children:
             for name in names_of(statement):
@@ -54,18 +55,13 @@ def names_given_twice(source: bytes) -> list[str]:
 
 def names_used_too_early(source: bytes) -> list[str]:
     """Names that a `guard` declares and its own `else` uses, which the grammar does not mind either."""
-    waiting, found = [Parser(Language(tree_sitter_swift.language())).parse(source).root_node], []
-    while waiting:
-        node = waiting.pop()
-        waiting += node.children
-        if node.type == "guard_statement":
-            _, _, body = node.text.decode().partition("else")
-            # of a text, what is put into it
-            body = re.sub(
-                r'"(?:[^"\\]|\\.)*"', lambda text: " ".join(re.findall(r"\\\((.*?)\)", text[0])), body
-            )
-            used = [name for name in names_of(node) if re.search(rf"(?<![\w.]){name}\b(?!:)", body)]
-            found += [f"line {node.start_point.row + 1}: {name}" for name in used]
+    found = []
+    for node in nodes(source, "guard_statement"):
+        _, _, body = node.text.decode().partition("else")
+        # of a text, what is put into it
+        body = re.sub(r'"(?:[^"\\]|\\.)*"', lambda text: " ".join(re.findall(r"\\\((.*?)\)", text[0])), body)
+        used = [name for name in names_of(node) if re.search(rf"(?<![\w.]){name}\b(?!:)", body)]
+        found += [f"line {node.start_point.row + 1}: {name}" for name in used]
     return found
 
 
@@ -90,11 +86,11 @@ def number(source: str, name: str) -> float:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_it_parses(path):
+def test_it_parses(faults, path):
     assert faults(path.read_bytes()) == []
 
 
-def test_the_grammar_finds_faults():
+def test_the_grammar_finds_faults(faults):
     assert faults(b"func f() { let x = (1 + }")
     assert faults(b"func f( -> Int { return 1 }")
 

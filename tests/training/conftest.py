@@ -4,23 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from restorect_edge.media.photos import photos
 from restorect_edge.training.config import StudentTraining, TeacherTraining
 
 
 @pytest.fixture(scope="session")
-def pairs(tmp_path_factory) -> Path:
+def pairs(saved_pairs) -> Path:
     """Dark photographs and the same, brightened: a task that a few steps improve."""
-    folder = tmp_path_factory.mktemp("pairs")
-    for kind in ("low", "high"):
-        (folder / kind).mkdir()
-    for name, dark in photos((96, 128)).items():
-        Image.fromarray(dark).save(folder / "low" / f"{name}.png")
-        bright = np.minimum(dark.astype(np.int64) * 5, 255).astype(np.uint8)
-        Image.fromarray(bright).save(folder / "high" / f"{name}.png")
-    return folder
+    dark = photos((96, 128))
+    bright = {name: np.minimum(p.astype(np.int64) * 5, 255).astype(np.uint8) for name, p in dark.items()}
+    return saved_pairs(dark, bright)
 
 
 TINY = {

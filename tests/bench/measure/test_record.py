@@ -10,24 +10,10 @@ import jsonschema
 import pytest
 
 from restorect_edge.bench.measure import record
-from restorect_edge.bench.measure.record import (
-    SCHEMA_VERSION,
-    Cold,
-    Device,
-    Images,
-    Moment,
-    Peak,
-    Protocol,
-    RecordError,
-    Report,
-    Row,
-    Subject,
-    WarmUp,
-    Work,
-    json_schema,
-)
+from restorect_edge.bench.measure.protocol import PROTOCOL
+from restorect_edge.bench.measure.record import SCHEMA_VERSION, RecordError, Report, Row, json_schema
 
-SUBJECT = Subject(
+SUBJECT = record.Subject(
     name="lowlight-small", target="onnx", precision="fp32", form="whole", files={"model.onnx": "ab"}, bytes=7
 )
 FULL = Row(
@@ -37,15 +23,15 @@ FULL = Row(
     device="cpu",
     shape=(64, 96),
     status="measured",
-    cold=Cold(load_ms=12.5, first_ms=3.0),
-    warm_up=WarmUp(seconds=3.0, runs=40, stable=True),
+    cold=record.Cold(load_ms=12.5, first_ms=3.0),
+    warm_up=record.WarmUp(seconds=3.0, runs=40, stable=True),
     model_ms=(1.0, 2.0),
     total_ms=(1.5, 2.5),
     anchor_ms=(4.0, 4.0),
     stages_ms={"model": 1.5},
     memory_peak_bytes=10,
-    work=Work(macs=5, bytes_moved=6, weight_bytes=7),
-    sustained=(Moment(seconds=1.0, ms=2.0, temperature_c=41.5),),
+    work=record.Work(macs=5, bytes_moved=6, weight_bytes=7),
+    sustained=(record.Moment(seconds=1.0, ms=2.0, temperature_c=41.5),),
     quality={"psnr": 21.4},
 )
 ABSENT = Row(
@@ -54,22 +40,12 @@ ABSENT = Row(
 REPORT = Report(
     created="2026-11-24T00:00:00+00:00",
     toolkit_version="0.1.0",
-    device=Device(kind="host", name="test", libraries={"numpy": "2"}, temperatures_c={"cpu": 40.0}),
-    protocol=Protocol(
-        threads=None,
-        duration_s=10.0,
-        least_runs=200,
-        least_warm_up_s=3.0,
-        stable_within=0.02,
-        warm_up_cap_s=30.0,
-        pause_s=0.0,
-        confidence=0.95,
-        resamples=2000,
-        images=Images(count=1, sha256="cd"),
-        anchor="a fixed product of matrices",
+    device=record.Device(kind="host", name="test", libraries={"numpy": "2"}, temperatures_c={"cpu": 40.0}),
+    protocol=replace(
+        PROTOCOL, images=record.Images(count=1, sha256="cd"), anchor="a fixed product of matrices"
     ),
     rows=(FULL, ABSENT),
-    peak=Peak(threads=2, fp32_gmacs_per_s=50.0, how="measured"),
+    peak=record.Peak(threads=2, fp32_gmacs_per_s=50.0, how="measured"),
 )
 
 

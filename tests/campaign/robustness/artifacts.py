@@ -28,14 +28,7 @@ SIDES = 64, 96
 
 
 def case(*, number: int, seed: int, artifacts: dict[str, str], folder: str) -> Row:
-    """Damage one artifact, then inspect, load, run and verify it.
-
-    Args:
-        number: of the case.
-        seed: of the campaign.
-        artifacts: directories by name.
-        folder: to work in.
-    """
+    """Damage one artifact, then inspect, load, run and verify it."""
     warnings.simplefilter("ignore")
     rng, work = draw(seed, "artifacts", number), fresh(Path(folder))
     name = rng.choice(sorted(artifacts))

@@ -39,14 +39,7 @@ NEAR = 12.0
 
 
 def case(*, number: int, seed: int, artifacts: dict[str, str], folder: str) -> Row:
-    """Restore a batch of pictures by command and by call, and compare.
-
-    Args:
-        number: of the case.
-        seed: of the campaign.
-        artifacts: directories by name.
-        folder: to work in.
-    """
+    """Restore a batch of pictures by command and by call, and compare."""
     warnings.simplefilter("ignore")
     rng, work = draw(seed, "images", number), fresh(Path(folder))
     name = rng.choice(sorted(artifacts.keys() & RUN) or sorted(artifacts))

@@ -35,15 +35,7 @@ PROCESSES = 0.2
 def case(
     *, number: int, seed: int, artifacts: dict[str, str], folder: str, verbs: list[str] | None = None
 ) -> Row:
-    """Kill a command five times, let it go on each time, then let it finish.
-
-    Args:
-        number: of the case.
-        seed: of the campaign.
-        artifacts: directories by name.
-        folder: to work in; what the commands write undisturbed is kept beside the part's rows.
-        verbs: to take in turn; None for all.
-    """
+    """Kill a command five times, let it go on each time, then let it finish."""
     warnings.simplefilter("ignore")
     rng, work = draw(seed, "kills", number), fresh(Path(folder))
     root = work.parents[1]

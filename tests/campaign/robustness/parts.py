@@ -19,7 +19,12 @@ class Part:
     """A row of the table."""
 
     call: str
-    """``module:function`` of a case."""
+    """``module:function`` of a case, which is called by keyword and returns a `Row`.
+
+    Arguments of all: `number` of the case, `seed` of the campaign, `artifacts` (their directories by name)
+    and the `folder` to work in, beside which the part keeps what its cases share. Kills and storage are also
+    given `verbs`, to take in turn, or None for all; threads `seconds`, of all cases together.
+    """
     units: int
     """What a full campaign tries."""
     unit: str

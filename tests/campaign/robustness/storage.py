@@ -29,15 +29,7 @@ KINDS = ("full", "full", "full", "small files", "read-only", "in the way", "no f
 def case(
     *, number: int, seed: int, artifacts: dict[str, str], folder: str, verbs: list[str] | None = None
 ) -> Row:
-    """Let a command write where it cannot, or cannot write all.
-
-    Args:
-        number: of the case.
-        seed: of the campaign.
-        artifacts: directories by name.
-        folder: to work in; what the commands write undisturbed is kept beside the part's rows.
-        verbs: to take in turn; None for all.
-    """
+    """Let a command write where it cannot, or cannot write all."""
     warnings.simplefilter("ignore")
     unmounted(Path(folder) / "disk")
     rng, work = draw(seed, "storage", number), fresh(Path(folder))

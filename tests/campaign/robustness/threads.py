@@ -40,15 +40,7 @@ class Watched:
 
 
 def case(*, number: int, seed: int, artifacts: dict[str, str], folder: str, seconds: float) -> Row:
-    """Call one runtime from eight threads until the time is up; goes on with the time that is left.
-
-    Args:
-        number: of the case.
-        seed: of the campaign.
-        artifacts: directories by name.
-        folder: to work in; its log is kept beside the other parts' rows.
-        seconds: altogether.
-    """
+    """Call one runtime from eight threads until the time is up; goes on with the time that is left."""
     warnings.simplefilter("ignore")
     log = Path(folder).parents[1] / "threads.log.jsonl"
     before = [json.loads(line) for line in log.read_text().splitlines()] if log.is_file() else []

@@ -14,7 +14,6 @@ from coremltools.converters.mil.mil.passes import pass_pipeline
 from restorect_edge.errors import BackendError, MissingDependencyError, UsageError
 from restorect_edge.export.options import ExportOptions
 from restorect_edge.mil.interpreter import MilProgram
-from restorect_edge.models.student import Student, StudentConfig
 from restorect_edge.models.tracing.graph import trace_split, trace_whole
 from restorect_edge.spec import ImageSpec, SizeRequirements
 from restorect_edge.targets.coreml.converter import convert, finish
@@ -25,13 +24,8 @@ HALF = ExportOptions(precision="fp16", metadata={"name": "tiny", "steps": "2"})
 
 
 @pytest.fixture(scope="module")
-def student():
-    config = StudentConfig(
-        widths=(8, 8, 8), blocks=(1, 0, 1, 0, 1), latent=8, thumbnail=32, decomposition=8, encoder=16, steps=2
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return Student(config).deploy()
+def student(tiny):
+    return tiny(2)
 
 
 @pytest.fixture(scope="module")

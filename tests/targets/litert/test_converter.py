@@ -12,7 +12,6 @@ from restorect_edge.cli.export import main
 from restorect_edge.errors import BackendError, UsageError
 from restorect_edge.export import ExportRequest, prepare
 from restorect_edge.export.options import ExportOptions
-from restorect_edge.models.student import Student, StudentConfig
 from restorect_edge.models.tracing.graph import trace_split, trace_whole
 from restorect_edge.spec import ImageSpec, SizeRequirements
 from restorect_edge.targets.litert.converter import convert, finish
@@ -25,13 +24,8 @@ HALF = ExportOptions(precision="fp16")
 
 
 @pytest.fixture(scope="module")
-def student():
-    config = StudentConfig(
-        widths=(8, 8, 8), blocks=(1, 0, 1, 0, 1), latent=8, thumbnail=32, decomposition=8, encoder=16, steps=1
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return Student(config).deploy()
+def student(tiny):
+    return tiny(1)
 
 
 @pytest.fixture(scope="module")

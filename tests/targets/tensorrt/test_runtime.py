@@ -8,8 +8,6 @@ what it should, and nothing about TensorRT itself.
 
 import ctypes
 import json
-import shutil
-import subprocess
 from types import SimpleNamespace
 
 import numpy as np
@@ -33,60 +31,13 @@ from restorect_edge.targets.tensorrt.build_engine import (
 from restorect_edge.targets.tensorrt.cuda import Buffer, Cuda
 from restorect_edge.targets.tensorrt.runtime import TensorRTRuntime, engine_errors, engine_for
 
-DRIVER = r"""
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-static int blocks, contexts, streams, current;
-int test_blocks(void) { return blocks; }
-int test_contexts(void) { return contexts; }
-int test_streams(void) { return streams; }
-int cuInit(unsigned flags) { return flags ? 1 : 0; }
-int cuDriverGetVersion(int *version) { *version = 12060; return 0; }
-int cuDeviceGet(int *device, int ordinal) { if (ordinal) return 101; *device = 7; return 0; }
-int cuDeviceGetName(char *name, int size, int device) { strncpy(name, "Orin", size); return device != 7; }
-int cuDeviceGetAttribute(int *value, int which, int device) {
-    *value = which == 75 ? 8 : which == 76 ? 7 : -1; return device != 7; }
-int cuDevicePrimaryCtxRetain(void **context, int device) {
-    *context = &contexts; contexts++; return device != 7; }
-int cuDevicePrimaryCtxRelease_v2(int device) { contexts--; return device != 7; }
-int cuCtxSetCurrent(void *context) { current = context == &contexts; return !current; }
-int cuStreamCreate(void **stream, unsigned flags) { *stream = &streams; streams++; return flags; }
-int cuStreamDestroy_v2(void *stream) { streams--; return stream != &streams; }
-int cuStreamSynchronize(void *stream) { return stream != &streams; }
-int cuMemAlloc_v2(uint64_t *address, size_t size) {
-    if (!current) return 201;
-    if (size > (size_t)1 << 40) return 2;
-    *address = (uint64_t)malloc(size); blocks++; return 0; }
-int cuMemFree_v2(uint64_t address) { free((void *)address); blocks--; return 0; }
-int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t size, void *stream) {
-    memcpy((void *)to, from, size); return stream != &streams; }
-int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t size, void *stream) {
-    memcpy(to, (void *)from, size); return stream != &streams; }
-int cuGetErrorString(int error, const char **text) {
-    if (error != 2 && error != 101) return 1;
-    *text = error == 2 ? "out of memory" : "invalid device ordinal"; return 0; }
-"""
-
-
-@pytest.fixture(scope="session")
-def driver_library(tmp_path_factory):
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler for the stand-in driver")
-    folder = tmp_path_factory.mktemp("driver")
-    (folder / "driver.c").write_text(DRIVER)
-    library = folder / "stand-in-driver.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, folder / "driver.c"], check=True)
-    return str(library)
-
 
 @pytest.fixture
-def driver(driver_library, monkeypatch):
+def driver(cuda_driver, monkeypatch):
     """A GPU that is host memory; nothing may be left allocated."""
-    monkeypatch.setattr(_cuda, "LIBRARY", driver_library)
-    monkeypatch.setattr(build_engine, "DRIVER", driver_library)
-    library = ctypes.CDLL(driver_library)
+    monkeypatch.setattr(_cuda, "LIBRARY", str(cuda_driver))
+    monkeypatch.setattr(build_engine, "DRIVER", str(cuda_driver))
+    library = ctypes.CDLL(str(cuda_driver))
     yield library
     assert (library.test_blocks(), library.test_streams(), library.test_contexts()) == (0, 0, 0)
 
