@@ -14,9 +14,9 @@ checkpoint. So it can be left alone, and started again with the same command:
 
     nohup nice python benchmarks/ablation.py --teacher … --data … --validation … > ablation.log 2>&1 &
 
-The result file and the Markdown table beside it are rewritten after every run. A run whose loss is no number
-is reported, the others go on, and the exit code is 5. Minutes are those of the training steps alone, on
-however busy a machine.
+The result file is rewritten after every run, and its table is printed at the end (`render.py` makes it of the
+file). A run whose loss is no number is reported, the others go on, and the exit code is 5. Minutes are those
+of the training steps alone, on however busy a machine.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import json
 import statistics
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -100,7 +100,6 @@ def _run(options: argparse.Namespace) -> int:
             _say(f"failed: {name}, seed {seed}: {error}")
             status = error.exit_code
         write(options.output, "ablation", facts, rows)
-        options.output.with_suffix(".md").write_text(table(rows), encoding="utf-8")
     print(table(rows))
     print(options.output)
     return status
@@ -206,6 +205,11 @@ def _facts(options: argparse.Namespace, seeds: list[int], bench: Bench) -> dict[
         },
         rule=RULE,
     )
+
+
+def page(result: Mapping[str, Any]) -> str:
+    """Return a result file's content as Markdown."""
+    return table(result["rows"])
 
 
 def table(rows: Sequence[Row]) -> str:

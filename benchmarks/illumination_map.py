@@ -58,9 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RestorectError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    text = table(rows)
-    options.output.with_suffix(".md").write_text(text, encoding="utf-8")
-    print(text)
+    print(table(rows))
     return 0
 
 
@@ -143,6 +141,11 @@ def _gain(student: Student, one: Sample, given: Map | int | None) -> Tensor | No
         return fitted_to_target(student, one, given)
     gain: Tensor = given(one.view, one.z)
     return gain
+
+
+def page(result: Mapping[str, Any]) -> str:
+    """Return a result file's content as Markdown."""
+    return table(result["rows"])
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -1,23 +1,38 @@
 #!/usr/bin/env python3
-"""Makes pages of records that were measured: report.md and report.html of every report.json below a folder.
+"""Makes pages of records that were measured: of every report.json below a folder, and of results with tables.
 
     python benchmarks/render.py -o out/reports
 
-The records are in the repository, the pages are not. Records that lie side by side, such as those of one
-script's networks, get a page together as well, in their common folder.
+The records are in the repository, the pages are not. A report becomes report.md and report.html; reports that
+lie side by side, such as those of one script's networks, get a page together as well, in their common folder.
+A result of `TABLES` becomes a Markdown file of its name.
 """
 
 import argparse
+import importlib
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
-from restorect_edge.bench.measure.record import RecordError, Report
+from _results import read
+
+from restorect_edge.bench.measure.record import Report
 from restorect_edge.bench.report.write import FILES, html, markdown
 from restorect_edge.utils.files import replacing
 
 RESULTS = Path(__file__).resolve().parent / "results"
+MODULES = [str(RESULTS.parent), str(RESULTS.parents[1] / "tests" / "campaign")]
+"""Where those of `TABLES` are."""
 JSON, *PAGES = FILES
+TABLES = {
+    "ablation": "ablation",
+    "ablation-joint": "ablation",
+    "campaign": "robustness.report",
+    "illumination-map": "illumination_map",
+    "zoo": "zoo",
+}
+"""Module by name of a result whose numbers are read as a table: its `page` makes Markdown of the content."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         for page in render(arguments.records, arguments.output):
             print(page)
-    except (OSError, RecordError) as error:
+    except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 4
     return 0
@@ -43,7 +58,7 @@ def render(records: Path, output: Path) -> list[Path]:
         output: where to; pages that are there are replaced.
 
     Raises:
-        RecordError: a record is damaged.
+        RecordError, ValueError: a record is damaged.
         OSError: the pages cannot be written.
     """
     together: dict[Path, list[Report]] = defaultdict(list)
@@ -58,7 +73,31 @@ def render(records: Path, output: Path) -> list[Path]:
             with replacing(output / folder / name) as stream:
                 stream.write(text.encode())
             written.append(output / folder / name)
+    for path in tabled(records):
+        written.append(output / path.parent.relative_to(records) / f"{path.stem}.md")
+        with replacing(written[-1]) as stream:
+            stream.write(page(path).encode())
     return written
+
+
+def tabled(records: Path) -> Iterator[Path]:
+    """Yield the result files below a folder that have a table."""
+    return (path for name in TABLES for path in sorted(records.rglob(f"{name}--*.json")))
+
+
+def page(path: Path) -> str:
+    """Return a result file with a table as Markdown.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    result = read(path)
+    sys.path += MODULES
+    try:
+        text: str = importlib.import_module(TABLES[result["name"]]).page(result)
+    finally:
+        del sys.path[-len(MODULES) :]
+    return text
 
 
 if __name__ == "__main__":

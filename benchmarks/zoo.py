@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ KEYS = (
 
 
 def main() -> int:
-    """Make the rows that are missing and write the table."""
+    """Make the rows that are missing, and write them all."""
     options = _options()
     path = Path(options.output)
     rows = _read(path)
@@ -173,10 +173,11 @@ def _is_made(row: dict[str, Any] | None) -> bool:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return the rows that are there, by network, target and precision."""
-    if not path.is_file():
-        return {}
-    rows = read(path)["rows"]
+    return _by_name(read(path)["rows"]) if path.is_file() else {}
+
+
+def _by_name(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return rows by network, target and precision."""
     return {f"{r['architecture']} {r['target']} {r['precision']}": r for r in rows}
 
 
@@ -192,12 +193,12 @@ def _written(path: Path, rows: dict[str, Any], run: dict[str, Any] | None = None
     )
     if rows:
         write(path, "zoo", facts, [{key: row.get(key) for key in KEYS} for row in rows.values()])
-        path.with_suffix(".md").write_text(_table(facts, rows), encoding="utf-8")
     return 0
 
 
-def _table(facts: dict[str, Any], rows: dict[str, Any]) -> str:
-    """Return the page: a row per architecture and target, a column per precision, then why not."""
+def page(result: Mapping[str, Any]) -> str:
+    """Return a result file's content as Markdown: a row per architecture and target, then why not."""
+    facts, rows = result["conditions"], _by_name(result["rows"])
     found = list(dict.fromkeys((row["architecture"], row["target"]) for row in rows.values()))
     lines = [
         "# Networks of the community on the targets",

@@ -117,6 +117,20 @@ def test_pages_are_made_of_the_records(tmp_path):
     assert (failed.returncode, failed.stderr.count("\n")) == (4, 1)
 
 
+def test_results_with_a_table_become_pages(script, tmp_path):
+    """The tables are not in the repository, which has the numbers that they are made of."""
+    render, source = script("render"), tmp_path / "in" / "0.1.0"
+    source.mkdir(parents=True)
+    for path in render.tabled(FOLDER / "results"):
+        shutil.copy(path, source)
+    pages = render.render(tmp_path / "in", tmp_path / "out")
+    assert {page.name for page in pages} == {f"{name}--host.md" for name in render.TABLES}
+    for page in pages:
+        rows = script("_results").read(source / f"{page.stem}.json")["rows"]
+        text = page.read_text(encoding="utf-8")
+        assert all(next(iter(row.values())) in text for row in rows)
+
+
 def test_the_latency_of_every_network_is_complete():
     for path in REPORTS:
         if path.parents[1].name == "latency":
