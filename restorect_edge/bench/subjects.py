@@ -132,6 +132,7 @@ class ArtifactCandidate(Candidate):
         graphs = [g for g in self.manifest.graphs if g.role == "prior" or g.shape in (None, padded)]
         found = [count_graph(Path(self.place, graph.file), padded) for graph in graphs]
         counted = [work for work in found if work is not None]
+        # the work of some graphs only would pass for less work
         return total(counted) if counted and len(counted) == len(found) else None
 
 
@@ -279,6 +280,7 @@ def _of_artifact(source: str, runtime: str | None, device: str) -> list[Candidat
         "source": source,
         "subject": subject_of(artifact),
         "runtime": chosen,
+        # tiles of one size make up images of any
         "sizes": () if manifest.spec.tileable and manifest.form == "split" else tuple(made),
         "task": manifest.task,
         "quality": quality_of(manifest),

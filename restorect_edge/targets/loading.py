@@ -70,6 +70,7 @@ def _open(
     precision: str | None,
 ) -> Runtime:
     if is_model(path):
+        # backends read their files as they are made, so that these may go
         with TemporaryDirectory() as folder:
             model = as_artifact(path, Path(folder), spec)
             chosen = runtime_for(model.manifest.target, runtime)

@@ -139,6 +139,7 @@ class ThumbnailCache:
         same = (kind < identity)[:, None, None, None]
         view = torch.where(same, self.clean[index], self.degraded[index])
         gain = torch.ones(how.batch)
+        # one draw for both: dimmed samples are among the clean ones, jittered ones at the other end of it
         dark, jittered = kind < identity * config.dimmed, kind > 1.0 - varied
         gain = torch.where(dark, torch.from_numpy(rng.uniform(0.3, 1.0, how.batch)).float(), gain)
         factors = np.exp(rng.uniform(-0.5, 0.5, how.batch))

@@ -116,6 +116,7 @@ class Sustained:
 
 def timed(call: Callable[[], T]) -> tuple[float, T]:
     """Return the milliseconds that a call took, and what it returned."""
+    # whole nanoseconds: seconds as a float lose digits the longer the machine is up
     started = time.perf_counter_ns()
     result = call()
     return (time.perf_counter_ns() - started) / 1e6, result
@@ -168,6 +169,7 @@ def measure(
     samples = {name: Samples(warmed) for name, warmed in warm_up(calls, protocol).items()}
     waiting = dict(calls)
     while waiting:
+        # a copy: who is done leaves between two others
         for name, call in list(waiting.items()):
             _sample(samples[name], call, protocol.pause_s, anchor)
             share = _share(samples[name].total_ms, protocol)
@@ -256,6 +258,7 @@ def _moments(call: Call, seconds: float, sensors: Callable[[], Reading]) -> Iter
     while moment - started < seconds:
         times.append(timed(call)[0])
         now = time.perf_counter()
+        # the last moment may be shorter than a second: every run is in one
         if now - moment < 1 and now - started < seconds:
             continue
         # between two runs, in whose time the sensors have no part

@@ -248,6 +248,7 @@ class Report:
     def to_json(self) -> str:
         """Return strict JSON; raises `RecordError` for a number that is not finite."""
         data = asdict(self)
+        # json would refuse it as well, without saying where it is
         _finite(data, "report")
         return json.dumps(data, separators=(",", ":"), sort_keys=True, allow_nan=False) + "\n"
 
@@ -255,10 +256,12 @@ class Report:
     def from_json(cls, text: str) -> "Report":
         """Read a report; raises `RecordError` naming what is wrong with it."""
         try:
+            # json takes NaN and Infinity, which are no JSON
             data = json.loads(text, parse_constant=_no_constant)
         except ValueError as error:
             raise RecordError(f"not strict JSON: {error}") from error
         version = data.get("schema_version") if isinstance(data, dict) else None
+        # before anything is read: keys that are new would be blamed otherwise
         if isinstance(version, int) and version > SCHEMA_VERSION:
             raise RecordError(
                 f"schema_version is {version}, this version of restorect_edge reads up to {SCHEMA_VERSION}"

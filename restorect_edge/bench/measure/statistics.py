@@ -129,6 +129,7 @@ def bootstrap(value: float, found: Values) -> Interval:
     low, high = (float(p) for p in np.percentile(found, (tail, 100 - tail)))
     # percentiles of five blocks alone would be too narrow by a third and more
     wider = math.sqrt(BLOCKS / (BLOCKS - 1)) * STUDENT_T / NORMAL
+    # the estimate may lie outside of its replicates' percentiles: that side has no width then
     return Interval(value, value - wider * max(0.0, value - low), value + wider * max(0.0, high - value))
 
 

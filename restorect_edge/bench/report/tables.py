@@ -132,6 +132,7 @@ def roofs(rows: Sequence[Shown], share: Callable[[Shown], float | None]) -> Tabl
         title="Share of the machine's peak",
         headings=("", "image", "GMACs", "moved", "MACs per byte", "GMAC/s", "share of roofline"),
         rows=tuple(_roof_row(row, share(row)) for row in found),
+        # by identity: a report holds mappings, so that it has no hash
         note=WORK.format(peaks="; ".join(_peak(r.report) for r in {id(r.report): r for r in found}.values())),
     )
 

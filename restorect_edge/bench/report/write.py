@@ -224,6 +224,7 @@ def _all_tables(reports: Sequence[Report], rows: Sequence[Shown]) -> list[Table]
 
 def _drawn(rows: Sequence[Shown]) -> dict[str, dict[str, str | None]]:
     """Return plots by the title of the table that they follow."""
+    # counted over all rows: a series has one color in every plot
     colours = {name: index for index, name in enumerate(dict.fromkeys(row.series for row in rows))}
     return {
         LATENCY: {
@@ -270,4 +271,5 @@ def _lines(content: Table) -> list[str]:
 
 
 def _line(cells: Sequence[str]) -> str:
+    # a bar would end its cell
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

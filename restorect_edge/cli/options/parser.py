@@ -163,6 +163,7 @@ class Parser(argparse.ArgumentParser):
         """Blame options that there are not, before argparse takes their values for something else."""
         known = [name for action in self._actions for name in action.option_strings]
         words = (word.partition("=")[0] for word in given[: given.index("--") if "--" in given else None])
+        # of single dashes only known habits: -1 may be a value
         unknown = [word for word in words if word not in known and (word[:2] == "--" or word in HABITS)]
         if unknown:
             own = {word: hint for cls in self.kinds.values() for word, hint in _hints(cls).items()}

@@ -83,6 +83,7 @@ class _Meter:
         """Return the PSNR in dB between the network and itself in float16, of the worst photograph."""
         with torch.inference_mode():
             pairs = [(network(image), network.in_half(image)) for image in self._images]
+        # a network whose float16 form is not known counts as steady
         return min((_psnr(other, output) for output, other in pairs if other is not None), default=EQUAL)
 
     def allows(self, network: Quantized, cost: float) -> bool:
@@ -179,6 +180,7 @@ def _within(
     ranking = _ranking(network, meter, before)
     order = [row.block for row in ranking]
     returned: list[BlockDrop] = []
+    # with every layer in float it would be no INT8 any more
     for count in range(1, len(order)):
         tried = network.with_float(order[:count])
         cost = meter.cost(tried)
@@ -217,4 +219,5 @@ def _run(network: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:
 
 
 def _psnr(output: Tensor, target: Tensor) -> float:
+    # clipped, as all that is shown is
     return finite_psnr(output.clamp(0, 1).numpy(), target.clamp(0, 1).numpy(), peak=1.0)

@@ -88,6 +88,7 @@ class QuantizedModule(nn.Module):
         for node in list(body.graph.nodes):
             if node.name in names:
                 _return(body, node, *self.floats[node.name])
+        # the pairs that these layers alone read
         body.graph.eliminate_dead_code()
         body.recompile()
         kept = {name: value for name, value in self.floats.items() if name not in names}
@@ -157,6 +158,7 @@ def _parameters(graph: fx.GraphModule) -> dict[str, Floats]:
         stored = [
             read_constant(graph, n).clone() for n in given if isinstance(n, fx.Node) and n.op == "get_attr"
         ]
+        # a weight that is computed has no value to go back to
         if stored and len(stored) == len([n for n in given if n is not None]):
             found[node.name] = (stored[0], stored[1] if len(stored) > 1 else None)
     return found
@@ -196,6 +198,7 @@ def prepared(image: Levels, spec: ImageSpec, shape: Shape | None) -> Tensor:
 def _clean(module: fx.GraphModule) -> dict[str, Tensor]:
     """Make NNCF's graph symmetric int8 throughout, in place; return the float weight of each layer."""
     floats: dict[str, Tensor] = {}
+    # a copy of the list: folding erases nodes
     for node in list(module.graph.nodes):
         if node.target is Q.quantize_per_tensor.default:
             make_signed(node)
@@ -211,6 +214,7 @@ def _fold(module: fx.GraphModule, quantize: fx.Node, floats: dict[str, Tensor]) 
     value = read_constant(module, weight)
     stored = as_levels(module, quantize, value)
     for dequantize in list(quantize.users):
+        # several, where layers share a weight
         for layer in dequantize.users:
             floats[layer.name] = value
         names = (f"{weight.name}{suffix or '_levels'}" for suffix in stored)

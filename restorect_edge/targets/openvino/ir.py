@@ -29,6 +29,7 @@ def pool_by_plane(model: Any) -> None:
         batch, channels = (side.get_length() if side.is_static else 0 for side in (shape[0], shape[1]))
         if batch != 1 or not 1 < channels < FEW:
             continue
+        # asked for first: the reshape below may read the pool too, and must not be made to read itself
         readers = pool.output(0).get_target_inputs()
         planes = _reshaped(pool.input_value(0), (channels, 1), f"{pool.get_friendly_name()}/planes")
         averages = _averaged(pool, planes)
@@ -67,6 +68,7 @@ def merge_constants(model: Any) -> None:
     seen: dict[Hashable, Any] = {}
     for node in _constants(model):
         data = node.data.tobytes()
+        # equal bytes may be of another type or shape
         key = str(node.get_element_type()), tuple(node.get_output_shape(0)), data
         first = seen.setdefault(key, node)
         if first is not node:
@@ -83,6 +85,7 @@ def store_half(model: Any) -> None:
         value = node.data
         if value.dtype != np.float32 or value.size < SMALLEST_STORED:
             continue
+        # a power of two rounds nothing, and lifts small values out of float16's subnormal range
         for factor in (np.float32(1), np.float32(2**-8), np.abs(value).max()):
             levels = (value / factor).astype(np.float16)
             if np.array_equal(levels.astype(np.float32) * factor, value):

@@ -65,6 +65,7 @@ def _product(total: Any, split: Any) -> tuple[int, Any] | None:
     if len(following) != 1 or following[0].get_type_name() != "Add":
         return None
     product = _other(following[0], total).get_node()
+    # read elsewhere as well, it would have to be made as a whole anyway
     if product.get_type_name() != "Multiply" or len(readers(product)) != 1:
         return None
     for channel, column in (product.input_values(), product.input_values()[::-1]):

@@ -350,6 +350,7 @@ def _stands_for(root: Path, part: Split) -> tuple[Path, ...]:
 def _refuse_ambiguous(folder: Path, chosen: Layout, split: str) -> None:
     if chosen.by_name or chosen.name.lower() in folder.resolve().name.lower() or split not in chosen.splits:
         return
+    # two datasets may share a root, as LOL-v2's parts do; where they share this folder too, either is right
     found = {
         layout.splits[split].degraded: layout.name
         for layout in LAYOUTS
