@@ -56,6 +56,7 @@ class Map(nn.Module):
         near = self.near(view)
         whole = self.whole(torch.cat([z, near.mean((2, 3), keepdim=True)], 1))
         gain = F.adaptive_avg_pool2d(self.out(self.both(near + whole)), self.grid)
+        # a clamp would leave no gradient beyond its ends
         return LARGEST * torch.tanh(gain / LARGEST)
 
 
@@ -80,6 +81,7 @@ def sample(student: Student, degraded: Tensor, clean: Tensor) -> Sample:
     thumbnail, wanted = student.thumbnail(degraded), student.thumbnail(clean)[:, :3]
     parts = prior.decomposition(thumbnail[:, :3])
     z = prior.generated(prior.encoded(thumbnail, *parts))
+    # in the logarithm, as the prior's own encoder sees thumbnails
     view = torch.cat([torch.log(thumbnail + HALF_LEVEL) * 0.5 + 2.0, *parts], 1)
     return Sample(view, thumbnail[:, :3], wanted, z)
 
@@ -87,6 +89,7 @@ def sample(student: Student, degraded: Tensor, clean: Tensor) -> Sample:
 def exposed(student: Student, image: Tensor, z: Tensor, gain: Tensor | None) -> Tensor:
     """Return `Body.exposed` with the gain times the exponential of a map, sampled at pixel centers."""
     body = student.body
+    # as in `Body.exposed`: an eighth to 64 times
     log_gain = body.exposure(z).clamp(-2.08, 4.16)
     if gain is not None:
         log_gain = log_gain + F.interpolate(gain, image.shape[2:], mode="bilinear", align_corners=False)

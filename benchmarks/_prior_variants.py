@@ -120,6 +120,7 @@ class Shared:
             self.made[key] = make()
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
+                # safetensors stores no views
                 save_file({k: v.contiguous() for k, v in self.made[key].items()}, path)
         return self.made[key]
 
@@ -186,6 +187,7 @@ class TaughtPrior(PriorStage):
             yield taught.draw(step, how)
 
     def _thumbnails(self, source: Source) -> dict[str, Tensor]:
+        # of one seed, as all seeds share it, and without a decomposition, which is not trained yet
         cache = ThumbnailCache(source, self.network, replace(self.config, seed=0))
         return {"degraded": cache.degraded[:, :6], "clean": cache.clean[:, :6]}
 
@@ -305,6 +307,7 @@ class AsBefore(TaughtPrior):
 
     def velocities(self, flows: tuple[Any, Any], truth: Latents, conditions: Latents, step: int) -> Tensor:
         """Return the error of the velocities on the straight path."""
+        # farther apart than any run is long: no two seeds share draws
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
         t = time_grid(self.network.prior.steps, len(truth[0]), random)
         terms = (velocity_matching(f, z, t, c) for f, z, c in zip(flows, truth, conditions, strict=True))

@@ -105,6 +105,7 @@ class _Worker:
     """A build's process."""
 
     def __init__(self, root: Path, artifact: Path, size: str, threads: int) -> None:
+        # this version's script for both: the older one may not have it
         script = HERE / "benchmarks" / "_stream_worker.py"
         self._process = subprocess.Popen(
             [sys.executable, str(script), str(artifact), size, str(threads)],

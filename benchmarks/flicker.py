@@ -66,6 +66,7 @@ def main() -> int:
             for setting in SETTINGS:
                 levels = brightness(runtime, frames, *setting)
                 rows.append(_row(scene, name, setting, _flicker(levels[0]), _flicker(levels[1]), None))
+                # of the first photograph alone: the plot has room for one
                 curves.setdefault(scene, {}).setdefault(setting, levels)
         for setting in FOLLOWING:
             rows += cuts(runtime, photos, setting)

@@ -75,6 +75,7 @@ def in_own_process(source: str, size: str) -> dict[str, Any]:
     """Run `measure` in a fresh interpreter."""
     command = [sys.executable, __file__, "--child", source, size]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    # libraries may print before it
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 

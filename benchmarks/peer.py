@@ -123,6 +123,7 @@ def _prepared(work: Path, target: str, weights: str) -> dict[str, Path]:
 def _save_peer(work: Path) -> None:
     import openvino
 
+    # random weights, but the same in every run
     torch.manual_seed(0)
     example = (torch.rand(1, 3, *SIDES),)
     onnx = work / "mobileie.onnx"

@@ -101,6 +101,7 @@ def measure(artifact: Artifact, bar: Any) -> Iterator[dict[str, Any]]:
             continue
         fused = _in_process(artifact, "fused", bar, way)
         losses = [psnr(written[name], targets[name]) - psnr(fused[name], targets[name]) for name in fused]
+        # equal pictures are infinitely close, which is no number in JSON
         distances = [min(psnr(fused[name], written[name]), 200.0) for name in fused]
         yield {
             "target": artifact.manifest.target,
@@ -130,6 +131,7 @@ def _in_process(artifact: Artifact, how: str, bar: Any, way: Way) -> Outputs:
     output = artifact.path.with_name(f"{artifact.path.name}.npz")
     child = [sys.executable, __file__, "--child", str(artifact.path), str(output), how]
     silent = subprocess.DEVNULL if way.prefix else None  # QEMU names what it does not emulate
+    # before the process starts: oneDNN looks once, as it is loaded
     environment = {**os.environ, **way.environment}
     subprocess.run([*way.prefix, *child], env=environment, stderr=silent, check=True)
     bar.update()

@@ -106,6 +106,7 @@ def throughput(source: str, size: tuple[int, int], rounds: int) -> dict[str, Any
 
 def _rate(runtime: Runtime, callers: int, picture: Levels) -> float:
     """Return the pictures a second that `callers` threads get of one runtime."""
+    # a count for each, so that callers share no lock; they start together, once all threads are there
     counts, begun = [0] * callers, threading.Barrier(callers + 1)
 
     def work(index: int) -> None:

@@ -137,6 +137,7 @@ def measure(options: argparse.Namespace) -> dict[Recipe, list[Clocks]]:
 def block(trainer: Trainer, source: Source, steps: int) -> Clocks:
     """Train some steps and return what they took; the first batch of the block is not timed."""
     clocks = Clocks()
+    # one more than the steps: each fetches the batch of the next
     drawn = batches(
         source, trainer.step, trainer.step + steps + 1, trainer.sampling(), workers=trainer.config.workers
     )
@@ -165,6 +166,7 @@ def _watched(trainer: Trainer, clocks: Clocks) -> Iterator[None]:
         yield
     finally:
         for owner, name, _ in hooks:
+            # which uncovers the method of the class again
             delattr(owner, name)
 
 

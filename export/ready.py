@@ -73,6 +73,7 @@ def make(name: str, precision: str, path: Path) -> None:
         (made.path / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
         shutil.rmtree(path, ignore_errors=True)
         shutil.copytree(made.path, path)
+    # its hashes are checked once more, where it now lies
     Artifact.open(path)
 
 

@@ -172,6 +172,7 @@ void scale_side(GstStructure* structure, const char* name, int scale, bool up) {
     gst_structure_set(structure, name, G_TYPE_INT, scaled(g_value_get_int(value)), nullptr);
   } else if (GST_VALUE_HOLDS_INT_RANGE(value)) {
     gst_structure_set(structure, name, GST_TYPE_INT_RANGE, scaled(gst_value_get_int_range_min(value)),
+                      // a range of GStreamer has two values at least
                       std::max(2, scaled(gst_value_get_int_range_max(value))), nullptr);
   } else {
     gst_structure_set(structure, name, GST_TYPE_INT_RANGE, 1, G_MAXINT, nullptr);

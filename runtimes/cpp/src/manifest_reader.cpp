@@ -102,6 +102,7 @@ PriorSpec prior_spec(const Json& data, std::int64_t multiple_of) {
   object(data, "prior", {"thumbnail", "pool"}, {"deviation"});
   PriorSpec prior{static_cast<int>(number(data["thumbnail"], "prior.thumbnail", 1, 1024)),
                   static_cast<int>(number(data["pool"], "prior.pool", 1, 256)), false};
+  // padded sides are multiples of the one, and have to hold whole blocks of the other
   if (multiple_of % prior.pool != 0) throw Damage("prior.pool does not divide spec.size.multiple_of");
   if (!data.contains("deviation")) return prior;
   if (!data["deviation"].is_boolean()) throw Damage("prior.deviation is no boolean");

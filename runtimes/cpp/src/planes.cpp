@@ -10,6 +10,7 @@ namespace {
 
 /// Convert `count` pixels of one row into three rows of planes.
 void split_row(const std::uint8_t* from, std::int64_t count, float* red, float* green, float* blue) {
+  // multiplied by, as in Python: a division would round some levels differently
   constexpr float kLevel = 1.0F / 255;
   for (std::int64_t x = 0; x < count; ++x) {
     red[x] = static_cast<float>(from[3 * x]) * kLevel;

@@ -226,6 +226,7 @@ std::vector<float> Restorer::prior(const Thumbnail& thumbnail) {
   const Output z = sessions_[static_cast<std::size_t>(graph - manifest_.graphs.begin())]->run(
       {{"thumbnail", thumbnail.values.data(), {1, thumbnail.channels(), thumbnail.side, thumbnail.side}}});
   latent_shape_ = z.shape;
+  // a copy: the session writes into the same memory next time
   return {z.data,
           z.data + std::accumulate(z.shape.begin(), z.shape.end(), std::size_t{1}, std::multiplies<>())};
 }

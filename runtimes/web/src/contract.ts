@@ -92,6 +92,7 @@ function priorSpec(data: unknown, multiple: number): PriorSpec {
   const { thumbnail, pool, deviation = false } = object(data, "prior", ["thumbnail", "pool"], ["deviation"]);
   if (typeof deviation !== "boolean") throw new Damage("prior.deviation is no boolean");
   const side = number(pool, "prior.pool", 1, 256);
+  // padded sides are multiples of the one, and have to hold whole blocks of the other
   if (multiple % side !== 0) throw new Damage("prior.pool does not divide spec.size.multiple_of");
   return { thumbnail: number(thumbnail, "prior.thumbnail", 1, 1024), pool: side, deviation };
 }

@@ -89,6 +89,7 @@ function rounded(from: Plane, { block, shift }: LayoutFacts, width: number, heig
   const half = 1 << (shift - 1);
   for (let row = 0, to = 0; row < rows; row++) {
     for (let column = 0, at = from.offset + row * from.stride; column < columns; column++, to++, at += from.step) {
+      // the brightest two of 1024 levels round up to 256
       data[to] = Math.min((from.data[at]! + 256 * from.data[at + 1]! + half) >> shift, 255);
     }
   }

@@ -24,6 +24,7 @@ Size parsed_size(const std::string& text) {
   char* end = nullptr;
   const long width = std::strtol(text.c_str(), &end, 10);
   const long height = *end == 'x' ? std::strtol(end + 1, &end, 10) : 0;
+  // frames of 4:2:0 have even sides
   if (*end != '\0' || width < 2 || height < 2 || width > 16384 || height > 16384 || width % 2 || height % 2) {
     throw restorect::UsageError("--size is WIDTHxHEIGHT, two even numbers such as 640x480, got '" + text +
                                 "'");

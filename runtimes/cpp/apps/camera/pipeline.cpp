@@ -69,6 +69,7 @@ Owned<GstElement> Pipeline::element(const char* name) const {
 bool Pipeline::set_state(GstState state) {
   const GstStateChangeReturn changed = gst_element_set_state(pipeline_.get(), state);
   if (changed == GST_STATE_CHANGE_FAILURE) {
+    // what the bus says of it is more exact than the error below
     check();
     throw restorect::BackendError(option_ + " does not start; try it with gst-launch-1.0");
   }

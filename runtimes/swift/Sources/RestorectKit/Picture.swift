@@ -64,6 +64,7 @@ struct Picture {
     /// Where in a pixel of four bytes B, G, R and what is left of them, alpha, are.
     private static func places(_ layout: PixelLayout) -> [Int] {
         let colors = [2, 1, 0].map { layout.channels[$0][1] }
+        // the four places are 0, 1, 2 and 3: 6 together
         return colors + [6 - colors.reduce(0, +)]
     }
 
@@ -153,6 +154,7 @@ struct Picture {
 
     /// Multiply the levels, rounding half to even; alpha stays.
     mutating func multiply(by gain: Double) {
+        // a table: there are 256 products, whatever the size of the picture
         let levels = (0...255).map { UInt8(min(max((Double($0) * gain).rounded(.toNearestOrEven), 0), 255)) }
         for at in bytes.indices where at % 4 != 3 {
             bytes[at] = levels[Int(bytes[at])]

@@ -91,6 +91,7 @@ struct PixelLayout {
             return Int(plane.base[at])
         }
         let word = Int(plane.base[at]) + 256 * Int(plane.base[at + 1])
+        // the brightest levels of 10 bits round up to 256
         return min((word + (1 << (shift - 1))) >> shift, 255)
     }
 
