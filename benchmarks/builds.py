@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ HERE = Path(__file__).parents[1]
 SIZES = ("400x600", "720x1280", "1080x1920")
 TARGETS = ("openvino", "onnx")
 LIMITS = {"dynamic": 1.25, "fixed": 1.10}
+WARM_UP_S = 3.0
 CASES = tuple(f"{target}/{kind}/{size}" for target in TARGETS for kind in LIMITS for size in SIZES)
 MADE = """
 import sys, pathlib, restorect_edge
@@ -146,8 +148,12 @@ def _compare(builds: dict[str, Path], case: tuple[str, str, str], options: Any) 
         workers[name] = _Worker(root, manifest.parent, size, options.threads)
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in workers}
     for worker in workers.values():
-        for _ in range(3):  # a copy of fixed sides is compiled meanwhile
+        begin, turns = time.monotonic(), 0
+        while (
+            turns < 3 or time.monotonic() - begin < WARM_UP_S
+        ):  # a copy of fixed sides is compiled meanwhile
             worker.restore(options.frames)
+            turns += 1
     for _ in range(options.rounds):
         for name, worker in workers.items():
             times[name].append(worker.restore(options.frames))

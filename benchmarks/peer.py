@@ -9,6 +9,9 @@ process at 600x400 as bare sessions, float planes in and out, by OpenVINO and ON
 limited to AVX2, OpenVINO computes as on a CPU without VNNI; ONNX Runtime has no such switch. Exits with 2
 where INT8 takes more than 0.65 of MobileIE's time by OpenVINO or 0.80 by ONNX Runtime, or more than 1/1.8 of
 its own FP32 form.
+
+By OpenVINO's counters, which are on for that alone, it is also measured what the convolutions of both forms
+take by themselves: no graph with these kernels takes less.
 """
 
 import os
@@ -150,13 +153,40 @@ def compare(target: str, files: dict[str, Path], options: Any) -> Row:
         "of_own_fp32": round(shares["fp32"].value, 3),
         "of_own_fp32_interval": [round(shares["fp32"].low, 3), round(shares["fp32"].high, 3)],
         "limit": LIMITS[target],
+        **_layers(target, files, image, options),
     }
 
 
-def _openvino(file: Path, image: Any, threads: int) -> Any:
+def _layers(target: str, files: dict[str, Path], image: Any, options: Any) -> Row:
+    """Return what convolutions take by themselves, in ms: those of the INT8 form that compute in INT8 and
+    those in float, and those of the FP32 form; None where the backend has no counters."""
+    if target != "openvino":
+        return dict.fromkeys(("int8_layers_ms", "float_layers_ms", "fp32_layers_ms"))
+    counted = {name: _counted(files[name], image, options) for name in ("int8", "fp32")}
+    return {
+        "int8_layers_ms": round(counted["int8"][0], 2),
+        "float_layers_ms": round(counted["int8"][1], 2),
+        "fp32_layers_ms": round(counted["fp32"][1], 2),
+    }
+
+
+def _counted(file: Path, image: Any, options: Any) -> tuple[float, float]:
+    """Return the median milliseconds of all convolutions in INT8 and of all in float."""
+    infer = _openvino(file, image, options.threads, PERF_COUNT="YES")
+    request, found = infer.func.__self__, []
+    for _ in range(WARM_UP + options.rounds):
+        infer()
+        layers = [one for one in request.get_profiling_info() if one.node_type == "Convolution"]
+        times = [(one.exec_type.endswith("I8"), one.real_time.total_seconds() * 1e3) for one in layers]
+        found.append([sum(ms for int8, ms in times if int8 is kind) for kind in (True, False)])
+    int8, real = np.median(found[WARM_UP:], axis=0)
+    return float(int8), float(real)
+
+
+def _openvino(file: Path, image: Any, threads: int, **more: str) -> Any:
     import openvino
 
-    config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    config = more | {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     config |= {"INFERENCE_NUM_THREADS": str(threads), "ENABLE_CPU_PINNING": "NO"}
     request = openvino.Core().compile_model(file, "CPU", config).create_infer_request()
     return partial(request.infer, {0: image}, share_inputs=True, share_outputs=True)
@@ -177,6 +207,11 @@ def _report(rows: list[Row], path: Path) -> int:
             f"{row['target']:9} int8 {row['int8_ms']:.2f} ms, fp32 {row['fp32_ms']:.2f} ms, MobileIE "
             f"{row['mobileie_ms']:.2f} ms: {row['of_mobileie']:.3f} of it, {row['of_own_fp32']:.3f} of FP32"
         )
+        if row["int8_layers_ms"] is not None:
+            print(
+                f"{'':9} convolutions alone: {row['int8_layers_ms']:.2f} ms in INT8 and "
+                f"{row['float_layers_ms']:.2f} ms in float, {row['fp32_layers_ms']:.2f} ms of FP32"
+            )
     print(path)
     return 2 if any(r["of_mobileie"] > r["limit"] or r["of_own_fp32"] > OWN_LIMIT for r in rows) else 0
 

@@ -6,8 +6,9 @@ Runs the golden vectors (`runtimes/golden/`) through every runtime that runs her
 C++ runner and the GStreamer element (cmake, ninja and the packages of their READMEs), the web package in
 headless Chromium (Node and npm) and the Kotlin module (kotlinc), whose network runs in another process.
 Writes the result and, between its markers, the table of `runtimes/README.md`. What needs another machine is
-listed as `not compiled here` or `not run on device`. Exits with 2 where a vector fails. `--work` keeps builds
-and artifacts, so that a second run of the same version measures without making them again.
+listed as `not compiled here` or `not run on device`. With `--only`, the lines of others stay as the result
+file has them, and its conditions say what was run again. Exits with 2 where a vector fails. `--work` keeps
+builds and artifacts, so that a second run of the same version measures without making them again.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from typing import Any
 
 from _golden import ELSEWHERE, RUNTIMES, cpp, gstreamer, kotlin, python, web
 from _options import parser
-from _results import conditions, write
+from _results import conditions, read, write
 from _runtimes_table import replace_table, table
 from tqdm import tqdm
 
@@ -43,6 +44,8 @@ def main() -> int:
             rows.append(row)
             bar.set_postfix_str(f"{row['runtime']} {row['form']} {row['format']}")
             bar.update()
+    if set(chosen) < set(RUNNERS) and options.output.is_file():
+        facts, rows = _merged(read(options.output), chosen, facts, rows)
     write(options.output, "runtimes", facts, rows)
     replace_table(options.page, table(rows, facts))
     return _report(rows, options.output)
@@ -76,13 +79,34 @@ def _distinct(lines: Iterator[Row]) -> Iterator[Row]:
     """Yield each line once, with its status, and a row for each runtime of other machines."""
     seen = set()
     for line in lines:
-        key = line["runtime"], line["precision"], line["format"], line["form"]
-        if key not in seen:
-            seen.add(key)
+        if _key(line) not in seen:
+            seen.add(_key(line))
             yield {**line, "status": "run here"}
     for name, status in ELSEWHERE.items():
         nothing = dict.fromkeys(("precision", "format", "form", "vectors", "passed", "max_difference"))
         yield {"runtime": name, **nothing, "ms_640x480": None, "status": status}
+
+
+def _merged(before: Row, chosen: Sequence[str], facts: Row, rows: Sequence[Row]) -> tuple[Row, list[Row]]:
+    """Return conditions and lines of a result in which those of the chosen runners are new."""
+    kept = {_key(row): row for row in before["rows"] if _runner(row) not in chosen}
+    new = {_key(row): row for row in rows if _key(row) not in kept}
+    order = dict.fromkeys(_key(row) for row in (*before["rows"], *rows))
+    again = {runner: {key: facts[key] for key in ("date", "load_before", "rounds")} for runner in chosen}
+    conditions = before["conditions"]
+    found = {**conditions, "run_again": {**conditions.get("run_again", {}), **again}}
+    return found, [(kept | new)[key] for key in order if key in kept or key in new]
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    return row["runtime"], row["precision"], row["format"], row["form"]
+
+
+def _runner(row: Row) -> str:
+    """Return which runner a line is of: the runtimes of Python bear the names of backends."""
+    if row["status"] != "run here":
+        return ""
+    return next((name for name in RUNNERS if row["runtime"].split("-")[0] == name), "python")
 
 
 def _report(rows: Sequence[Row], path: Path) -> int:

@@ -63,6 +63,23 @@ def test_lines_come_once_and_other_machines_are_named(script):
     assert {r["runtime"]: r["status"] for r in rows if not r["vectors"]} == script("_golden").ELSEWHERE
 
 
+def test_a_runner_that_is_run_again_leaves_the_lines_of_others(script):
+    module = script("runtimes")
+    before = {"conditions": {"date": "then", "rounds": 7, "load_before": 1}}
+    names = ("openvino", "cpp-openvino", "gstreamer-openvino", "gstreamer-openvino", "tensorrt")
+    before["rows"] = [row(runtime=name, format=f"f{at}") for at, name in enumerate(names)]
+    before["rows"][-1]["status"] = "not run on device"
+    again = [row(runtime="gstreamer-openvino", format=name, ms_640x480=9.0) for name in ("f3", "f9")]
+    facts, rows = module._merged(
+        before, ["gstreamer"], {"date": "now", "rounds": 9, "load_before": 0}, [*again, before["rows"][-1]]
+    )
+    assert facts["date"] == "then"
+    assert facts["run_again"] == {"gstreamer": {"date": "now", "rounds": 9, "load_before": 0}}
+    assert [(r["format"], r["ms_640x480"]) for r in rows] == [
+        *[("f0", None), ("f1", None), ("f3", 9.0), ("f4", None), ("f9", 9.0)]
+    ]
+
+
 def test_a_runner_that_breaks_is_no_result(script):
     lines = script("_golden")._lines([sys.executable, "-c", "print('{}'); raise SystemExit(2)"])
     assert list(lines) == [{}]
