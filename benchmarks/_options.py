@@ -2,10 +2,11 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from _results import result_path
 
-__all__ = ["parser"]
+__all__ = ["parser", "stated"]
 
 OPTIONS = {
     "weights": (str, "name or file"),
@@ -17,6 +18,11 @@ OPTIONS = {
     "batch": (int, "samples per step"),
     "patch": (int, "side of a sample in pixels"),
 }
+
+
+def stated(options: argparse.Namespace) -> dict[str, Any]:
+    """Return those of `OPTIONS` that a script takes, as they were given: conditions of its result."""
+    return {name: value for name, value in vars(options).items() if name in OPTIONS}
 
 
 def parser(doc: str | None, name: str, **defaults: str | float) -> argparse.ArgumentParser:

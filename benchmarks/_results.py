@@ -5,7 +5,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import restorect_edge
 from restorect_edge.utils.cpu import cpu_name
 
-__all__ = ["RESULTS", "check", "conditions", "read", "result_path", "write"]
+__all__ = ["RESULTS", "check", "conditions", "read", "report", "result_path", "write"]
 
 RESULTS = Path(__file__).parent / "results"
 KEYS = {"name", "conditions", "rows"}
@@ -53,6 +53,31 @@ def write(path: Path, name: str, facts: Mapping[str, Any], rows: Sequence[Mappin
     check(result)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def report(
+    path: Path,
+    name: str,
+    facts: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    line: str,
+    exceeds: Callable[[Mapping[str, Any]], bool] = lambda row: False,
+) -> int:
+    """Write a result file, print its rows and its path, and return the exit code of a script.
+
+    Args:
+        path: of the file.
+        name: of the result.
+        facts: what the numbers depend on.
+        rows: the numbers.
+        line: format of what is printed of a row.
+        exceeds: whether a row exceeds a limit, so that the code is 2.
+    """
+    write(path, name, facts, rows)
+    for row in rows:
+        print(line.format_map(row))
+    print(path)
+    return 2 if any(map(exceeds, rows)) else 0
 
 
 def read(path: Path) -> dict[str, Any]:

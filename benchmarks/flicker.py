@@ -28,7 +28,7 @@ from _scenes import FRAMES_PER_SECOND, SCENES, SIZE, Frame, filmed
 from tqdm import tqdm
 
 import restorect_edge
-from restorect_edge.inference.video.stream import FrameRestorer, Light
+from restorect_edge.inference.video.stream import Light, VideoRestorer
 from restorect_edge.media.photos import clean
 
 EVERY, SMOOTH = 8, 0.8
@@ -77,7 +77,7 @@ def main() -> int:
 
 def brightness(runtime: restorect_edge.Runtime, frames: Sequence[Frame], every: int, smooth: float) -> Any:
     """Return the mean level of each restored frame, and of the first with the latent of each, (2, frames)."""
-    restore = FrameRestorer(runtime, prior_every=every, smooth=smooth)
+    restore = VideoRestorer(runtime, prior_every=every, smooth=smooth)
     levels = np.empty((2, len(frames)))
     for index, frame in enumerate(frames):
         levels[0, index] = frame.shared(restore(frame.pixels)).mean()
@@ -102,14 +102,14 @@ def _followed(
     runtime: restorect_edge.Runtime, old: Sequence[Any], new: Sequence[Any], setting: tuple[int, float]
 ) -> int:
     """Return how many frames after a cut differ from what their own latent gives."""
-    restore = FrameRestorer(runtime, prior_every=setting[0], smooth=setting[1])
+    restore = VideoRestorer(runtime, prior_every=setting[0], smooth=setting[1])
     for frame in old:
         restore(frame)
     off = [np.abs(restore(frame).astype(int) - runtime(frame)).mean() > RECOVERED for frame in new]
     return max((index + 1 for index, differs in enumerate(off) if differs), default=0)
 
 
-def _with_latent_of(restore: FrameRestorer, runtime: restorect_edge.Runtime, pixels: Any) -> Any:
+def _with_latent_of(restore: VideoRestorer, runtime: restorect_edge.Runtime, pixels: Any) -> Any:
     z = restore.track._z
     assert z is not None
     return runtime._call(pixels, None, lambda _pixels, _padded: Light({"z": z}))

@@ -2,7 +2,7 @@
 
     python benchmarks/stream.py [--weights NAME] [--threads N] [--rounds N] [-o FILE]
 
-Streams of `FrameRestorer` take turns in one process: the prior on every frame, every 8 frames, and every 8
+Streams of `VideoRestorer` take turns in one process: the prior on every frame, every 8 frames, and every 8
 with smoothing; a turn is 8 frames. Exits with 2 where, on the artifact with the fastest frames, every 8
 costs more than 70 % of every frame: where the whole 95 % interval of its share lies above that.
 """
@@ -10,16 +10,15 @@ costs more than 70 % of every frame: where the whole 95 % interval of its share 
 import sys
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from _options import parser
-from _results import conditions, write
+from _options import parser, stated
+from _results import conditions, report
 from tqdm import tqdm
 
 import restorect_edge
 from restorect_edge.bench.measure.timing import interleaved
-from restorect_edge.inference.video.stream import FrameRestorer
+from restorect_edge.inference.video.stream import VideoRestorer
 from restorect_edge.media.photos import photos
 
 SIZE = (240, 320)
@@ -30,14 +29,16 @@ LIMIT = 0.70
 WARM_UP = 3
 
 Row = dict[str, Any]
+LINE = (
+    "{runtime:12} {precision:5} prior {prior:18} {frame_ms:7.2f} ms, "
+    "{share:.1%} ({share_low:.1%} to {share_high:.1%})"
+)
 
 
 def main() -> int:
     options = parser(__doc__, "stream", weights="lowlight-nano", threads=1, rounds=51).parse_args()
     facts = conditions(
-        weights=options.weights,
-        threads=options.threads,
-        rounds=options.rounds,
+        **stated(options),
         warm_up=WARM_UP,
         frames_per_turn=EVERY,
         order=", ".join(STREAMS) + ", … in one process",
@@ -59,8 +60,9 @@ def main() -> int:
             )
             with restorect_edge.load(artifact.path, threads=options.threads) as runtime:
                 rows += compare(runtime, options.rounds, bar.update)
-    write(options.output, "stream", facts, rows)
-    return _report(rows, options.output)
+    report(options.output, "stream", facts, rows, LINE)
+    fastest = min((row for row in rows if row["prior"] == "every 8"), key=lambda row: row["frame_ms"])
+    return 2 if fastest["share_low"] > LIMIT else 0
 
 
 def compare(runtime: restorect_edge.Runtime, rounds: int, each_round: Callable[[], object]) -> list[Row]:
@@ -68,7 +70,7 @@ def compare(runtime: restorect_edge.Runtime, rounds: int, each_round: Callable[[
     image = next(iter(photos(SIZE).values()))
 
     def turn(every: int, smooth: float) -> Any:
-        restore = FrameRestorer(runtime, prior_every=every, smooth=smooth)
+        restore = VideoRestorer(runtime, prior_every=every, smooth=smooth)
         return lambda: [restore(image) for _ in range(EVERY)]
 
     calls = {name: turn(*setting) for name, setting in STREAMS.items()}
@@ -92,17 +94,6 @@ def compare(runtime: restorect_edge.Runtime, rounds: int, each_round: Callable[[
 def _share(ours: Any, first: Any) -> tuple[float, ...]:
     speed_up = ours.speed_up(first)
     return tuple(round(1 / value, 4) for value in (speed_up.value, speed_up.high, speed_up.low))
-
-
-def _report(rows: list[Row], path: Path) -> int:
-    for row in rows:
-        print(
-            f"{row['runtime']:12} {row['precision']:5} prior {row['prior']:18} {row['frame_ms']:7.2f} ms, "
-            f"{row['share']:.1%} ({row['share_low']:.1%} to {row['share_high']:.1%})"
-        )
-    print(path)
-    fastest = min((row for row in rows if row["prior"] == "every 8"), key=lambda row: row["frame_ms"])
-    return 2 if fastest["share_low"] > LIMIT else 0
 
 
 if __name__ == "__main__":

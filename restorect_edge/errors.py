@@ -24,7 +24,9 @@ __all__ = [
     "SaturationWarning",
     "UnverifiedWarning",
     "UsageError",
+    "counted",
     "did_you_mean",
+    "of_exit_code",
     "unknown_name",
     "users_level",
 ]
@@ -80,6 +82,31 @@ class SaturationWarning(UserWarning):
 
 class UnverifiedWarning(UserWarning):
     """An artifact is used that was kept although nothing here could run it for a verdict."""
+
+
+def of_exit_code(code: int, message: str, *, what: str, extra: str) -> RestorectError:
+    """Return the error that a program of this project exited with.
+
+    Args:
+        code: its exit code; one that means nothing here becomes a `BackendError`.
+        message: what it printed.
+        what: the operation, for a `MissingDependencyError`.
+        extra: what that needs.
+    """
+    if code == MissingDependencyError.exit_code:
+        return MissingDependencyError(what, extra, detail=message)
+    kinds = {kind.exit_code: kind for kind in (UsageError, QualityError, IncompatibleError)}
+    return kinds.get(code, BackendError)(message)
+
+
+def counted(count: int, what: str) -> str:
+    """Return how many of something there are, in words: "1 image", "2 images".
+
+    Args:
+        count: how many.
+        what: in the singular, with a regular plural.
+    """
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def unknown_name(kind: str, got: str, known: Iterable[str]) -> UsageError:

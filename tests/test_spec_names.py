@@ -43,6 +43,20 @@ def test_the_names_of_the_table_are_declared(column):
     assert not [name for name in names if not re.search(rf"\b{name}\b", text)]
 
 
+def test_what_is_no_error_is_called_alike_in_all_languages():
+    """Casing apart. Every file of Kotlin imports java.lang.Runtime, so that it has another name there."""
+    for what, *cells in table():
+        names = {tuple(re.findall(r"`(\w+)`", cell.lower().replace("_", ""))) for cell in cells} - {()}
+        assert what.startswith("error") or len(names - {("restorer",)}) == 1, what
+
+
+@pytest.mark.parametrize("language", SOURCES)
+@pytest.mark.parametrize("row", range(2))
+def test_classes_of_the_table_are_classes(language, row):
+    (name,) = re.findall(r"`(\w+)`", table()[row][1 + list(SOURCES).index(language)])
+    assert re.search(rf"(?m)^[\w ]*\bclass (RESTORECT_API )?{name}\b", source(language))
+
+
 @pytest.mark.parametrize("language", DEFAULTS)
 def test_videos_have_the_defaults_of_the_table(language):
     text = source(language)

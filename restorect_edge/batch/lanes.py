@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from restorect_edge.batch.pipeline import blended
 from restorect_edge.inference.base import Runtime
-from restorect_edge.inference.video.stream import FrameRestorer
+from restorect_edge.inference.video.stream import VideoRestorer
 
 __all__ = ["Blended", "SideBySide"]
 
@@ -54,7 +54,7 @@ class Blended:
         strength: share of the restored frame, 0 to 1.
     """
 
-    def __init__(self, restore: FrameRestorer, strength: float) -> None:
+    def __init__(self, restore: VideoRestorer, strength: float) -> None:
         self._restore, self._strength = restore, strength
 
     def __call__(self, frame: NDArray[Any]) -> NDArray[Any]:
@@ -67,7 +67,7 @@ class Blended:
 
 
 class _BlendedStream(Iterator[NDArray[Any]]):
-    def __init__(self, restore: FrameRestorer, frames: Iterable[NDArray[Any]], strength: float) -> None:
+    def __init__(self, restore: VideoRestorer, frames: Iterable[NDArray[Any]], strength: float) -> None:
         self._before: deque[NDArray[Any]] = deque()
         self._strength = strength
         self._stream = restore.stream(self._kept(frames))

@@ -20,9 +20,9 @@ from restorect_edge.cli.command import run
 from restorect_edge.cli.network import network_and_inputs
 from restorect_edge.cli.options.parser import Parser
 from restorect_edge.cli.options.shared import Network, Overwrite
-from restorect_edge.errors import MissingDependencyError, RestorectError, UsageError, did_you_mean
+from restorect_edge.errors import MissingDependencyError, RestorectError, UsageError, counted, did_you_mean
 from restorect_edge.inference.base import Runtime
-from restorect_edge.inference.video.stream import FrameRestorer
+from restorect_edge.inference.video.stream import VideoRestorer
 from restorect_edge.media import video
 from restorect_edge.media.formats import READABLE, VIDEO_SUFFIXES
 from restorect_edge.media.opening import MAX_PIXELS
@@ -283,7 +283,7 @@ def _run_video(args: Run) -> int:
             _say(f"{frames} frames, {dropped} dropped, {runtime.provider}")
         else:
             done = video.restore_video(args.inputs[0], out, restore, options=options, say=_say)
-            _say(f"{done.frames} frame{'' if done.frames == 1 else 's'}, {runtime.provider}")
+            _say(f"{counted(done.frames, 'frame')}, {runtime.provider}")
     print(out)
     return 0
 
@@ -319,7 +319,7 @@ def _video_output(args: Run) -> Path:
 def _frames(runtime: Runtime, args: Run) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """Return what restores frames: one call each, or a file's by its `stream`."""
     at_once = runtime.best_at_once if args.at_once is None else args.at_once
-    restore = FrameRestorer(
+    restore = VideoRestorer(
         runtime,
         prior_every=args.prior_every,
         smooth=args.smooth,

@@ -21,7 +21,7 @@ from restorect_edge.inference.fit import fit, is_turned
 from restorect_edge.inference.lifetime import Lifetime
 from restorect_edge.inference.thumbnail import thumbnail
 from restorect_edge.inference.tiling import Size, Window, plan
-from restorect_edge.inference.video.stream import FrameRestorer, Light, Stream
+from restorect_edge.inference.video.stream import Light, Stream, VideoRestorer
 from restorect_edge.inference.window import given, keep
 from restorect_edge.media.images import ImageLike, as_levels, unwrap
 from restorect_edge.utils.cpu import cpu_name, has_vnni
@@ -223,7 +223,7 @@ class Runtime(ABC):
         Raises:
             UsageError: a number out of range, or one that needs an artifact made with ``--form split``.
         """
-        restore = FrameRestorer(
+        restore = VideoRestorer(
             self,
             prior_every=prior_every,
             smooth=smooth,

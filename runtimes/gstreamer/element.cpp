@@ -18,13 +18,13 @@ namespace {
 struct Settings {
   std::string artifact;
   restorect::Options options;
-  restorect::StreamOptions stream;
+  restorect::VideoOptions stream;
 };
 
 /// What lives while the element is started.
 struct State {
   std::unique_ptr<restorect::Runtime> runtime;
-  std::unique_ptr<restorect::Stream> stream;
+  std::unique_ptr<restorect::VideoRestorer> stream;
 };
 
 }  // namespace
@@ -138,7 +138,8 @@ Settings settings_of(GstRestorect* self) {
 }
 
 void open_stream(GstRestorect* self) {
-  self->state->stream = std::make_unique<restorect::Stream>(*self->state->runtime, settings_of(self).stream);
+  self->state->stream =
+      std::make_unique<restorect::VideoRestorer>(*self->state->runtime, settings_of(self).stream);
 }
 
 gboolean start(GstBaseTransform* base) {

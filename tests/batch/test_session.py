@@ -22,7 +22,7 @@ from restorect_edge.batch.lanes import Blended, SideBySide
 from restorect_edge.batch.pipeline import Settings, blended, restore_all
 from restorect_edge.batch.session import Session
 from restorect_edge.errors import MissingDependencyError, UsageError
-from restorect_edge.inference.video.stream import FrameRestorer
+from restorect_edge.inference.video.stream import VideoRestorer
 from restorect_edge.media.decoding import read
 
 SAVED = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".bmp": "BMP"}
@@ -92,7 +92,7 @@ def test_pictures_side_by_side_are_those_one_after_the_other(artifact_split, pho
 def test_the_frames_of_a_video_are_blended_with_what_they_were(artifact_split, photo, at_once):
     frames = [photo, photo[::-1], photo]
     with load(artifact_split.path, device="cpu", threads=2) as runtime:
-        blend = Blended(FrameRestorer(runtime, at_once=at_once), 0.5)
+        blend = Blended(VideoRestorer(runtime, at_once=at_once), 0.5)
         with blend.stream(frames) as stream:
             found = list(stream)
         expected = [blended(frame, runtime(frame), 0.5) for frame in frames]

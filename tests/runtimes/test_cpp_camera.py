@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import restorect_edge
-from restorect_edge.inference.video.stream import FrameRestorer
+from restorect_edge.inference.video.stream import VideoRestorer
 from restorect_edge.media.frames import FrameFormat, from_rgb, to_rgb
 from restorect_edge.media.photos import photos
 from restorect_edge.media.video.color import Color, color_of, encoded, rgb_of
@@ -83,7 +83,7 @@ def test_a_clip_becomes_the_pictures_of_python(
     options = ["--source", clip, "--sink", f"{LOSSLESS}{out}", "--prior-every", "4", "--smooth", "0.5"]
     said = run(program, artifact_openvino_split.path, *options, **sanitizers).stderr
     assert said.startswith(f"{FRAMES} frames, 0 dropped, OpenVINO")
-    restore = FrameRestorer(network, **STREAM)
+    restore = VideoRestorer(network, **STREAM)
     for source, found in zip(frames(clip), frames(out), strict=True):
         color = color_of(source)
         expected = encoded(restore(rgb_of(source, color)), color, "yuv420p")

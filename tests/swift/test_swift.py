@@ -121,7 +121,7 @@ def test_a_name_that_is_declared_twice_is_found():
 
 
 def test_there_is_a_package():
-    assert {"Package.swift", "Restorer.swift", "VideoRestorer.swift", "GoldenTests.swift"} <= {
+    assert {"Package.swift", "Runtime.swift", "VideoRestorer.swift", "GoldenTests.swift"} <= {
         f.name for f in FILES
     }
 
@@ -258,7 +258,7 @@ def test_names_and_kinds_of_the_packages_inputs(artifact_coreml):
 
     (graph,) = artifact_coreml.manifest.graphs
     spec = ct.models.MLModel(str(artifact_coreml.path / graph.file), skip_model_load=True).get_spec()
-    source = text(KIT / "Restorer.swift")
+    source = text(KIT / "Runtime.swift")
     for feature in (*spec.description.input, *spec.description.output):
         assert feature.type.WhichOneof("Type") == "imageType"
         assert f'"{feature.name}"' in source
@@ -366,6 +366,6 @@ def test_the_app_uses_what_the_package_offers():
         for name in re.findall(r"^public (?:final )?(?:class|struct|enum) (\w+)", text(path), re.M)
     }
     app = "".join(text(path) for path in (PACKAGE / "App").rglob("*.swift"))
-    assert {"CameraScreen", "BeforeAfter", "Restorer", "RestorectError"} <= offered
-    for name in ("CameraScreen", "BeforeAfter", "Restorer", "RestorectError"):
+    assert {"CameraScreen", "BeforeAfter", "Runtime", "RestorectError"} <= offered
+    for name in ("CameraScreen", "BeforeAfter", "Runtime", "RestorectError"):
         assert re.search(rf"\b{name}\b", app)

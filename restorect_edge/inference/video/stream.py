@@ -18,7 +18,7 @@ from restorect_edge.inference.video.overlap import Ahead, Gate, Place
 from restorect_edge.media.images import ImageLike
 from restorect_edge.media.live import Latest
 
-__all__ = ["CUT", "FrameRestorer", "LatentTrack", "Light", "Stream", "changed"]
+__all__ = ["CUT", "LatentTrack", "Light", "Stream", "VideoRestorer", "changed"]
 
 Array = NDArray[np.float32]
 
@@ -136,7 +136,7 @@ class LatentTrack:
         return target
 
 
-class FrameRestorer:
+class VideoRestorer:
     """Restore the frames of one video, one call each, in order, or all of them by `stream`.
 
     What it remembers of the frames before makes it one thread's at a time; several videos need one each,
@@ -267,7 +267,7 @@ class Stream(Iterator[Any]):
     any thread may close it.
     """
 
-    def __init__(self, frames: Iterable[ImageLike], restore: FrameRestorer, *, live: bool) -> None:
+    def __init__(self, frames: Iterable[ImageLike], restore: VideoRestorer, *, live: bool) -> None:
         self._restore = restore
         self._latest = Latest(frames) if live else None
         self._frames: Iterator[ImageLike] = self._latest or iter(frames)

@@ -57,7 +57,7 @@ def restore_video(
     Args:
         source: anything that FFmpeg reads.
         destination: ends in one of `SUFFIXES`.
-        restore: called with each frame; one that has a method ``stream``, as a `FrameRestorer` has, is given
+        restore: called with each frame; one that has a method ``stream``, as a `VideoRestorer` has, is given
             all of them instead, so that it may restore several side by side.
         options: see `VideoOptions`.
         say: given a line before any work for whatever the container cannot hold.

@@ -84,11 +84,11 @@ class Library:
         self.c.restorect_provider.restype = self.c.restorect_warning.restype = c_char_p
         self.c.restorect_open.argtypes = c_char_p, c_char_p, c_int, POINTER(c_void_p)
         self.c.restorect_restore.argtypes = c_void_p, POINTER(Frame), POINTER(Frame), c_int
-        self.c.restorect_stream_open.argtypes = c_void_p, c_int, c_double, c_int, POINTER(c_void_p)
-        self.c.restorect_stream_restore.argtypes = c_void_p, POINTER(Frame), POINTER(Frame)
+        self.c.restorect_video_open.argtypes = c_void_p, c_int, c_double, c_int, POINTER(c_void_p)
+        self.c.restorect_video_restore.argtypes = c_void_p, POINTER(Frame), POINTER(Frame)
         self.c.restorect_convert.argtypes = POINTER(Frame), POINTER(Frame)
         self.c.restorect_frame_size.argtypes = POINTER(Format), POINTER(c_size_t)
-        for name in ("close", "stream_close", "provider", "warning", "scale", "stream_cuts", "stream_priors"):
+        for name in ("close", "video_close", "provider", "warning", "scale", "video_cuts", "video_priors"):
             getattr(self.c, f"restorect_{name}").argtypes = (c_void_p,)
 
     def call(self, name: str, *arguments: Any) -> None:
@@ -130,10 +130,10 @@ class Restore:
     def stream(self, *, prior_every: int = 1, smooth: float = 0.0) -> Callable[[Levels], Levels]:
         """Return a call that restores the frames of one video, in order."""
         handle = c_void_p()
-        self.library.call("stream_open", self.handle, prior_every, smooth, 0, byref(handle))
+        self.library.call("video_open", self.handle, prior_every, smooth, 0, byref(handle))
 
         def restore(image: Levels) -> Levels:
-            return self._restored(image, lambda *frames: self.library.call("stream_restore", handle, *frames))
+            return self._restored(image, lambda *frames: self.library.call("video_restore", handle, *frames))
 
         return restore
 

@@ -10,8 +10,8 @@ struct restorect_runtime {
   restorect::Runtime runtime;
 };
 
-struct restorect_stream {
-  restorect::Stream stream;
+struct restorect_video {
+  restorect::VideoRestorer video;
 };
 
 namespace {
@@ -114,29 +114,26 @@ const char* restorect_warning(restorect_runtime* runtime) {
   return told(runtime, &restorect::Runtime::warning);
 }
 
-int restorect_stream_open(restorect_runtime* runtime, int prior_every, double smooth, int tile,
-                          restorect_stream** stream) {
+int restorect_video_open(restorect_runtime* runtime, int prior_every, double smooth, int tile,
+                         restorect_video** video) {
   return guarded([&] {
-    required(stream, "stream") = nullptr;
-    const restorect::StreamOptions options{prior_every, smooth, tile};
-    *stream = new restorect_stream{restorect::Stream(required(runtime, "runtime").runtime, options)};
+    required(video, "video") = nullptr;
+    const restorect::VideoOptions options{prior_every, smooth, tile};
+    *video = new restorect_video{restorect::VideoRestorer(required(runtime, "runtime").runtime, options)};
   });
 }
 
-void restorect_stream_close(restorect_stream* stream) { delete stream; }
+void restorect_video_close(restorect_video* video) { delete video; }
 
-int restorect_stream_restore(restorect_stream* stream, const restorect_frame* from,
-                             const restorect_buffer* to) {
-  return guarded([&] { required(stream, "stream").stream(frame_of(from), buffer_of(to)); });
+int restorect_video_restore(restorect_video* video, const restorect_frame* from, const restorect_buffer* to) {
+  return guarded([&] { required(video, "video").video(frame_of(from), buffer_of(to)); });
 }
 
-int restorect_stream_priors(const restorect_stream* stream) {
-  return stream == nullptr ? 0 : stream->stream.priors();
+int restorect_video_priors(const restorect_video* video) {
+  return video == nullptr ? 0 : video->video.priors();
 }
 
-int restorect_stream_cuts(const restorect_stream* stream) {
-  return stream == nullptr ? 0 : stream->stream.cuts();
-}
+int restorect_video_cuts(const restorect_video* video) { return video == nullptr ? 0 : video->video.cuts(); }
 
 int restorect_frame_size(const restorect_format* format, size_t* size) {
   return guarded([&] {

@@ -41,7 +41,7 @@ Timings Runtime::timings() const { return restorer_->timings(); }
 std::string Runtime::provider() const { return restorer_->provider(); }
 std::string Runtime::warning() const { return restorer_->warning(); }
 
-struct Stream::State {
+struct VideoRestorer::State {
   std::shared_ptr<Restorer> restorer;
   int tile;
   VideoTrack track;
@@ -49,18 +49,18 @@ struct Stream::State {
   std::mutex busy{};
 };
 
-Stream::Stream(const Runtime& runtime, const StreamOptions& options)
+VideoRestorer::VideoRestorer(const Runtime& runtime, const VideoOptions& options)
     : state_(new State{runtime.restorer_,
                        options.tile,
                        VideoTrack(*runtime.restorer_, options.prior_every, options.smooth),
                        options.fixed_copy,
                        {}}) {}
 
-Stream::Stream(Stream&&) noexcept = default;
-Stream& Stream::operator=(Stream&&) noexcept = default;
-Stream::~Stream() = default;
+VideoRestorer::VideoRestorer(VideoRestorer&&) noexcept = default;
+VideoRestorer& VideoRestorer::operator=(VideoRestorer&&) noexcept = default;
+VideoRestorer::~VideoRestorer() = default;
 
-void Stream::operator()(const Frame& from, const FrameBuffer& to) {
+void VideoRestorer::operator()(const Frame& from, const FrameBuffer& to) {
   const std::unique_lock<std::mutex> alone(state_->busy, std::try_to_lock);
   if (!alone) {
     throw UsageError(
@@ -76,7 +76,7 @@ void Stream::operator()(const Frame& from, const FrameBuffer& to) {
                           state.track.steadies() ? Restorer::Gain(gain) : nullptr, state.fixed_copy);
 }
 
-int Stream::priors() const { return state_->track.priors(); }
-int Stream::cuts() const { return state_->track.cuts(); }
+int VideoRestorer::priors() const { return state_->track.priors(); }
+int VideoRestorer::cuts() const { return state_->track.cuts(); }
 
 }  // namespace restorect

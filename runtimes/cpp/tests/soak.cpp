@@ -23,7 +23,7 @@ long resident_kib() {
   throw std::runtime_error("no VmRSS in /proc/self/status");
 }
 
-void restore_one(Stream& stream, int number, std::vector<std::uint8_t>& input,
+void restore_one(VideoRestorer& stream, int number, std::vector<std::uint8_t>& input,
                  std::vector<std::uint8_t>& output) {
   const FrameFormat format{static_cast<Layout>(number % 5), kWidth, kHeight};
   for (std::size_t i = 0; i < input.size(); ++i)
@@ -37,7 +37,7 @@ int main(int argc, char** argv) try {
   if (argc < 2) throw UsageError("usage: soak ARTIFACT [FRAMES]");
   const int frames = argc > 2 ? std::stoi(argv[2]) : 10000;
   const Runtime runtime(argv[1], {"cpu", 1});
-  Stream stream(runtime, {8, 0.5, 0});
+  VideoRestorer stream(runtime, {8, 0.5, 0});
   std::vector<std::uint8_t> input(4 * kWidth * kHeight), output(input.size());
   long warm = 0;
   for (int number = 0; number < frames; ++number) {

@@ -38,10 +38,10 @@ static void check_errors(restorect_runtime* runtime, restorect_frame from, resto
   EXPECT(restorect_restore(NULL, &from, &to, 0) == RESTORECT_USAGE);
   EXPECT(restorect_restore(runtime, NULL, &to, 0) == RESTORECT_USAGE);
   EXPECT(restorect_restore(runtime, &from, NULL, 0) == RESTORECT_USAGE);
-  EXPECT(restorect_stream_open(runtime, 0, 0.0, 0, NULL) == RESTORECT_USAGE);
-  EXPECT(restorect_stream_restore(NULL, &from, &to) == RESTORECT_USAGE);
+  EXPECT(restorect_video_open(runtime, 0, 0.0, 0, NULL) == RESTORECT_USAGE);
+  EXPECT(restorect_video_restore(NULL, &from, &to) == RESTORECT_USAGE);
   EXPECT(restorect_frame_size(NULL, &size) == RESTORECT_USAGE);
-  EXPECT(restorect_scale(NULL) == 0 && restorect_stream_cuts(NULL) == 0 && *restorect_provider(NULL) == '\0');
+  EXPECT(restorect_scale(NULL) == 0 && restorect_video_cuts(NULL) == 0 && *restorect_provider(NULL) == '\0');
   from.size -= 1;
   EXPECT(restorect_restore(runtime, &from, &to, 0) == RESTORECT_USAGE);
   EXPECT(strstr(restorect_last_error(), "cut off") != NULL);
@@ -51,13 +51,13 @@ static void check_errors(restorect_runtime* runtime, restorect_frame from, resto
   EXPECT(restorect_convert(&from, &to) == RESTORECT_USAGE);
   EXPECT(strstr(restorect_last_error(), "even") != NULL);
   restorect_close(NULL);
-  restorect_stream_close(NULL);
+  restorect_video_close(NULL);
 }
 
 int main(int argc, char** argv) {
   static uint8_t input[STRIDE * HEIGHT], output[STRIDE * HEIGHT], streamed[STRIDE * HEIGHT];
   restorect_runtime* runtime = NULL;
-  restorect_stream* stream = NULL;
+  restorect_video* video = NULL;
   restorect_buffer to;
   restorect_frame from = picture(input);
   size_t i;
@@ -72,13 +72,13 @@ int main(int argc, char** argv) {
   EXPECT(restorect_restore(runtime, &from, &to, 0) == RESTORECT_OK);
   EXPECT(output[0] != 0 || output[1] != 0);
   check_errors(runtime, from, to);
-  EXPECT(restorect_stream_open(runtime, 8, 0.5, 0, &stream) == RESTORECT_OK);
+  EXPECT(restorect_video_open(runtime, 8, 0.5, 0, &video) == RESTORECT_OK);
   restorect_close(runtime);
   to.data = streamed;
-  EXPECT(restorect_stream_restore(stream, &from, &to) == RESTORECT_OK);
-  EXPECT(restorect_stream_priors(stream) == 1);
+  EXPECT(restorect_video_restore(video, &from, &to) == RESTORECT_OK);
+  EXPECT(restorect_video_priors(video) == 1);
   EXPECT(memcmp(output, streamed, sizeof output) == 0);
-  restorect_stream_close(stream);
+  restorect_video_close(video);
   puts("ok");
   return 0;
 }

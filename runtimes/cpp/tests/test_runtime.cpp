@@ -88,7 +88,7 @@ TEST_CASE("threads that share a runtime get what each would get alone") {
 TEST_CASE("a stream that two threads share refuses one of them, and restores every frame of the other") {
   const Bytes rgb = noise(3 * 96 * 64);
   const Bytes alone = restored(split(), rgb, 96, 64);
-  Stream stream(split(), {});
+  VideoRestorer stream(split(), {});
   std::atomic<int> given{0}, refused{0}, wrong{0};
   const auto work = [&] {
     while (refused == 0 || given == 0) {
@@ -156,7 +156,7 @@ TEST_CASE("fixed sides take smaller images and refuse larger ones and tiles") {
 }
 
 TEST_CASE("a stream runs the prior every few frames, smooths, and sees a cut") {
-  Stream stream(split(), {4, 0.5, 0});
+  VideoRestorer stream(split(), {4, 0.5, 0});
   const Bytes dark(3 * 48 * 40, 20), bright(3 * 48 * 40, 200);
   const Bytes alone = restored(split(), bright, 48, 40);
   const Bytes first = restored(stream, dark, 48, 40);
@@ -172,17 +172,19 @@ TEST_CASE("a stream runs the prior every few frames, smooths, and sees a cut") {
 
 TEST_CASE("a stream outlives its runtime") {
   auto runtime = std::make_unique<Runtime>(support::artifact("RESTORECT_SPLIT"), Options{"cpu", 1});
-  Stream stream(*runtime, {});
+  VideoRestorer stream(*runtime, {});
   runtime.reset();
   CHECK(restored(stream, noise(3 * 16 * 16), 16, 16) == restored(split(), noise(3 * 16 * 16), 16, 16));
 }
 
 TEST_CASE("streams out of range, or without a prior, are refused") {
-  CHECK_CONTAINS(message<UsageError>([] { Stream(split(), {0, 0, 0}); }),
+  CHECK_CONTAINS(message<UsageError>([] { VideoRestorer(split(), {0, 0, 0}); }),
                  "prior_every is at least 1 frame, got 0");
-  CHECK_CONTAINS(message<UsageError>([] { Stream(split(), {1, 1.0, 0}); }), "from 0 to below 1, got 1");
-  CHECK_CONTAINS(message<UsageError>([] { Stream(split(), {1, std::nan(""), 0}); }), "got nan");
-  CHECK_CONTAINS(message<UsageError>([] { Stream(whole(), {8, 0, 0}); }), "export it with --form split");
+  CHECK_CONTAINS(message<UsageError>([] { VideoRestorer(split(), {1, 1.0, 0}); }),
+                 "from 0 to below 1, got 1");
+  CHECK_CONTAINS(message<UsageError>([] { VideoRestorer(split(), {1, std::nan(""), 0}); }), "got nan");
+  CHECK_CONTAINS(message<UsageError>([] { VideoRestorer(whole(), {8, 0, 0}); }),
+                 "export it with --form split");
 }
 
 TEST_CASE("the latent goes towards its target by the share that is not kept") {
@@ -225,7 +227,7 @@ TEST_CASE("a video moves to a copy of its size, and the picture stays") {
   const Bytes rgb = support::noise(96 * 64 * 3);
   const Bytes alone = support::restored(runtime, rgb, 96, 64);
   for (const bool fixed_copy : {true, false}) {
-    Stream stream(runtime, {1, 0, 0, fixed_copy});
+    VideoRestorer stream(runtime, {1, 0, 0, fixed_copy});
     for (int frame = 0; frame < 200; ++frame) {  // long enough for the copy to be there at the end
       const Bytes restored = support::restored(stream, rgb, 96, 64);
       int most = 0;

@@ -60,7 +60,7 @@ void RestoreNode::configure() {
   runtime_ = std::make_unique<restorect::Runtime>(
       artifact, restorect::Options{get_parameter("device").as_string(),
                                    static_cast<int>(get_parameter("threads").as_int())});
-  restorect::Stream(*runtime_, video_);  // refuses numbers that do not fit the artifact
+  restorect::VideoRestorer(*runtime_, video_);  // refuses numbers that do not fit the artifact
   RCLCPP_INFO(get_logger(), "%s by %s", runtime_->info().name.c_str(), runtime_->provider().c_str());
   if (!runtime_->warning().empty()) RCLCPP_WARN(get_logger(), "%s", runtime_->warning().c_str());
 }
@@ -79,7 +79,7 @@ rmw_qos_profile_t RestoreNode::qos() {
 
 RestoreNode::CallbackReturn RestoreNode::on_activate(const rclcpp_lifecycle::State& before) {
   LifecycleNode::on_activate(before);
-  stream_ = std::make_unique<restorect::Stream>(*runtime_, video_);  // another scene
+  stream_ = std::make_unique<restorect::VideoRestorer>(*runtime_, video_);  // another scene
   publisher_ = image_transport::create_publisher(images_.get(), "image_restored", qos());
   subscriber_ = image_transport::create_subscription(
       images_.get(), "image", [this](const Image::ConstSharedPtr& image) { restore(*image); },

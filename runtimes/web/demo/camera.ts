@@ -1,6 +1,6 @@
 /** The camera: live, before and after, with what it costs. */
 
-import { LiveView, type LiveStats, openCamera, type Restorer } from "restorect-edge-web";
+import { LiveView, type LiveStats, openCamera, type Runtime } from "restorect-edge-web";
 
 import type { Shell } from "./demo.js";
 import { canvases, element, fit, show, wait } from "./page.js";
@@ -54,19 +54,19 @@ export class CameraMode {
     if (!wanted()) return halt(stream);
     this.stream = stream;
     wait("Loading the network…");
-    const restorer = await this.shell.restorer();
+    const runtime = await this.shell.runtime();
     if (!wanted()) return;
-    const view = await this.look(restorer, stream, longestSide);
+    const view = await this.look(runtime, stream, longestSide);
     if (wanted()) this.view = view;
     else await view.stop();
   }
 
-  private async look(restorer: Restorer, stream: MediaStream, longestSide: number): Promise<LiveView> {
+  private async look(runtime: Runtime, stream: MediaStream, longestSide: number): Promise<LiveView> {
     const video = document.createElement("video");
     Object.assign(video, { srcObject: stream, muted: true, playsInline: true });
     const [priorEvery, smooth] = element("steady", HTMLSelectElement).value.split(" ").map(Number);
-    const split = restorer.manifest.prior !== null;
-    return LiveView.start(restorer, video, {
+    const split = runtime.manifest.prior !== null;
+    return LiveView.start(runtime, video, {
       ...canvases("live-views", "The camera's picture"),
       longestSide,
       priorEvery: split ? priorEvery! : 1,

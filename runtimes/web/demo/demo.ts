@@ -1,6 +1,6 @@
 /** The demo page: chooses what is shown, and says how it went. */
 
-import { type Backend, load, RestorectError, type Restorer, type Timings } from "restorect-edge-web";
+import { type Backend, load, RestorectError, type Runtime, type Timings } from "restorect-edge-web";
 
 import { CameraMode } from "./camera.js";
 import { keptOffline } from "./offline.js";
@@ -11,7 +11,7 @@ const network = element("network", HTMLSelectElement);
 const backend = element("backend", HTMLSelectElement);
 const modes = { photo: new PhotoMode(shell()), live: new CameraMode(shell()) };
 let mode: keyof typeof modes = "photo";
-let restorer: Promise<Restorer> | null = null;
+let runtime: Promise<Runtime> | null = null;
 const listed = listNetworks();
 
 /** An artifact that the server has. */
@@ -26,7 +26,7 @@ interface Listed {
 /** What both modes may ask of the page. */
 export interface Shell {
   /** The network that is chosen, loaded once. */
-  restorer(): Promise<Restorer>;
+  runtime(): Promise<Runtime>;
   fail(error: unknown): void;
   say(text: string): void;
   times(timings: Timings | null): void;
@@ -34,20 +34,20 @@ export interface Shell {
 }
 
 function shell(): Shell {
-  return { restorer: loaded, fail, say, times, save: saveFile };
+  return { runtime: loaded, fail, say, times, save: saveFile };
 }
 
-function loaded(): Promise<Restorer> {
-  if (restorer) return restorer;
+function loaded(): Promise<Runtime> {
+  if (runtime) return runtime;
   const opening = opened();
-  restorer = opening;
+  runtime = opening;
   opening.catch(() => {
-    if (restorer === opening) restorer = null; // so that another try is one
+    if (runtime === opening) runtime = null; // so that another try is one
   });
   return opening;
 }
 
-async function opened(): Promise<Restorer> {
+async function opened(): Promise<Runtime> {
   await listed;
   if (network.value === "") throw new Error("no network is here: export one with make demo-web");
   const folder = `artifacts/${network.value}/`;
@@ -75,8 +75,8 @@ function absent(name: string): string {
 async function reload(): Promise<void> {
   modes.photo.leave();
   await modes.live.stop();
-  const old = restorer;
-  restorer = null;
+  const old = runtime;
+  runtime = null;
   await old?.then((each) => each.close()).catch(() => undefined);
   await attempt(() => modes[mode].enter());
 }

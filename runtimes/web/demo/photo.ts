@@ -1,6 +1,6 @@
 /** A photograph: chosen, dropped or one of the samples; before and after; to be downloaded. */
 
-import type { Restorer, Stream, StreamFrame } from "restorect-edge-web";
+import type { RestoredFrame, Runtime, VideoRestorer } from "restorect-edge-web";
 
 import type { Shell } from "./demo.js";
 import { withExif } from "./exif.js";
@@ -9,9 +9,9 @@ import { arrived, coming, element, fit, milliseconds, show, wait } from "./page.
 /** A photograph on the page, and the network's canvases that it is on. */
 interface Shown {
   readonly file: File;
-  readonly restorer: Restorer;
-  readonly stream: Stream;
-  readonly frame: StreamFrame;
+  readonly runtime: Runtime;
+  readonly stream: VideoRestorer;
+  readonly frame: RestoredFrame;
 }
 
 /** Shows photographs. */
@@ -133,27 +133,27 @@ export class PhotoMode {
 
   private async show(file: File, signal: AbortSignal): Promise<void> {
     wait("Loading the network…");
-    const restorer = await this.restorer();
-    if (this.shown?.file !== file || this.shown.restorer !== restorer) {
+    const runtime = await this.runtime();
+    if (this.shown?.file !== file || this.shown.runtime !== runtime) {
       if (!signal.aborted) wait("Restoring…");
-      await this.draw(file, restorer, signal);
+      await this.draw(file, runtime, signal);
     }
     if (!signal.aborted && this.shown) this.display(this.shown);
   }
 
   /** Restore a photograph on canvases of its own, so that no other is ever seen at its sides. */
-  private async draw(file: File, restorer: Restorer, signal: AbortSignal): Promise<void> {
+  private async draw(file: File, runtime: Runtime, signal: AbortSignal): Promise<void> {
     const made = coming("photo-views", "The photograph");
-    const stream = await restorer.stream(made);
+    const stream = await runtime.video(made);
     try {
       const onProgress = (done: number, total: number) => this.progress(done, total, signal);
       const frame = await stream.restore(file, { signal, onProgress });
       if (signal.aborted) throw new DOMException("another was chosen", "AbortError");
       const old = this.shown;
-      this.shown = { file, restorer, stream, frame };
+      this.shown = { file, runtime, stream, frame };
       fit(frame.width, frame.height);
       await arrived("photo-views", made.canvas, frame.width, frame.height);
-      if (old?.restorer === restorer) void old.stream.close().catch(() => undefined);
+      if (old?.runtime === runtime) void old.stream.close().catch(() => undefined);
     } catch (error) {
       made.canvas.remove();
       made.before.remove();
@@ -162,8 +162,8 @@ export class PhotoMode {
     }
   }
 
-  private async restorer(): Promise<Restorer> {
-    return this.shell.restorer().catch((error: unknown) => {
+  private async runtime(): Promise<Runtime> {
+    return this.shell.runtime().catch((error: unknown) => {
       this.shown = null; // what is shown has lost its worker
       throw error;
     });

@@ -72,7 +72,7 @@ export class Channel {
 
   /** End the worker; what waits fails with the code `closed`. */
   close(): void {
-    this.end(new RestorectError("closed", "the restorer was closed; load the artifact again"));
+    this.end(new RestorectError("closed", "the runtime was closed; load the artifact again"));
   }
 
   private end(error: RestorectError): void {

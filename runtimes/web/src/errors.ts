@@ -18,7 +18,7 @@ export type ErrorCode =
   | "cancelled"
   /** ONNX Runtime failed, or the network gave no picture. */
   | "backend"
-  /** The restorer was closed. */
+  /** The runtime was closed. */
   | "closed";
 
 /** Every error of this package. */

@@ -13,9 +13,9 @@ export {
   type LoadOptions,
   type Picture,
   type Restored,
+  type RestoredFrame,
   type RestoreOptions,
-  Restorer,
-  Stream,
-  type StreamFrame,
-  type StreamOptions,
-} from "./restorer.js";
+  Runtime,
+  type VideoOptions,
+  VideoRestorer,
+} from "./runtime.js";

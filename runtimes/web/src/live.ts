@@ -2,7 +2,7 @@
 
 import { asRestorectError, RestorectError } from "./errors.js";
 import type { Timings } from "./protocol.js";
-import type { Restorer, Stream, StreamOptions } from "./restorer.js";
+import type { Runtime, VideoOptions, VideoRestorer } from "./runtime.js";
 
 /** Milliseconds over which frames are counted. */
 const COUNTED = 2000;
@@ -23,7 +23,7 @@ export interface LiveStats {
 }
 
 /** How to show a camera. */
-export interface LiveOptions extends StreamOptions {
+export interface LiveOptions extends VideoOptions {
   /** Told after every restored frame. */
   readonly onFrame?: (stats: LiveStats) => void;
   /** Told once, when the view ended by itself: the camera was unplugged, or a frame failed. */
@@ -69,7 +69,7 @@ export class LiveView {
   private times: number[] = [];
 
   private constructor(
-    private readonly stream: Stream,
+    private readonly stream: VideoRestorer,
     private readonly video: HTMLVideoElement,
     private readonly options: LiveOptions,
   ) {}
@@ -78,10 +78,10 @@ export class LiveView {
    * Start.
    *
    * @param video whose `srcObject` is a camera's stream, or which plays a file. It need not be on the page.
-   * @throws RestorectError as `Restorer.stream`.
+   * @throws RestorectError as `Runtime.video`.
    */
-  static async start(restorer: Restorer, video: HTMLVideoElement, options: LiveOptions = {}): Promise<LiveView> {
-    const view = new LiveView(await restorer.stream(options), video, options);
+  static async start(runtime: Runtime, video: HTMLVideoElement, options: LiveOptions = {}): Promise<LiveView> {
+    const view = new LiveView(await runtime.video(options), video, options);
     document.addEventListener("visibilitychange", view.onVisibility);
     for (const track of view.tracks()) track.addEventListener("ended", view.onEnded);
     view.onVisibility();
@@ -174,7 +174,7 @@ export class LiveView {
   }
 
   /** Write the last restored frame to an image file. */
-  async snapshot(...how: Parameters<Stream["snapshot"]>): Promise<Blob> {
+  async snapshot(...how: Parameters<VideoRestorer["snapshot"]>): Promise<Blob> {
     return this.stream.snapshot(...how);
   }
 

@@ -13,7 +13,7 @@ type Ask<K extends Kind> = { readonly id: number } & Requests[K]["ask"];
 type Answer<K extends Kind> = Requests[K]["answer"];
 
 /** A video that is restored frame by frame. */
-interface Stream {
+interface Video {
   readonly track: LatentTrack;
   readonly longestSide: number | null;
   readonly canvas: OffscreenCanvas | null;
@@ -22,7 +22,7 @@ interface Stream {
 }
 
 let engine: Engine | null = null;
-const streams = new Map<number, Stream>();
+const streams = new Map<number, Video>();
 const cancelled = new Set<number>();
 
 const handlers: { [K in Exclude<Kind, "cancel">]: (ask: Ask<K>) => Promise<Answer<K>> } = {
@@ -112,9 +112,9 @@ function opened(): Engine {
   return engine;
 }
 
-function streamOf(number: number): Stream {
+function streamOf(number: number): Video {
   const stream = streams.get(number);
-  if (!stream) throw new RestorectError("closed", "the stream has ended; open another");
+  if (!stream) throw new RestorectError("closed", "the video has ended; start another");
   return stream;
 }
 
@@ -146,7 +146,7 @@ async function answer(request: Exclude<Request, { kind: "cancel" }>): Promise<vo
   try {
     const handler = handlers[kind] as (ask: typeof request) => Promise<Answer<typeof kind>>;
     const result = await handler(request);
-    // A stream without canvases gives its last frame away, and keeps a copy for snapshots.
+    // A video without canvases gives its last frame away, and keeps a copy for snapshots.
     send({ id, answer: result }, kind === "frame" ? [] : given(result));
   } catch (error) {
     const { code, message } = asRestorectError(error, "backend");

@@ -93,7 +93,7 @@ test("an artifact of fixed sides takes smaller pictures and refuses larger ones"
     const errors = [
       await failure(() => whole.restore(dark(97, 64))),
       await failure(() => whole.restore(dark(61, 45), { tile: 32 })),
-      await failure(() => whole.stream({ priorEvery: 4 })),
+      await failure(() => whole.video({ priorEvery: 4 })),
     ];
     whole.close();
     return { sides: [small.width, small.height], errors };

@@ -96,7 +96,7 @@ test("calls that overlap give what each gives alone, in a stream beside them too
     const images = [dark(64, 48), dark(301, 187), dark(33, 70), new ImageData(64, 48)];
     const alone = [];
     for (const image of images) alone.push((await nano.restore(image)).image);
-    const stream = await nano.stream({ priorEvery: 2, smooth: 0.5 });
+    const stream = await nano.video({ priorEvery: 2, smooth: 0.5 });
     const frames = [];
     for (let frame = 0; frame < 3; frame++) frames.push((await stream.restore(images[0])).image);
     await stream.reset();
@@ -129,7 +129,7 @@ test("a stream runs the prior every few frames, sees a cut, and gives files", as
   const found = await page.evaluate(async () => {
     const [one, other] = [dark(96, 64), dark(96, 64)];
     other.data.forEach((value, at) => (other.data[at] = 255 - value));
-    const stream = await nano.stream({ priorEvery: 4, smooth: 0.5 });
+    const stream = await nano.video({ priorEvery: 4, smooth: 0.5 });
     const frames = [];
     for (let index = 0; index < 12; index++) frames.push(await stream.restore(index < 6 ? one : other));
     const file = await stream.snapshot({ type: "image/webp" });
@@ -154,7 +154,7 @@ test("a stream that smooths takes the flicker of lamps out of a scene that stand
     });
     const found = {};
     for (const smooth of [0, 0.8]) {
-      const stream = await nano.stream({ priorEvery: 20, smooth });
+      const stream = await nano.video({ priorEvery: 20, smooth });
       const levels = [];
       for (const frame of frames) {
         const { image } = await stream.restore(frame);
@@ -177,7 +177,7 @@ test("an artifact of bytes gives what one of planes gives, tiles and smoothed fr
       const [ours, theirs] = [await levels.restore(image, { tile }), await nano.restore(image, { tile })];
       found[`tile ${tile}`] = apart(ours.image, theirs.image);
     }
-    const streams = [await levels.stream({ smooth: 0.8 }), await nano.stream({ smooth: 0.8 })];
+    const streams = [await levels.video({ smooth: 0.8 }), await nano.video({ smooth: 0.8 })];
     for (let frame = 0; frame < 5; frame++) {
       const [ours, theirs] = [await streams[0].restore(image), await streams[1].restore(image)];
       found[`frame ${frame}`] = apart(ours.image, theirs.image);
@@ -251,17 +251,17 @@ const BAD = {
     "given away",
   ],
   "a tile of no pixels": [() => nano.restore(dark(64, 48), { tile: 0 }), "from 1, got 0"],
-  "a prior that never runs": [() => nano.stream({ priorEvery: 0 }), "from 1, got 0"],
-  "a latent that never changes": [() => nano.stream({ smooth: 1 }), "below 1, got 1"],
+  "a prior that never runs": [() => nano.video({ priorEvery: 0 }), "from 1, got 0"],
+  "a latent that never changes": [() => nano.video({ smooth: 1 }), "below 1, got 1"],
   "a canvas in use": [
     () => {
       const canvas = document.createElement("canvas");
       canvas.getContext("2d");
-      return nano.stream({ canvas });
+      return nano.video({ canvas });
     },
     "give a new one",
   ],
-  "a frame before the first snapshot": [async () => (await nano.stream()).snapshot(), "no frame"],
+  "a frame before the first snapshot": [async () => (await nano.video()).snapshot(), "no frame"],
   "no URL": [() => web.load("http://"), "no URL"],
   "no threads": [() => web.load("/artifacts/nano/", { threads: 0 }), "from 1, got 0"],
 };
@@ -275,7 +275,7 @@ for (const [what, [act, words]] of Object.entries(BAD)) {
   });
 }
 
-test("after all that, the restorer goes on", async () => {
+test("after all that, the runtime goes on", async () => {
   const sides = await page.evaluate(async () => {
     const { image } = await nano.restore(dark(40, 24));
     return [image.width, image.height];

@@ -14,32 +14,32 @@ const BYTES = { rgb: 3, bgr: 3, bgra: 4, yuyv: 2, nv12: 1.5 };
  * @param print told each line.
  */
 export async function pass({ golden, artifacts, backend, threads, rounds }, print) {
-  const runtime = `web-${backend}`;
+  const name = `web-${backend}`;
   for (const [layout, vectors] of grouped(golden.vectors.filter(({ form }) => form === "convert"))) {
     const found = await Promise.all(vectors.map(conversion));
-    await print(line({ runtime, precision: null, format: layout, form: "convert" }, found.map(exact), found, null));
+    await print(line({ runtime: name, precision: null, format: layout, form: "convert" }, found.map(exact), found, null));
   }
   for (const { url, form, precision, sides } of artifacts) {
-    const restorer = await load(url, { backend, ...(threads && { threads }) });
+    const runtime = await load(url, { backend, ...(threads && { threads }) });
     const takes = ({ padded }) => sides.includes(null) || sides.includes(padded.join("x"));
     for (const each of form === "whole" ? ["whole"] : ["split", "tiled"]) {
       const vectors = golden.vectors.filter((vector) => vector.form === each && takes(vector));
       for (const [layout, group] of grouped(vectors)) {
-        const [found, passed] = await restored(restorer, group, golden.tolerance[precision]);
+        const [found, passed] = await restored(runtime, group, golden.tolerance[precision]);
         const timed = rounds > 0 && takes({ padded: [SIZE[1], SIZE[0]] });
-        const ms = timed ? await milliseconds(restorer, layout, each === "tiled" ? { tile: TILE } : {}, rounds) : null;
-        await print(line({ runtime, precision, format: layout, form: each }, passed, found, ms));
+        const ms = timed ? await milliseconds(runtime, layout, each === "tiled" ? { tile: TILE } : {}, rounds) : null;
+        await print(line({ runtime: name, precision, format: layout, form: each }, passed, found, ms));
       }
     }
-    restorer.close();
+    runtime.close();
   }
 }
 
 /** Restore vectors; return what each is off, and whether it and its conversion are as they should be. */
-async function restored(restorer, vectors, tolerance) {
+async function restored(runtime, vectors, tolerance) {
   const [found, passed] = [[], []];
   for (const vector of vectors) {
-    const { image } = await restorer.restore(await frame(vector), vector.tile ? { tile: vector.tile } : {});
+    const { image } = await runtime.restore(await frame(vector), vector.tile ? { tile: vector.tile } : {});
     const off = compared(image, await bytes(vector.output));
     found.push(off);
     passed.push(exact(await conversion(vector)) && within(off, tolerance));
@@ -89,13 +89,13 @@ function within(counts, { psnr_db: psnr, levels, share_beyond: share }) {
 }
 
 /** Median time of a frame, conversion and restoration, after two that do not count. */
-async function milliseconds(restorer, layout, options, rounds) {
+async function milliseconds(runtime, layout, options, rounds) {
   const [width, height] = SIZE;
   const data = Uint8Array.from({ length: width * height * BYTES[layout] }, (_, at) => 16 + ((at * 31) % 97));
   const times = [];
   for (let round = 0; round < rounds + 2; round++) {
     const begun = performance.now();
-    await restorer.restore({ layout, width, height, data }, options);
+    await runtime.restore({ layout, width, height, data }, options);
     times.push(performance.now() - begun);
   }
   const sorted = times.slice(2).sort((a, b) => a - b);

@@ -8,7 +8,7 @@ import pytest
 from restorect_edge import load
 from restorect_edge.errors import BackendError, UsageError
 from restorect_edge.inference.video.overlap import Ahead, Gate, Place
-from restorect_edge.inference.video.stream import FrameRestorer
+from restorect_edge.inference.video.stream import VideoRestorer
 from restorect_edge.media.photos import photos
 
 SIZE = (64, 96)
@@ -132,7 +132,7 @@ def test_a_live_source_is_restored_frame_by_frame_unless_told_otherwise(runtime,
 @pytest.mark.parametrize("at_once", [0, -1])
 def test_at_least_one_frame_runs(runtime, at_once):
     with pytest.raises(UsageError, match=f"at_once is at least 1 frame, got {at_once}"):
-        FrameRestorer(runtime, at_once=at_once)
+        VideoRestorer(runtime, at_once=at_once)
 
 
 def test_a_backend_with_threads_of_its_own_restores_one_after_the_other():

@@ -9,7 +9,7 @@ import pytest
 from restorect_edge import load
 from restorect_edge.errors import UsageError
 from restorect_edge.inference.video.brightness import STREAK
-from restorect_edge.inference.video.stream import CUT, FrameRestorer, LatentTrack, changed
+from restorect_edge.inference.video.stream import CUT, LatentTrack, VideoRestorer, changed
 from restorect_edge.media.photos import photos
 
 SIZE = (64, 96)
@@ -129,7 +129,7 @@ def test_smoothing_takes_the_flicker_out_of_lamps(runtime, scenes):
 
 def test_tiles_have_no_brightness_of_their_own(scenes):
     with load("lowlight-nano", device="cpu", threads=1) as loaded:
-        restore = FrameRestorer(loaded, smooth=0.5, tile=32)
+        restore = VideoRestorer(loaded, smooth=0.5, tile=32)
         restore(np.tile(scenes[0], (2, 2, 1)))
         assert restore.brightness._expected is None
 
@@ -219,7 +219,7 @@ def test_two_threads_that_share_a_stream_are_told(runtime, scenes):
 
 
 def test_two_threads_that_share_a_frame_restorer_are_told(runtime, scenes):
-    restore, inside, refused = FrameRestorer(runtime, smooth=0.5), threading.Event(), threading.Event()
+    restore, inside, refused = VideoRestorer(runtime, smooth=0.5), threading.Event(), threading.Event()
 
     def slow(planes):
         inside.set()

@@ -32,7 +32,7 @@ void stop_on_interrupt() {
 /// A frame on its way through the network.
 class UnderWay {
  public:
-  UnderWay(camera::Owned<GstSample> sample, restorect::ParallelStream& network, camera::Sink& sink)
+  UnderWay(camera::Owned<GstSample> sample, restorect::ParallelVideoRestorer& network, camera::Sink& sink)
       : sample_(std::move(sample)), buffer_(gst_sample_get_buffer(sample_.get())) {
     GstVideoInfo info;
     if (!gst_video_info_from_caps(&info, gst_sample_get_caps(sample_.get())))
@@ -75,7 +75,7 @@ class UnderWay {
 };
 
 /// Restore what comes, and return how many frames that were.
-int restore_all(camera::Source& source, restorect::ParallelStream& network, camera::Sink& sink) {
+int restore_all(camera::Source& source, restorect::ParallelVideoRestorer& network, camera::Sink& sink) {
   std::deque<UnderWay> frames;
   // one more than there are lanes, so that none waits for the source
   const std::size_t most = network.lanes() == 1 ? 0 : static_cast<std::size_t>(network.lanes());
@@ -108,8 +108,8 @@ int restore_all(camera::Source& source, restorect::ParallelStream& network, came
 
 int run(const camera::Options& options) {
   const int lanes = options.lanes != 0 ? options.lanes : camera::is_file(options.source) ? 2 : 1;
-  restorect::ParallelStream network(options.artifact, {options.device, options.threads},
-                                    {options.prior_every, options.smooth, options.tile}, lanes);
+  restorect::ParallelVideoRestorer network(options.artifact, {options.device, options.threads},
+                                           {options.prior_every, options.smooth, options.tile}, lanes);
   if (!network.warning().empty()) std::cerr << "warning: " << network.warning() << "\n";
   camera::Sink sink(options);
   camera::Source source(options);

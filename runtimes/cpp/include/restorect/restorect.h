@@ -2,7 +2,7 @@
  *
  * Every function returns a code; `restorect_last_error` has the text of this thread's last failure. Handles
  * are opaque, and closing NULL does nothing. Any number of threads may use one runtime: their calls wait for
- * each other. A stream is for one thread at a time, and another gets RESTORECT_USAGE. Close a handle after
+ * each other. A video is for one thread at a time, and another gets RESTORECT_USAGE. Close a handle after
  * its last call has returned.
  */
 #ifndef RESTORECT_H
@@ -93,7 +93,7 @@ typedef struct restorect_buffer {
 } restorect_buffer;
 
 typedef struct restorect_runtime restorect_runtime;
-typedef struct restorect_stream restorect_stream;
+typedef struct restorect_video restorect_video;
 
 /* Text of this thread's last failure, empty before the first; valid until its next call. Never NULL. */
 RESTORECT_API const char* restorect_last_error(void);
@@ -117,14 +117,14 @@ RESTORECT_API const char* restorect_warning(restorect_runtime* runtime);
 
 /* The frames of one video, in order: the prior every `prior_every` frames, `smooth` the share of its latent
  * kept from frame to frame, from 0 (none) to below 1. It may outlive its runtime's handle. */
-RESTORECT_API int restorect_stream_open(restorect_runtime* runtime, int prior_every, double smooth, int tile,
-                                        restorect_stream** stream);
-RESTORECT_API void restorect_stream_close(restorect_stream* stream);
-RESTORECT_API int restorect_stream_restore(restorect_stream* stream, const restorect_frame* from,
-                                           const restorect_buffer* to);
+RESTORECT_API int restorect_video_open(restorect_runtime* runtime, int prior_every, double smooth, int tile,
+                                       restorect_video** video);
+RESTORECT_API void restorect_video_close(restorect_video* video);
+RESTORECT_API int restorect_video_restore(restorect_video* video, const restorect_frame* from,
+                                          const restorect_buffer* to);
 /* How often the prior ran, and how many cuts between scenes were seen; 0 for NULL. */
-RESTORECT_API int restorect_stream_priors(const restorect_stream* stream);
-RESTORECT_API int restorect_stream_cuts(const restorect_stream* stream);
+RESTORECT_API int restorect_video_priors(const restorect_video* video);
+RESTORECT_API int restorect_video_cuts(const restorect_video* video);
 
 /* Bytes that a buffer of this format has at least. */
 RESTORECT_API int restorect_frame_size(const restorect_format* format, size_t* size);

@@ -75,11 +75,11 @@ class RESTORECT_API Runtime {
   std::string warning() const;
 
  private:
-  friend class Stream;
+  friend class VideoRestorer;
   std::shared_ptr<Restorer> restorer_;
 };
 
-struct StreamOptions {
+struct VideoOptions {
   /// Frames from one run of the prior to the next, so also how long a cut may go unseen.
   int prior_every = 1;
   /// Share kept from the frame before, from 0 (none) to below 1: of the latent, and of the brightness of a
@@ -93,13 +93,13 @@ struct StreamOptions {
 
 /// The frames of one video, restored in order: the prior now and then, its latent smoothed in time, the body
 /// on every frame. It keeps the runtime alive and shares it. One thread at a time may restore a frame.
-class RESTORECT_API Stream {
+class RESTORECT_API VideoRestorer {
  public:
   /// Throws UsageError: a number out of range, or one that needs an artifact made with --form split.
-  Stream(const Runtime& runtime, const StreamOptions& options);
-  Stream(Stream&&) noexcept;
-  Stream& operator=(Stream&&) noexcept;
-  ~Stream();
+  VideoRestorer(const Runtime& runtime, const VideoOptions& options);
+  VideoRestorer(VideoRestorer&&) noexcept;
+  VideoRestorer& operator=(VideoRestorer&&) noexcept;
+  ~VideoRestorer();
 
   /// Restore the next frame; takes and throws what Runtime does, and UsageError where another thread's frame
   /// is being restored.
@@ -115,21 +115,22 @@ class RESTORECT_API Stream {
 };
 
 /// The frames of one video, several restored at once: while the network runs on one, another is converted
-/// and a third is written. Results equal those of a Stream whose runtime has a lane's share of the threads.
-class RESTORECT_API ParallelStream {
+/// and a third is written. Results equal those of a VideoRestorer whose runtime has a lane's share of the
+/// threads.
+class RESTORECT_API ParallelVideoRestorer {
  public:
   /// `lanes` frames are restored at once, each by a copy of the network with its share of `options.threads`,
-  /// or of the machine's. Throws what Runtime and Stream do, and UsageError: fewer lanes than one.
-  ParallelStream(const std::filesystem::path& artifact, const Options& options, const StreamOptions& stream,
-                 int lanes = 2);
+  /// or of the machine's. Throws what Runtime and VideoRestorer do, and UsageError: fewer lanes than one.
+  ParallelVideoRestorer(const std::filesystem::path& artifact, const Options& options,
+                        const VideoOptions& video, int lanes = 2);
   /// Waits for the frames that were taken.
-  ~ParallelStream();
-  ParallelStream(const ParallelStream&) = delete;
-  ParallelStream& operator=(const ParallelStream&) = delete;
+  ~ParallelVideoRestorer();
+  ParallelVideoRestorer(const ParallelVideoRestorer&) = delete;
+  ParallelVideoRestorer& operator=(const ParallelVideoRestorer&) = delete;
 
   /// Take the next frame, whose memory and whose result's stay the caller's and in place until the future is
-  /// ready; it holds what a Stream throws, and later frames go on. Waits while one frame more than there are
-  /// lanes is taken. One thread at a time may call it.
+  /// ready; it holds what a VideoRestorer throws, and later frames go on. Waits while one frame more than
+  /// there are lanes is taken. One thread at a time may call it.
   std::future<void> operator()(const Frame& from, const FrameBuffer& to);
 
   const Info& info() const;

@@ -39,8 +39,8 @@ class RestoreNode : public rclcpp_lifecycle::LifecycleNode {
 
   rclcpp::Node::SharedPtr images_;
   std::unique_ptr<restorect::Runtime> runtime_;
-  std::unique_ptr<restorect::Stream> stream_;
-  restorect::StreamOptions video_;
+  std::unique_ptr<restorect::VideoRestorer> stream_;
+  restorect::VideoOptions video_;
   restorect::FrameFormat color_;
   image_transport::Publisher publisher_;
   image_transport::Subscriber subscriber_;

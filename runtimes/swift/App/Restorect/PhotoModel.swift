@@ -40,20 +40,20 @@ actor PhotoWorker {
     }
 
     private let context = CIContext()
-    private var restorer: Restorer?
+    private var runtime: Runtime?
 
     func restore(_ data: Data, _ artifact: URL) async throws -> Result {
         // upright: the network knows dark scenes, not turned ones
         guard let image = CIImage(data: data, options: [.applyOrientationProperty: true]) else {
             throw RestorectError.usage("this is no photograph that the system reads; choose another")
         }
-        let loaded: Restorer
-        if let restorer {
-            loaded = restorer
+        let loaded: Runtime
+        if let runtime {
+            loaded = runtime
         } else {
-            loaded = try await Restorer.load(artifact)
+            loaded = try await Runtime.load(artifact)
         }
-        restorer = loaded
+        runtime = loaded
         let frame = try buffer(image)
         let started = DispatchTime.now().uptimeNanoseconds
         let restored = try loaded.restore(frame)

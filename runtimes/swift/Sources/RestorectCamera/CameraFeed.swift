@@ -26,8 +26,8 @@ public final class CameraFeed: ObservableObject {
             return
         }
         do {
-            let restorer = try await Restorer.load(artifact)
-            try connect(VideoRestorer(restorer, priorEvery: 8, smooth: 0.5))
+            let runtime = try await Runtime.load(artifact)
+            try connect(VideoRestorer(runtime, priorEvery: 8, smooth: 0.5))
             let session = self.session
             queue.async { session.startRunning() }
         } catch {

@@ -26,12 +26,12 @@ final class BenchmarkTests: XCTestCase {
         var version = ""
         for (name, unit) in units {
             let started = now()
-            let restorer = try await Restorer.load(folder, computeUnits: unit)
+            let runtime = try await Runtime.load(folder, computeUnits: unit)
             let loaded = 1e3 * (now() - started)
-            version = restorer.manifest.toolkitVersion
-            for graph in restorer.manifest.graphs {
+            version = runtime.manifest.toolkitVersion
+            for graph in runtime.manifest.graphs {
                 guard let shape = graph.shape else { continue }
-                rows.append(try row(restorer, name, shape, loaded))
+                rows.append(try row(runtime, name, shape, loaded))
             }
         }
         let report: [String: Any] = [
@@ -47,22 +47,22 @@ final class BenchmarkTests: XCTestCase {
     }
 
     private func row(
-        _ restorer: Restorer, _ units: String, _ shape: [Int], _ loaded: Double
+        _ runtime: Runtime, _ units: String, _ shape: [Int], _ loaded: Double
     ) throws -> [String: Any] {
         var picture = Picture(size: Size(height: shape[0], width: shape[1]))
         for at in picture.bytes.indices { picture.bytes[at] = UInt8(at * 7 % 48) }
         let frame = try picture.buffer(.bgra)
-        let first = try timed(restorer) { _ = try restorer.restore(frame) }
-        let (warm, stable, seconds) = try warmedUp { try self.timed(restorer) { _ = try restorer.restore(frame) } }
+        let first = try timed(runtime) { _ = try runtime.restore(frame) }
+        let (warm, stable, seconds) = try warmedUp { try self.timed(runtime) { _ = try runtime.restore(frame) } }
         var total: [Double] = []
         var model: [Double] = []
         let started = now()
         while total.count < leastRuns || now() - started < leastSeconds {
-            _ = try restorer.restore(frame)
-            total.append(restorer.timings["total"] ?? 0)
-            model.append(restorer.timings["model"] ?? 0)
+            _ = try runtime.restore(frame)
+            total.append(runtime.timings["total"] ?? 0)
+            model.append(runtime.timings["model"] ?? 0)
         }
-        let manifest = restorer.manifest
+        let manifest = runtime.manifest
         return [
             "subject": [
                 "name": manifest.name, "target": manifest.target, "precision": manifest.precision,
@@ -134,9 +134,9 @@ final class BenchmarkTests: XCTestCase {
         return (samples.count, false, now() - started)
     }
 
-    private func timed(_ restorer: Restorer, _ work: () throws -> Void) rethrows -> Double {
+    private func timed(_ runtime: Runtime, _ work: () throws -> Void) rethrows -> Double {
         try work()
-        return restorer.timings["total"] ?? 0
+        return runtime.timings["total"] ?? 0
     }
 
     private func median(_ values: ArraySlice<Double>) -> Double {

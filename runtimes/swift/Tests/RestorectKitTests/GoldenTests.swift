@@ -40,14 +40,14 @@ final class GoldenTests: XCTestCase {
     }
 
     func testThePriorGivesTheLatent() async throws {
-        let restorer = try await Restorer.load(try Golden.artifact(Golden.split), computeUnits: .cpuOnly)
-        let spec = try XCTUnwrap(restorer.manifest.prior)
+        let runtime = try await Runtime.load(try Golden.artifact(Golden.split), computeUnits: .cpuOnly)
+        let spec = try XCTUnwrap(runtime.manifest.prior)
         let golden = try Golden.read()
         for vector in golden.vectors where vector.z != nil {
             guard let buffer = try vector.buffer() else { continue }
             let picture = try Picture(buffer)
-            let made = thumbnail(of: picture, padded: restorer.manifest.spec.padded(picture.size), prior: spec)
-            let z = try restorer.prior(made)
+            let made = thumbnail(of: picture, padded: runtime.manifest.spec.padded(picture.size), prior: spec)
+            let z = try runtime.prior(made)
             // the package computes in float16, of which the vectors' tolerance for z knows nothing
             for (got, wanted) in zip(z, vector.z ?? []) {
                 XCTAssertEqual(got, wanted, accuracy: 0.02, vector.name)
@@ -56,13 +56,13 @@ final class GoldenTests: XCTestCase {
     }
 
     private func restoreAll(_ name: String, forms: Set<String>) async throws {
-        let restorer = try await Restorer.load(try Golden.artifact(name), computeUnits: .cpuOnly)
+        let runtime = try await Runtime.load(try Golden.artifact(name), computeUnits: .cpuOnly)
         let golden = try Golden.read()
         var compared = 0
         for vector in golden.vectors where forms.contains(vector.form) {
             guard let buffer = try vector.buffer(), let entry = vector.output else { continue }
-            restorer.freeTile = vector.tile ?? 1024
-            let picture = try Picture(try restorer.restore(bgra(buffer)))
+            runtime.freeTile = vector.tile ?? 1024
+            let picture = try Picture(try runtime.restore(bgra(buffer)))
             let expected = try Golden.bytes(entry)
             let beyond = zip(rgb(picture), expected).filter {
                 abs(Int($0) - Int($1)) > golden.tolerance.fp16.levels

@@ -31,9 +31,9 @@ struct Restored {
   int priors, cuts;
 };
 
-Restored one_by_one(const StreamOptions& options) {
+Restored one_by_one(const VideoOptions& options) {
   const Runtime runtime(support::artifact("RESTORECT_SPLIT"), {"cpu", 1});
-  Stream stream(runtime, options);
+  VideoRestorer stream(runtime, options);
   Restored found{};
   for (const auto& [size, frame] : video()) {
     Bytes result(size.size());
@@ -45,10 +45,10 @@ Restored one_by_one(const StreamOptions& options) {
   return found;
 }
 
-Restored side_by_side(const StreamOptions& options, int lanes) {
+Restored side_by_side(const VideoOptions& options, int lanes) {
   const auto frames = video();
   Restored found{std::vector<Bytes>(frames.size()), 0, 0};
-  ParallelStream stream(support::artifact("RESTORECT_SPLIT"), {"cpu", lanes}, options, lanes);
+  ParallelVideoRestorer stream(support::artifact("RESTORECT_SPLIT"), {"cpu", lanes}, options, lanes);
   std::vector<std::future<void>> done;
   for (std::size_t i = 0; i < frames.size(); ++i) {
     const auto& [size, frame] = frames[i];
@@ -65,8 +65,8 @@ Restored side_by_side(const StreamOptions& options, int lanes) {
 }  // namespace
 
 TEST_CASE("frames side by side equal those one after the other, bit for bit") {
-  for (const StreamOptions& options :
-       {StreamOptions{1, 0, 0, false}, StreamOptions{3, 0.7, 0, false}, StreamOptions{1, 0.9, 8, false}}) {
+  for (const VideoOptions& options :
+       {VideoOptions{1, 0, 0, false}, VideoOptions{3, 0.7, 0, false}, VideoOptions{1, 0.9, 8, false}}) {
     const Restored expected = one_by_one(options);
     REQUIRE(expected.cuts > 0);
     for (const int lanes : {1, 2, 3}) {
@@ -79,7 +79,7 @@ TEST_CASE("frames side by side equal those one after the other, bit for bit") {
 }
 
 TEST_CASE("a frame that fails says so in its future, and the others are restored") {
-  ParallelStream stream(support::artifact("RESTORECT_SPLIT"), {"cpu", 2}, {1, 0.5, 0, false});
+  ParallelVideoRestorer stream(support::artifact("RESTORECT_SPLIT"), {"cpu", 2}, {1, 0.5, 0, false});
   const Bytes frame = noise(format().size());
   Bytes first(frame.size()), last(frame.size());
   auto good = stream({format(), frame.data(), frame.size()}, {format(), first.data(), first.size()});
@@ -96,7 +96,7 @@ TEST_CASE("a parallel stream ends what it took, and refuses lanes out of range")
   Bytes result(frame.size());
   std::future<void> done;
   {
-    ParallelStream stream(support::artifact("RESTORECT_SPLIT"), {"cpu", 2}, {});
+    ParallelVideoRestorer stream(support::artifact("RESTORECT_SPLIT"), {"cpu", 2}, {});
     CHECK(stream.lanes() == 2);
     CHECK(stream.info().form == "split");
     done = stream({format(), frame.data(), frame.size()}, {format(), result.data(), result.size()});
@@ -104,7 +104,7 @@ TEST_CASE("a parallel stream ends what it took, and refuses lanes out of range")
   done.get();
   CHECK(result != Bytes(result.size(), 0));
   const auto open = [](int lanes) {
-    ParallelStream(support::artifact("RESTORECT_SPLIT"), {"cpu", 1}, {}, lanes);
+    ParallelVideoRestorer(support::artifact("RESTORECT_SPLIT"), {"cpu", 1}, {}, lanes);
   };
   CHECK_CONTAINS(message<UsageError>([&] { open(0); }), "lanes is at least 1, got 0");
 }

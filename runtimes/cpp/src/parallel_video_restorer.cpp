@@ -73,11 +73,11 @@ std::vector<std::unique_ptr<Restorer>> opened(const std::filesystem::path& artif
 
 }  // namespace
 
-struct ParallelStream::State {
-  State(const std::filesystem::path& artifact, const Options& asked, const StreamOptions& stream, int lanes)
-      : options(stream),
+struct ParallelVideoRestorer::State {
+  State(const std::filesystem::path& artifact, const Options& asked, const VideoOptions& video, int lanes)
+      : options(video),
         restorers(opened(artifact, asked, lanes)),
-        track(*restorers.front(), stream.prior_every, stream.smooth) {
+        track(*restorers.front(), video.prior_every, video.smooth) {
     try {
       for (const auto& restorer : restorers) threads.emplace_back([this, &restorer] { serve(*restorer); });
     } catch (...) {
@@ -157,7 +157,7 @@ struct ParallelStream::State {
     if (error) std::rethrow_exception(error);
   }
 
-  StreamOptions options;
+  VideoOptions options;
   std::vector<std::unique_ptr<Restorer>> restorers;
   VideoTrack track;
   Gate latents, gains;
@@ -171,20 +171,20 @@ struct ParallelStream::State {
   std::vector<std::thread> threads;
 };
 
-ParallelStream::ParallelStream(const std::filesystem::path& artifact, const Options& options,
-                               const StreamOptions& stream, int lanes)
-    : state_(new State(artifact, options, stream, lanes)) {}
-ParallelStream::~ParallelStream() = default;
+ParallelVideoRestorer::ParallelVideoRestorer(const std::filesystem::path& artifact, const Options& options,
+                                             const VideoOptions& video, int lanes)
+    : state_(new State(artifact, options, video, lanes)) {}
+ParallelVideoRestorer::~ParallelVideoRestorer() = default;
 
-std::future<void> ParallelStream::operator()(const Frame& from, const FrameBuffer& to) {
+std::future<void> ParallelVideoRestorer::operator()(const Frame& from, const FrameBuffer& to) {
   return state_->take(from, to);
 }
 
-const Info& ParallelStream::info() const { return state_->restorers.front()->info(); }
-std::string ParallelStream::provider() const { return state_->restorers.front()->provider(); }
-std::string ParallelStream::warning() const { return state_->restorers.front()->warning(); }
-int ParallelStream::lanes() const { return static_cast<int>(state_->restorers.size()); }
-int ParallelStream::priors() const { return state_->track.priors(); }
-int ParallelStream::cuts() const { return state_->track.cuts(); }
+const Info& ParallelVideoRestorer::info() const { return state_->restorers.front()->info(); }
+std::string ParallelVideoRestorer::provider() const { return state_->restorers.front()->provider(); }
+std::string ParallelVideoRestorer::warning() const { return state_->restorers.front()->warning(); }
+int ParallelVideoRestorer::lanes() const { return static_cast<int>(state_->restorers.size()); }
+int ParallelVideoRestorer::priors() const { return state_->track.priors(); }
+int ParallelVideoRestorer::cuts() const { return state_->track.cuts(); }
 
 }  // namespace restorect

@@ -5,7 +5,7 @@ import Foundation
 /// A network ready to run: give it a camera's frame and get the restored frame, in kind.
 ///
 /// Not safe for several threads at once: call it from one queue.
-public final class Restorer {
+public final class Runtime {
     public let manifest: Manifest
     /// What Core ML may use; it still decides by itself what runs where.
     public let computeUnits: MLComputeUnits
@@ -22,7 +22,7 @@ public final class Restorer {
     ///
     /// - Throws: `RestorectError.incompatible` for a damaged, edited or newer artifact, `.backend` where
     ///   Core ML refuses it.
-    public static func load(_ folder: URL, computeUnits: MLComputeUnits = .all) async throws -> Restorer {
+    public static func load(_ folder: URL, computeUnits: MLComputeUnits = .all) async throws -> Runtime {
         let artifact = try Artifact(folder: folder)
         let configuration = MLModelConfiguration()
         configuration.computeUnits = computeUnits
@@ -36,7 +36,7 @@ public final class Restorer {
                 throw RestorectError.backend("Core ML cannot load '\(package.path)': \(error)")
             }
         }
-        return try Restorer(artifact.manifest, models, computeUnits, MetalConverter())
+        return try Runtime(artifact.manifest, models, computeUnits, MetalConverter())
     }
 
     private init(

@@ -49,7 +49,7 @@ export interface Restored<Image> {
 }
 
 /** How to restore a video. */
-export interface StreamOptions {
+export interface VideoOptions {
   /** Run the prior every so many frames (default 1); a cut is seen as late at most. */
   readonly priorEvery?: number;
   /** Share of the latent kept from one frame to the next, from 0 (default, none) to below 1. */
@@ -63,7 +63,7 @@ export interface StreamOptions {
 }
 
 /** A restored frame of a video. */
-export interface StreamFrame {
+export interface RestoredFrame {
   /** null where it was drawn on a canvas. */
   readonly image: ImageData | null;
   readonly width: number;
@@ -80,12 +80,12 @@ export interface StreamFrame {
  * @param url of the folder.
  * @throws RestorectError `input`: no URL, bad threads; `missing`, `corrupt`, `schema`, `unsupported`, `backend`.
  */
-export async function load(url: string | URL, options: LoadOptions = {}): Promise<Restorer> {
+export async function load(url: string | URL, options: LoadOptions = {}): Promise<Runtime> {
   const channel = new Channel();
   try {
     const { backend = "auto", threads = null } = options;
     const facts = await channel.ask("load", { url: absolute(url), backend, threads });
-    return new Restorer(channel, facts.manifest, facts.provider);
+    return new Runtime(channel, facts.manifest, facts.provider);
   } catch (error) {
     channel.close();
     throw error;
@@ -98,7 +98,7 @@ function absolute(url: string | URL): string {
 }
 
 /** An artifact ready to run in a worker. Several calls wait for each other. */
-export class Restorer {
+export class Runtime {
   private streams = 0;
 
   /** @internal */
@@ -140,14 +140,14 @@ export class Restorer {
    *
    * @throws RestorectError `input`: a value out of range, or one that needs an artifact with a prior.
    */
-  async stream(options: StreamOptions = {}): Promise<Stream> {
+  async video(options: VideoOptions = {}): Promise<VideoRestorer> {
     const number = this.streams++;
     const canvas = handed(options.canvas);
     const before = handed(options.before);
     const { priorEvery = 1, smooth = 0, longestSide = null } = options;
     const transfer = [canvas, before].filter((each) => each !== null);
     await this.channel.ask("open", { stream: number, priorEvery, smooth, longestSide, canvas, before }, { transfer });
-    return new Stream(this.channel, number);
+    return new VideoRestorer(this.channel, number);
   }
 
   /** End the worker; what waits fails with the code `closed`. */
@@ -157,7 +157,7 @@ export class Restorer {
 }
 
 /** A video that is restored frame by frame, in order. */
-export class Stream {
+export class VideoRestorer {
   /** @internal */
   constructor(
     private readonly channel: Channel,
@@ -165,7 +165,7 @@ export class Stream {
   ) {}
 
   /** Restore the next frame; a `VideoFrame` or `ImageBitmap` is closed. */
-  async restore(frame: Picture, { signal, onProgress }: CallOptions = {}): Promise<StreamFrame> {
+  async restore(frame: Picture, { signal, onProgress }: CallOptions = {}): Promise<RestoredFrame> {
     const closes = isFrame(frame) || isBitmap(frame);
     const [source, transfer] = closes ? [frame, [frame]] : packed(frame, false);
     const ask = { stream: this.number, source };
@@ -187,7 +187,7 @@ export class Stream {
     return this.channel.ask("snapshot", { stream: this.number, type, quality });
   }
 
-  /** End the video; the restorer stays open. */
+  /** End the video; the runtime stays open. */
   async close(): Promise<void> {
     await this.channel.ask("end", { stream: this.number });
   }
@@ -198,7 +198,7 @@ function handed(canvas: HTMLCanvasElement | undefined): OffscreenCanvas | null {
   try {
     return canvas?.transferControlToOffscreen() ?? null;
   } catch {
-    throw new RestorectError("input", "this canvas is drawn on already, by another stream or by the page: give a new one");
+    throw new RestorectError("input", "this canvas is drawn on already, by another video or by the page: give a new one");
   }
 }
 
