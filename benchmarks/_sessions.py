@@ -13,13 +13,15 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from _results import conditions
+
 import restorect_edge
 from restorect_edge.bench.measure.protocol import PROTOCOL
 from restorect_edge.bench.measure.record import Protocol, Report
 from restorect_edge.bench.session import Session, Setup
 from restorect_edge.bench.subjects import ArtifactCandidate, candidates
 
-__all__ = ["SHAPE", "add_options", "export", "protocol", "take"]
+__all__ = ["SHAPE", "add_options", "export", "facts", "protocol", "take"]
 
 SHAPE = (400, 600)
 
@@ -87,6 +89,20 @@ def protocol(options: argparse.Namespace) -> Protocol:
         least_runs=options.runs,
         least_warm_up_s=options.warm_up,
         warm_up_cap_s=10 * options.warm_up,
+    )
+
+
+def facts(options: argparse.Namespace, **more: Any) -> dict[str, Any]:
+    """Return the conditions of sessions of one artifact."""
+    return conditions(
+        weights=options.weights,
+        height=SHAPE[0],
+        width=SHAPE[1],
+        threads=options.threads,
+        duration_s=options.duration,
+        runs=options.runs,
+        warm_up_s=options.warm_up,
+        **more,
     )
 
 

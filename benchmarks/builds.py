@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from _options import parser
-from _results import conditions, write
+from _results import conditions, report
 from tqdm import tqdm
 
 HERE = Path(__file__).parents[1]
@@ -43,6 +43,10 @@ if not any(pathlib.Path(folder).glob("*/manifest.json")):
 here, as speed does not depend on it."""
 
 Row = dict[str, Any]
+LINE = (
+    "{target:9} {sides:8} {size:10} {before_ms:7.2f} -> "
+    "{now_ms:7.2f} ms, x{speed_up:.2f} ({speed_up_quartiles[0]:.2f} to {speed_up_quartiles[1]:.2f})"
+)
 
 
 def main() -> int:
@@ -77,8 +81,7 @@ def main() -> int:
         limits=", ".join(f"{kind} {limit:g}" for kind, limit in LIMITS.items()),
     )
     rows = [_compare(builds, case, options) for case in tqdm(cases, desc="builds")]
-    write(options.output, "builds", facts, rows)
-    return _report(rows, options.output)
+    return report(options.output, "builds", facts, rows, LINE, lambda row: row["speed_up"] < row["limit"])
 
 
 def _folder(work: Path, target: str, kind: str, size: str) -> Path:
@@ -173,17 +176,6 @@ def _compare(builds: dict[str, Path], case: tuple[str, str, str], options: Any) 
         "speed_up_quartiles": [round(float(low), 3), round(float(high), 3)],
         "limit": LIMITS[kind],
     }
-
-
-def _report(rows: list[Row], path: Path) -> int:
-    for row in rows:
-        low, high = row["speed_up_quartiles"]
-        print(
-            f"{row['target']:9} {row['sides']:8} {row['size']:10} {row['before_ms']:7.2f} -> "
-            f"{row['now_ms']:7.2f} ms, x{row['speed_up']:.2f} ({low:.2f} to {high:.2f})"
-        )
-    print(path)
-    return 2 if any(row["speed_up"] < row["limit"] for row in rows) else 0
 
 
 if __name__ == "__main__":

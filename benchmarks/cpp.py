@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 from _cpp_build import SOURCE, build
-from _options import parser
-from _results import conditions, write
+from _options import parser, stated
+from _results import conditions, report
 from tqdm import tqdm
 
 import restorect_edge
@@ -25,14 +25,17 @@ from restorect_edge.bench.measure.timing import interleaved
 
 SIZES = ((64, 96), (480, 640), (720, 1280))
 WARM_UP = 3
+LINE = (
+    "{width}x{height:<5} "
+    "Python {python_ms:8.2f} ms  C++ {cpp_ms:8.2f} ms  "
+    "speed-up {speed_up:.3f} ({speed_up_low:.3f} to {speed_up_high:.3f})"
+)
 
 
 def main() -> int:
     options = parser(__doc__, "cpp", weights="lowlight-small", threads=1, rounds=25).parse_args()
     facts = conditions(
-        weights=options.weights,
-        threads=options.threads,
-        rounds=options.rounds,
+        **stated(options),
         warm_up=WARM_UP,
         order="Python, C++, Python, C++, … in one process",
     )
@@ -46,8 +49,7 @@ def main() -> int:
             library.open(artifact.path, threads=options.threads) as cpp,
         ):
             rows = [compare(python, cpp, size, options.rounds, bar) for size in SIZES]
-    write(options.output, "cpp", facts, rows)
-    return _report(rows, options.output)
+    return report(options.output, "cpp", facts, rows, LINE, lambda row: row["speed_up_high"] < 1)
 
 
 def compare(python: Any, cpp: Any, size: tuple[int, int], rounds: int, bar: Any) -> dict[str, Any]:
@@ -78,17 +80,6 @@ def _library(folder: Path) -> Any:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module.Library(build(folder, "restorect") / "librestorect.so")
-
-
-def _report(rows: list[dict[str, Any]], path: Path) -> int:
-    for row in rows:
-        print(
-            f"{row['width']}x{row['height']:<5} "
-            f"Python {row['python_ms']:8.2f} ms  C++ {row['cpp_ms']:8.2f} ms  "
-            f"speed-up {row['speed_up']:.3f} ({row['speed_up_low']:.3f} to {row['speed_up_high']:.3f})"
-        )
-    print(path)
-    return 2 if any(row["speed_up_high"] < 1 for row in rows) else 0
 
 
 if __name__ == "__main__":

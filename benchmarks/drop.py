@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from _options import parser
-from _results import conditions, write
+from _results import conditions, report
 from tqdm import tqdm
 
 from restorect_edge import Runtime, load
@@ -32,6 +32,10 @@ FUSED = ("onnx", "openvino")
 """Targets that run on this CPU as they would be used."""
 LIMIT = 0.10
 """Greatest mean drop in dB."""
+LINE = (
+    "{target:9} {execution:8} {fp32_db:6.3f} → {int8_db:6.3f} dB, "
+    "drop {drop_db:+.3f}, worst {worst_drop_db:+.3f}"
+)
 
 
 def main() -> int:
@@ -49,14 +53,7 @@ def main() -> int:
         plan = prepare(options.weights, list(RUNTIMES), request)
         for artifact in plan.run(progress=lambda line: print(line, file=sys.stderr)):
             rows += measured(artifact, pairs, expected)
-    write(options.output, "drop", facts, rows)
-    for row in rows:
-        print(
-            f"{row['target']:9} {row['execution']:8} {row['fp32_db']:6.3f} → {row['int8_db']:6.3f} dB, "
-            f"drop {row['drop_db']:+.3f}, worst {row['worst_drop_db']:+.3f}"
-        )
-    print(options.output)
-    return 2 if any(row["drop_db"] > LIMIT for row in rows) else 0
+    return report(options.output, "drop", facts, rows, LINE, lambda row: row["drop_db"] > LIMIT)
 
 
 def measured(artifact: Artifact, pairs: Sequence[Pair], expected: list[float]) -> list[dict[str, Any]]:

@@ -11,10 +11,10 @@ row failed.
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from _results import result_path
+from _sessions import protocol
 from render import render
 
 from restorect_edge.bench.measure.protocol import PROTOCOL
@@ -68,15 +68,7 @@ def exported(model: str, options: argparse.Namespace) -> list[str]:
 
 def measure(artifacts: list[str], options: argparse.Namespace) -> Report:
     """Measure artifacts in turns."""
-    protocol = replace(
-        PROTOCOL,
-        threads=options.threads,
-        duration_s=options.duration,
-        least_runs=options.runs,
-        least_warm_up_s=options.warm_up,
-        warm_up_cap_s=10 * options.warm_up,
-    )
-    return Session(candidates(artifacts), Setup(protocol=protocol, profile=True)).run()
+    return Session(candidates(artifacts), Setup(protocol=protocol(options), profile=True)).run()
 
 
 def combine(folder: Path) -> list[Report]:

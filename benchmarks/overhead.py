@@ -10,12 +10,11 @@ less one, in wall time and in processor time. Exits with 2 where the wall overhe
 import sys
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _options import parser
-from _results import conditions, write
+from _options import parser, stated
+from _results import conditions, report
 from tqdm import tqdm
 
 import restorect_edge
@@ -25,14 +24,17 @@ SIZES = ((400, 600), (1080, 1920))
 TARGETS = {"onnxruntime": "onnx", "openvino": "openvino"}
 LIMIT_PERCENT = 10.0
 WARM_UP = 3
+LINE = (
+    "{runtime:12} {width}x{height:<5} session {session_ms:8.1f} ms  "
+    "runtime {runtime_ms:8.1f} ms  overhead {overhead_percent:5.1f} % "
+    "(processor time {overhead_cpu_percent:.1f} %)"
+)
 
 
 def main() -> int:
     options = parser(__doc__, "overhead", weights="lowlight-small", threads=1, rounds=25).parse_args()
     facts = conditions(
-        weights=options.weights,
-        threads=options.threads,
-        rounds=options.rounds,
+        **stated(options),
         warm_up=WARM_UP,
         order="A, B, A, B, … in one process",
         limit_percent=LIMIT_PERCENT,
@@ -49,8 +51,9 @@ def main() -> int:
                 for size in SIZES:
                     bar.set_postfix_str(f"{name} {size[1]}x{size[0]}")
                     rows.append({"runtime": name, **compare(runtime, size, options.rounds, bar)})
-    write(options.output, "overhead", facts, rows)
-    return _report(rows, options.output)
+    return report(
+        options.output, "overhead", facts, rows, LINE, lambda row: row["overhead_percent"] > LIMIT_PERCENT
+    )
 
 
 def compare(runtime: Any, size: tuple[int, int], rounds: int, bar: Any) -> dict[str, Any]:
@@ -82,17 +85,6 @@ def _bare(runtime: Any, image: Any) -> Callable[[], Any]:
     if runtime.name == "onnxruntime":
         return lambda: session.run(None, feeds)
     return lambda: session.infer(feeds, share_inputs=True, share_outputs=True)
-
-
-def _report(rows: list[dict[str, Any]], path: Path) -> int:
-    for row in rows:
-        print(
-            f"{row['runtime']:12} {row['width']}x{row['height']:<5} session {row['session_ms']:8.1f} ms  "
-            f"runtime {row['runtime_ms']:8.1f} ms  overhead {row['overhead_percent']:5.1f} % "
-            f"(processor time {row['overhead_cpu_percent']:.1f} %)"
-        )
-    print(path)
-    return 2 if any(row["overhead_percent"] > LIMIT_PERCENT for row in rows) else 0
 
 
 if __name__ == "__main__":

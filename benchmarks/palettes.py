@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from _options import parser
-from _results import conditions, write
+from _results import conditions, report
 
 from restorect_edge.artifact import Artifact
 from restorect_edge.evaluation.metrics import psnr
@@ -32,6 +32,7 @@ from restorect_edge.targets.registry import backend_class
 BITS = (8, 6, 4)
 LIMIT = 0.10
 """Greatest mean loss of PSNR in dB."""
+LINE = "{variant:9} {bytes:9,} bytes, {worst_db:.1f} dB from float32, loss {loss_db:+.3f} dB"
 
 
 def main() -> int:
@@ -42,13 +43,7 @@ def main() -> int:
         made = {p: _export(options.weights, p, (int(height), int(width)), folder) for p in ("fp16", "w8")}
         made |= {f"palette{bits}": palettised(made["fp16"], bits) for bits in BITS}
         rows = [measure(name, artifact, options.weights) for name, artifact in made.items()]
-    write(options.output, "palettes", facts, rows)
-    for row in rows:
-        print(
-            f"{row['variant']:9} {row['bytes'] / 1e6:.2f} MB, {row['worst_db']:.1f} dB from float32, "
-            f"loss {row['loss_db']:+.3f} dB"
-        )
-    print(options.output)
+    report(options.output, "palettes", facts, rows, LINE)
     float16, weights8 = rows[:2]
     return 2 if weights8["loss_db"] > LIMIT or weights8["bytes"] >= float16["bytes"] else 0
 

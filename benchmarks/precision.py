@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from _options import parser
-from _results import conditions, write
+from _options import parser, stated
+from _results import conditions, report
 from tqdm import tqdm
 
 import restorect_edge
@@ -25,14 +25,15 @@ SIZES = ((400, 600), (720, 1280))
 TARGETS = ("onnx", "openvino")
 PRECISIONS = ("fp32", "int8")
 WARM_UP = 3
+LINE = (
+    "{target:9} {width}x{height:<5} fp32 {fp32_ms:7.1f} ms  int8 {int8_ms:7.1f} ms  speed-up {speed_up:.2f}"
+)
 
 
 def main() -> int:
     options = parser(__doc__, "precision", weights="lowlight-small", threads=2, rounds=30).parse_args()
     facts = conditions(
-        weights=options.weights,
-        threads=options.threads,
-        rounds=options.rounds,
+        **stated(options),
         warm_up=WARM_UP,
         pause_s=PAUSE_S,
     )
@@ -49,14 +50,7 @@ def main() -> int:
                     for precision in PRECISIONS
                 }
                 rows += [compare(target, runtimes, size, options.rounds) for size in SIZES]
-    write(options.output, "precision", facts, rows)
-    for row in rows:
-        print(
-            f"{row['target']:9} {row['width']}x{row['height']:<5} fp32 {row['fp32_ms']:7.1f} ms  "
-            f"int8 {row['int8_ms']:7.1f} ms  speed-up {row['speed_up']:.2f}"
-        )
-    print(options.output)
-    return 0
+    return report(options.output, "precision", facts, rows, LINE)
 
 
 def compare(target: str, runtimes: dict[str, Any], size: tuple[int, int], rounds: int) -> dict[str, Any]:

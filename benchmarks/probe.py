@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import openvino
 import torch
-from _options import parser
-from _results import conditions, write
+from _options import parser, stated
+from _results import conditions, report
 from torch import nn
 from tqdm import tqdm
 
@@ -35,23 +35,20 @@ LIMIT = 0.60
 """Most time that INT8 may take, as a share of the probe's."""
 THREADS = (1, 2)
 WARM_UP = 5
+LINE = (
+    "{threads} threads: int8 {int8_ms:.1f} ms, fp32 {fp32_ms:.1f} ms, probe "
+    "{probe_ms:.1f} ms, int8/probe {ratio:.3f} ({low:.3f} to {high:.3f})"
+)
 
 
 def main() -> int:
     options = parser(__doc__, "probe", weights="lowlight-small", rounds=60).parse_args()
-    facts = conditions(weights=options.weights, rounds=options.rounds, warm_up=WARM_UP, limit=LIMIT)
+    facts = conditions(**stated(options), warm_up=WARM_UP, limit=LIMIT)
     with tempfile.TemporaryDirectory() as folder:
         files = {precision: _export(precision, options.weights, folder) for precision in ("int8", "fp32")}
         files["probe"] = _save_probe(Path(folder) / "probe.xml")
         rows = [compare(files, threads, options.rounds) for threads in THREADS]
-    write(options.output, "probe", facts, rows)
-    for row in rows:
-        print(
-            f"{row['threads']} threads: int8 {row['int8_ms']:.1f} ms, fp32 {row['fp32_ms']:.1f} ms, probe "
-            f"{row['probe_ms']:.1f} ms, int8/probe {row['ratio']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
-        )
-    print(options.output)
-    return 2 if any(row["ratio"] > LIMIT for row in rows) else 0
+    return report(options.output, "probe", facts, rows, LINE, lambda row: row["ratio"] > LIMIT)
 
 
 def probe() -> nn.Module:

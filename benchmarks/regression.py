@@ -16,7 +16,7 @@ from typing import Any
 
 import _sessions
 from _options import parser
-from _results import conditions, write
+from _results import write
 from tqdm import tqdm
 
 from restorect_edge.cli.compare import THRESHOLD, compare
@@ -26,14 +26,8 @@ KINDS = {"identical": 0.0, "slower": 0.10}
 
 def main() -> int:
     options = _parser().parse_args()
-    facts = conditions(
-        weights=options.weights,
-        height=_sessions.SHAPE[0],
-        width=_sessions.SHAPE[1],
-        threads=options.threads,
-        duration_s=options.duration,
-        runs=options.runs,
-        warm_up_s=options.warm_up,
+    facts = _sessions.facts(
+        options,
         slower_percent=100 * KINDS["slower"],
         threshold_percent=100 * THRESHOLD,
     )

@@ -15,7 +15,7 @@ from typing import Any
 
 import _sessions
 from _options import parser
-from _results import conditions, write
+from _results import write
 from tqdm import tqdm
 
 from restorect_edge.bench.measure.protocol import PROTOCOL
@@ -27,14 +27,8 @@ LEAST = 0.9
 
 def main() -> int:
     options = _parser().parse_args()
-    facts = conditions(
-        weights=options.weights,
-        height=_sessions.SHAPE[0],
-        width=_sessions.SHAPE[1],
-        threads=options.threads,
-        duration_s=options.duration,
-        runs=options.runs,
-        warm_up_s=options.warm_up,
+    facts = _sessions.facts(
+        options,
         least_share=LEAST,
     )
     with tempfile.TemporaryDirectory() as folder:

@@ -15,7 +15,6 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +37,11 @@ def main() -> int:
         sys.stderr.write(f"unknown runners {', '.join(sorted(unknown))}; known: {', '.join(RUNNERS)}\n")
         return 1
     facts = conditions(rounds=options.rounds, timed="640x480, conversion and restoration", threads=1)
-    with _folder(options.work) as scratch, tqdm(desc="vectors", unit="line") as bar:
+    with tempfile.TemporaryDirectory() as scratch, tqdm(desc="vectors", unit="line") as bar:
+        work = (options.work or Path(scratch)).resolve()
+        work.mkdir(parents=True, exist_ok=True)
         rows = []
-        for row in _distinct(_all(chosen, options.rounds, scratch)):
+        for row in _distinct(_all(chosen, options.rounds, work)):
             rows.append(row)
             bar.set_postfix_str(f"{row['runtime']} {row['form']} {row['format']}")
             bar.update()
@@ -49,17 +50,6 @@ def main() -> int:
     write(options.output, "runtimes", facts, rows)
     replace_table(options.page, table(rows, facts))
     return _report(rows, options.output)
-
-
-@contextmanager
-def _folder(work: Path | None) -> Iterator[Path]:
-    """Give the folder of builds and artifacts, or one that is removed afterwards."""
-    if work is not None:
-        work.mkdir(parents=True, exist_ok=True)
-        yield work.resolve()
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        yield Path(scratch)
 
 
 def _all(chosen: Sequence[str], rounds: int, scratch: Path) -> Iterator[Row]:

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from _options import parser
-from _results import conditions, write
+from _results import conditions, report
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -60,6 +60,7 @@ WAYS = (
 )
 
 Outputs = dict[str, NDArray[np.uint8]]
+LINE = "{target:9} {cpu:8} {ran:22} worst {worst_db:6.2f} dB, loss {loss_db:+.3f} dB"
 
 
 def main() -> int:
@@ -80,13 +81,7 @@ def main() -> int:
         for cpu in CPUS:
             for artifact in _exports(cpu, options, folder):
                 rows += measure(artifact, bar)
-    write(options.output, "saturation", facts, rows)
-    for row in rows:
-        print(
-            f"{row['target']:9} {row['cpu']:8} {row['ran']:22} worst {row['worst_db']:6.2f} dB, "
-            f"loss {row['loss_db']:+.3f} dB"
-        )
-    print(options.output)
+    report(options.output, "saturation", facts, rows, LINE)
     safe = [row for row in rows if row["cpu"] == "portable"]
     return 2 if any(row["loss_db"] > LIMIT_DB or row["worst_db"] < LEAST_DB for row in safe) else 0
 

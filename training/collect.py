@@ -21,7 +21,6 @@ import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -189,7 +188,9 @@ def collect(
     chosen = manifest.under(terms)
     result = Collection(written=[], left_out={})
     bar = tqdm(total=len(chosen), unit="photo", desc="collecting", file=sys.stderr, disable=None, leave=False)
-    with bar, _downloads(packages) as downloads:
+    with bar, tempfile.TemporaryDirectory() as scratch:
+        downloads = (packages or Path(scratch)).resolve()
+        downloads.mkdir(parents=True, exist_ok=True)
         for name in dict.fromkeys(photograph.package for photograph in chosen):
             bar.set_postfix_str(name)
             ours = [photograph for photograph in chosen if photograph.package == name]
@@ -248,16 +249,6 @@ def _check_folders(given: Mapping[str, Path], manifest: Manifest) -> None:
             raise unknown_name("folder", name, known)
         if not path.is_dir():
             raise UsageError(f"no folder '{path}' for {name}")
-
-
-@contextmanager
-def _downloads(packages: Path | None) -> Iterator[Path]:
-    if packages is not None:
-        packages.mkdir(parents=True, exist_ok=True)
-        yield packages.resolve()
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
 
 
 def _write_list(path: Path, result: Collection, manifest: Manifest) -> None:

@@ -181,6 +181,15 @@ def test_what_is_written_can_be_read(results, tmp_path):
     assert str(Path.home()) not in json.dumps(facts)
 
 
+@pytest.mark.parametrize(("limit", "code"), [(1.0, 2), (2.0, 0)])
+def test_a_script_prints_its_rows_and_exits_with_2_beyond_its_limit(results, tmp_path, capsys, limit, code):
+    rows = [{"ms": 0.5}, {"ms": 1.5}]
+    path = tmp_path / "x.json"
+    assert results.report(path, "x", {}, rows, "{ms:.2f} ms", lambda row: row["ms"] > limit) == code
+    assert capsys.readouterr().out == f"0.50 ms\n1.50 ms\n{path}\n"
+    assert results.read(path)["rows"] == rows
+
+
 def test_a_file_of_another_kind_is_refused(results, tmp_path):
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(ValueError, match="a result has the keys"):
