@@ -10,7 +10,7 @@ from restorect_edge.batch.jobs import Job, Plan, check_outputs
 from restorect_edge.batch.journal import EXISTING, LEFT_OUT, RESTORED, Journal, Row
 from restorect_edge.batch.pipeline import Restore, Settings, restore_all
 from restorect_edge.batch.report import check_report, write_report
-from restorect_edge.errors import MissingDependencyError, RestorectError, UsageError
+from restorect_edge.errors import MissingDependencyError, RestorectError, UsageError, counted
 
 __all__ = ["Outcomes", "Session"]
 
@@ -72,8 +72,7 @@ class Session:
 
     def opening_words(self, provider: str) -> str:
         """Return what a run begins with: how many images, and on what."""
-        count = len(self.jobs)
-        words = f"{count} image{'' if count == 1 else 's'}, {provider}"
+        words = f"{counted(len(self.jobs), 'image')}, {provider}"
         if self.done:
             words += f"; {len(self.done)} were restored before the interruption"
         return words + (f"; {self._existing} outputs exist and are left alone" if self._existing else "")

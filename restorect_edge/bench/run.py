@@ -12,7 +12,7 @@ from restorect_edge.bench.subjects import Candidate, candidates
 from restorect_edge.errors import RestorectError, UsageError
 from restorect_edge.export.shapes import parse_shapes, written_shapes
 from restorect_edge.targets.running import OnDevice, Threads, Values
-from restorect_edge.utils.options import argument, option, takes
+from restorect_edge.utils.options import argument, option, several, takes
 
 __all__ = ["Bench", "Measuring", "bench", "session", "why_nothing"]
 
@@ -85,7 +85,7 @@ def bench(asked: Bench) -> Report:
         BackendError: clocks cannot be locked, or put back.
         MissingDependencyError, IncompatibleError: nothing that is named can run here.
     """
-    made = session(_listed(asked.artifacts), asked)
+    made = session(several(asked.artifacts), asked)
     report = made.run()
     if not any(row.total_ms for row in report.rows):
         raise why_nothing(report, made.candidates)
@@ -99,7 +99,7 @@ def session(sources: Sequence[str], asked: Measuring) -> Session:
         sources: artifacts, and weights by name or file.
         asked: the options.
     """
-    modes = _listed(asked.power_mode)
+    modes = several(asked.power_mode)
     if len(modes) > 1:
         raise UsageError("--power-mode takes one name here, which is recorded; several are for --host")
     setup = Setup(
@@ -110,14 +110,10 @@ def session(sources: Sequence[str], asked: Measuring) -> Session:
         lock_clocks=asked.lock_clocks,
         profile=asked.profile,
     )
-    models = [Path(each) for each in _listed(asked.onnx)]
+    models = [Path(each) for each in several(asked.onnx)]
     asked.check_values([*sources, *models])
     found = candidates(sources, models, runtime=asked.runtime, device=asked.device, values=asked.values)
     return Session(found, setup, Machine())
-
-
-def _listed(given: str | Path | Sequence[str | Path]) -> list[str]:
-    return [str(each) for each in ((given,) if isinstance(given, (str, Path)) else given)]
 
 
 def _protocol(asked: Measuring) -> Protocol:

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from restorect_edge.errors import UsageError
+from restorect_edge.errors import UsageError, counted
 from restorect_edge.evaluation.protocols import Protocol
 from restorect_edge.evaluation.scores import Evaluator, Metric, Score
 from restorect_edge.utils.files import replacing
@@ -66,8 +66,7 @@ class Report:
     def as_text(self) -> str:
         """Return one line of scores and one of conditions."""
         scores = ", ".join(f"{m.title} {m.shown(self.means[key])}" for key, m in self.metrics.items())
-        seconds, count = self.seconds, len(self.scores)
-        images = f"{count} image{'' if count == 1 else 's'}"
+        seconds, images = self.seconds, counted(len(self.scores), "image")
         return (
             f"{scores} ({images}, protocol {self.protocol.name}, {self.provider})\n"
             f"{seconds['restoring']:.3f} s per image restoring, {seconds['scoring']:.3f} s scoring"

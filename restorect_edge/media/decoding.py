@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from restorect_edge.errors import UsageError
+from restorect_edge.errors import UsageError, counted
 from restorect_edge.media.codecs import exif as _exif
 from restorect_edge.media.codecs import png, tiff
 from restorect_edge.media.codecs.pixels import decoded
@@ -275,7 +275,7 @@ def _jpeg(photo: Photo, file: Image.Image, stream: BinaryIO) -> Photo:
     if any(name == "APP11" for name, _ in getattr(file, "applist", ())):
         notes.append("content credentials (C2PA) left out, since they vouch for the pixels before")
     if (further := getattr(file, "n_frames", 1) - 1) > 0:
-        notes.append(f"{further} further picture{'s'[: further > 1]} inside (gain map or depth) left out")
+        notes.append(f"{counted(further, 'further picture')} inside (gain map or depth) left out")
     if b"MotionPhoto" in xmp or b"MicroVideo" in xmp or (file.format == "JPEG" and _goes_on(stream)):
         notes.append("what lies behind the picture (such as a motion clip or a gain map) is left out")
     xmp = without_parts(xmp)
@@ -320,7 +320,7 @@ def _tiff(photo: Photo, file: Any, stream: BinaryIO) -> Photo:
     # tag 277 counts the channels; what is neither color nor alpha is an editor's mask
     further = int(tags.get(277, 1)) - (1 if photo.gray else 3) - (photo.alpha is not None)
     if tags.get(262) in (0, 1, 2) and further > 0:
-        notes.append(f"{further} further channel{'s'[: further > 1]} left out")
+        notes.append(f"{counted(further, 'further channel')} left out")
     xmp = _bytes(tags.get(tiff.XMP))
     return replace(photo, xmp=xmp, iptc=resources, notes=tuple(notes), lossless=True)
 

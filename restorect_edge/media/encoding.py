@@ -72,7 +72,8 @@ def write(
     _check_sides(path, kind, image)
     if not kind.keeps_orientation:
         # viewers of such a format turn nothing: the pixels themselves are turned
-        image, like = upright(replace(like, pixels=image)).pixels, upright(like)
+        like = upright(replace(like, pixels=image))
+        image = like.pixels
     try:
         # HEIF stores 10 bits, which are made of 16
         deep = kind.deep or kind.name == "HEIF"

@@ -1,5 +1,6 @@
 """NNCF's graph made fit for every target: signed activations, weights stored as int8, names of the source."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ __all__ = [
     "add_constant",
     "as_levels",
     "clean",
-    "make_signed",
+    "make_symmetric",
     "merge_equal",
     "module_path",
     "plain",
@@ -96,16 +97,29 @@ def clean(module: fx.GraphModule, source: nn.Module) -> fx.GraphModule:
     Raises:
         BackendError: NNCF quantized something in another way.
     """
-    for node in list(module.graph.nodes):
-        if node.target is Q.quantize_per_tensor.default:
-            make_signed(node)
-        elif node.target is Q.quantize_per_channel.default:
-            _fold_weight(module, node, source)
-    merge_equal(module.graph)
+    make_symmetric(module, lambda quantize: _fold_weight(module, quantize, source))
     for node in list(module.graph.nodes):
         if is_convolution(node):
             _name_constants(module, node)
     return plain(module, "QuantizedBody")
+
+
+def make_symmetric(module: fx.GraphModule, fold: Callable[[fx.Node], None]) -> None:
+    """Make NNCF's graph symmetric int8 throughout, in place.
+
+    Args:
+        module: the graph.
+        fold: stores the weight of a quantizer by channel as int8.
+
+    Raises:
+        BackendError: NNCF quantized something in another way.
+    """
+    for node in list(module.graph.nodes):
+        if node.target is Q.quantize_per_tensor.default:
+            _make_signed(node)
+        elif node.target is Q.quantize_per_channel.default:
+            fold(node)
+    merge_equal(module.graph)
 
 
 def plain(module: fx.GraphModule, name: str) -> fx.GraphModule:
@@ -131,7 +145,7 @@ def module_path(node: fx.Node) -> str:
     return str(list(stack.values())[-1][0])
 
 
-def make_signed(quantize: fx.Node) -> None:
+def _make_signed(quantize: fx.Node) -> None:
     """Give a quantizer and its dequantizers the type int8, with the scale that covers the same range.
 
     Raises:

@@ -10,7 +10,7 @@ from restorect_edge.errors import UsageError
 from restorect_edge.training.config import PriorTraining, StudentTraining, TeacherTraining
 from restorect_edge.utils.destination import require_writable
 from restorect_edge.utils.extras import require
-from restorect_edge.utils.options import option, silent, taken, takes
+from restorect_edge.utils.options import option, several, silent, taken, takes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -110,7 +110,7 @@ def train_prior(asked: PriorRun) -> Path:
 
 def fitted(asked: Training) -> Path:
     """Do a run of any kind; raises `UsageError` and others as `train` does."""
-    data = (asked.data,) if isinstance(asked.data, (str, Path)) else asked.data
+    data = several(asked.data)
     if not data or asked.output_dir is None:
         raise UsageError("--data and --output-dir are needed: what to train on, and where the run is kept")
     folder = Path(asked.output_dir)

@@ -17,11 +17,12 @@ import inspect
 import itertools
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
-__all__ = ["Option", "argument", "option", "options", "silent", "taken", "takes"]
+__all__ = ["Option", "argument", "option", "options", "several", "silent", "taken", "takes"]
 
 P = ParamSpec("P")
 O = TypeVar("O")  # noqa: E741
@@ -199,3 +200,12 @@ def takes(cls: Callable[P, O]) -> Callable[[Callable[[O], R]], Callable[P, R]]:
         return called
 
     return decorate
+
+
+def several(given: str | Path | Iterable[str | Path]) -> tuple[str, ...]:
+    """Return the texts or paths of an option that takes one or several.
+
+    Args:
+        given: the value or values.
+    """
+    return tuple(str(each) for each in ((given,) if isinstance(given, (str, Path)) else given))

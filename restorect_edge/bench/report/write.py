@@ -15,7 +15,7 @@ from restorect_edge.bench.report.looks import Look
 from restorect_edge.bench.report.tables import LATENCY, RESOURCES, Table
 from restorect_edge.bench.report.verdicts import verdicts
 from restorect_edge.bench.report.words import Shown, ms, shown
-from restorect_edge.errors import UsageError
+from restorect_edge.errors import UsageError, counted
 from restorect_edge.utils.files import replacing
 
 __all__ = ["FILES", "html", "markdown", "roofline_share", "write"]
@@ -171,8 +171,8 @@ def _summary(reports: Sequence[Report], rows: Sequence[Shown]) -> str:
     devices = ", ".join(dict.fromkeys(told))
     measured = sum(row.total is not None for row in rows)
     absent = len(rows) - measured
-    counted = f"{measured} row{'' if measured == 1 else 's'} measured"
-    return counted + (f", {absent} not measured" if absent else "") + f". {devices}."
+    left_out = f", {absent} not measured" if absent else ""
+    return f"{counted(measured, 'row')} measured{left_out}. {devices}."
 
 
 def _first_plot(plots: dict[str, dict[str, str | None]]) -> list[str]:

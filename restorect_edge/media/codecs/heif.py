@@ -6,6 +6,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from restorect_edge.errors import counted
 from restorect_edge.media.codecs import exif as _exif
 from restorect_edge.media.codecs.xmp import without_parts
 from restorect_edge.media.opening import check_pixels
@@ -39,7 +40,7 @@ def read_heif(path: Path, max_pixels: int) -> Photo:
     library.set_orientation(info)  # the decoder has turned the pixels already
     values = np.asarray(image)
     further = len(file) - 1
-    notes = [f"{further} further picture{'s'[: further > 1]} inside left out"] if further else []
+    notes = [f"{counted(further, 'further picture')} inside left out"] if further else []
     if info.get("depth_images"):
         notes.append("the depth map inside is left out")
     if info.get("aux"):

@@ -25,8 +25,7 @@ from restorect_edge.quantization.qdq import (
     Q,
     add_constant,
     as_levels,
-    make_signed,
-    merge_equal,
+    make_symmetric,
     plain,
     read_constant,
 )
@@ -198,13 +197,7 @@ def prepared(image: Levels, spec: ImageSpec, shape: Shape | None) -> Tensor:
 def _clean(module: fx.GraphModule) -> dict[str, Tensor]:
     """Make NNCF's graph symmetric int8 throughout, in place; return the float weight of each layer."""
     floats: dict[str, Tensor] = {}
-    # a copy of the list: folding erases nodes
-    for node in list(module.graph.nodes):
-        if node.target is Q.quantize_per_tensor.default:
-            make_signed(node)
-        elif node.target is Q.quantize_per_channel.default:
-            _fold(module, node, floats)
-    merge_equal(module.graph)
+    make_symmetric(module, lambda quantize: _fold(module, quantize, floats))
     return floats
 
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from restorect_edge.errors import BackendError, IncompatibleError, MissingDependencyError, UsageError
+from restorect_edge.errors import BackendError, IncompatibleError, UsageError, of_exit_code
 from restorect_edge.inference.base import Runtime
 from restorect_edge.targets.tensorrt.build_engine import (
     BuildOptions,
@@ -209,7 +209,4 @@ def engine_errors(what: str) -> Iterator[None]:
     try:
         yield
     except EngineError as error:
-        if error.exit_code == MissingDependencyError.exit_code:
-            raise MissingDependencyError(what, "tensorrt", detail=str(error)) from error
-        kinds = {kind.exit_code: kind for kind in (UsageError, IncompatibleError, BackendError)}
-        raise kinds[error.exit_code](str(error)) from error
+        raise of_exit_code(error.exit_code, str(error), what=what, extra="tensorrt") from error

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "node:test";
-import { build } from "esbuild";
+import { bundled } from "./bundled.mjs";
 
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const OURS = path.join(ROOT, "../../spec/manifests");
@@ -20,15 +20,8 @@ const KINDS = {
   "' is not what was exported: ": "changed",
 };
 
-const contents = 'export { readManifest } from "./contract.js"; export { fetchArtifact } from "./manifest.js";';
-const bundle = await build({
-  stdin: { contents, resolveDir: path.join(ROOT, "src") },
-  bundle: true,
-  format: "esm",
-  write: false,
-});
-const { readManifest, fetchArtifact } = await import(
-  `data:text/javascript;base64,${Buffer.from(bundle.outputFiles[0].contents).toString("base64")}`
+const { readManifest, fetchArtifact } = await bundled(
+  'export { readManifest } from "./contract.js"; export { fetchArtifact } from "./manifest.js";',
 );
 const index = JSON.parse(await readFile(path.join(CORPUS, "index.json"), "utf8"));
 

@@ -5,20 +5,13 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "node:test";
-import { build } from "esbuild";
+import { bundled } from "./bundled.mjs";
 
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const FRAMES = path.join(ROOT, "../../spec/frames");
 
-const contents = 'export { fromRaw, matrixOf } from "./frames.js"; export { ALIASES, LAYOUTS } from "./layouts.js";';
-const bundle = await build({
-  stdin: { contents, resolveDir: path.join(ROOT, "src") },
-  bundle: true,
-  format: "esm",
-  write: false,
-});
-const { ALIASES, LAYOUTS, fromRaw, matrixOf } = await import(
-  `data:text/javascript;base64,${Buffer.from(bundle.outputFiles[0].contents).toString("base64")}`
+const { ALIASES, LAYOUTS, fromRaw, matrixOf } = await bundled(
+  'export { fromRaw, matrixOf } from "./frames.js"; export { ALIASES, LAYOUTS } from "./layouts.js";',
 );
 const read = async (name) => JSON.parse(await readFile(path.join(FRAMES, name), "utf8"));
 const { formats } = await read("formats.json");

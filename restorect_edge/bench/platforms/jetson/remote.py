@@ -20,14 +20,7 @@ from restorect_edge.bench.measure.protocol import FREE_SHAPES
 from restorect_edge.bench.measure.record import RecordError, Report
 from restorect_edge.bench.platforms.jetson.bundle import FOLDER, Kit, Shape, bundle
 from restorect_edge.bench.platforms.jetson.ssh import LOST, ConnectionLostError, Shell
-from restorect_edge.errors import (
-    BackendError,
-    IncompatibleError,
-    MissingDependencyError,
-    QualityError,
-    RestorectError,
-    UsageError,
-)
+from restorect_edge.errors import BackendError, of_exit_code
 from restorect_edge.utils.files import replacing
 
 __all__ = ["Fetched", "RunOptions", "remote"]
@@ -172,7 +165,8 @@ class _Board:
         found = self.patiently("fetching", lambda: self._fetch(results, output_dir))
         if code != 0:
             where = f"; what was measured is in '{output_dir / REPORT}'" if found else ""
-            raise _error(code, f"{self.shell.host}: {last}{where}")
+            message = f"{self.shell.host}: {last}{where}"
+            raise of_exit_code(code, message, what="measuring on a Jetson", extra="tensorrt")
         if found is None:
             raise BackendError(f"{self.shell.host} wrote no report in {FOLDER}/{results}")
         return Fetched(path=output_dir / REPORT, report=found, table=table)
@@ -220,10 +214,3 @@ def _unpack(packed: bytes, folder: Path) -> list[str]:
                     file.write(content.read())
                 names.append(member.name)
     return names
-
-
-def _error(code: int, message: str) -> RestorectError:
-    if code == MissingDependencyError.exit_code:
-        return MissingDependencyError("measuring on a Jetson", "tensorrt", detail=message)
-    kinds = {kind.exit_code: kind for kind in (UsageError, QualityError, IncompatibleError)}
-    return kinds.get(code, BackendError)(message)
