@@ -2,11 +2,20 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from restorect_edge.contract import RANGES
 from restorect_edge.errors import UsageError
 
-__all__ = ["VALUE_FIELDS", "ImageSpec", "SizeRequirements"]
+__all__ = ["VALUE_FIELDS", "ImageSpec", "ImageU8", "Shape", "SizeRequirements"]
+
+ImageU8: TypeAlias = NDArray[np.uint8]
+"""(H, W, 3) RGB."""
+Shape: TypeAlias = tuple[int, int]
+"""(height, width) in pixels."""
 
 RGB = 3
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from restorect_edge.bench.images import pictures
 from restorect_edge.bench.measure.protocol import DIGITS, peak_memory, timed
 from restorect_edge.bench.measure.record import Cold
-from restorect_edge.bench.subjects import Candidate, Shape, candidates
+from restorect_edge.bench.subjects import Candidate, candidates
 from restorect_edge.errors import BackendError, RestorectError
+from restorect_edge.spec import Shape
 
 __all__ = ["ColdStart", "cold_start"]
 

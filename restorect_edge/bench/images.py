@@ -4,16 +4,13 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from restorect_edge.bench.measure.record import Images
 from restorect_edge.media.photos import TASKS, clean, of_task, photos
+from restorect_edge.spec import ImageU8, Shape
 
 __all__ = ["Pictures", "describe", "enlarged", "pictures"]
-
-Levels = NDArray[np.uint8]
-Shape = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +18,8 @@ class Pictures:
     """Photographs of one size, each (H, W, 3) uint8 RGB."""
 
     task: str
-    degraded: tuple[Levels, ...]
-    clean: tuple[Levels, ...]
+    degraded: tuple[ImageU8, ...]
+    clean: tuple[ImageU8, ...]
     """What `degraded` was made from, in the same order; empty for a task without such."""
 
 

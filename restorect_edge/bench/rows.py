@@ -19,9 +19,10 @@ from restorect_edge.bench.platforms import apple
 from restorect_edge.bench.platforms.device import Machine
 from restorect_edge.bench.profile import profile
 from restorect_edge.bench.report.looks import Look, look
-from restorect_edge.bench.subjects import Candidate, Shape
+from restorect_edge.bench.subjects import Candidate
 from restorect_edge.errors import RestorectError
 from restorect_edge.evaluation.metrics import finite_psnr
+from restorect_edge.spec import Shape
 from restorect_edge.targets.registry import RUNTIMES
 
 __all__ = ["Setup", "absent_row", "rows_at"]

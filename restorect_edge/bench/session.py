@@ -17,8 +17,9 @@ from restorect_edge.bench.measure.record import Device, Peak, Report, Row
 from restorect_edge.bench.platforms.device import Machine
 from restorect_edge.bench.report.looks import Look
 from restorect_edge.bench.rows import Setup, absent_row, rows_at
-from restorect_edge.bench.subjects import Candidate, Shape
+from restorect_edge.bench.subjects import Candidate
 from restorect_edge.media.photos import TASKS
+from restorect_edge.spec import Shape
 
 __all__ = ["Session", "Setup"]
 

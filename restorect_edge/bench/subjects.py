@@ -21,14 +21,13 @@ from restorect_edge.errors import (
     UsageError,
     unknown_name,
 )
+from restorect_edge.spec import Shape
 from restorect_edge.targets.loading import load, ready_for, require_weights_runtime
 from restorect_edge.targets.models import is_model
 from restorect_edge.targets.registry import RUNTIMES, WEIGHTS, backend_class, runtime_for
 from restorect_edge.weights import card, locate, names
 
 __all__ = ["Candidate", "Opened", "candidates"]
-
-Shape = tuple[int, int]
 
 
 class Opened(Protocol):

@@ -9,13 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from restorect_edge.errors import MissingDependencyError, RestorectError, UsageError
+from restorect_edge.spec import ImageU8
 
 __all__ = ["Clip", "Frechet", "MissingWeightsError", "Perceptual"]
-
-Levels = NDArray[np.uint8]
 
 
 class MissingWeightsError(MissingDependencyError):
@@ -43,7 +41,7 @@ class Perceptual:
 
         self.network = _built("lpips", self.weights, build)
 
-    def __call__(self, output: Levels, target: Levels) -> float:
+    def __call__(self, output: ImageU8, target: ImageU8) -> float:
         """Return the distance of two (H, W, 3) images."""
         value = float(self.network(_tensor(output) / 255, _tensor(target) / 255))
         self.network.reset()
@@ -63,7 +61,7 @@ class Clip:
 
         self.network = _built("clip_iqa", self.weights, build)
 
-    def __call__(self, output: Levels) -> float:
+    def __call__(self, output: ImageU8) -> float:
         """Return the quality of an (H, W, 3) image, 0 to 1."""
         value = float(self.network(_tensor(output)))
         self.network.reset()
@@ -87,7 +85,7 @@ class Frechet:
         self.network = _built("fid", self.weights, build)
         self.pairs = 0
 
-    def add(self, output: Levels, target: Levels) -> None:
+    def add(self, output: ImageU8, target: ImageU8) -> None:
         """Take in one pair, `output` and `target`, each (H, W, 3) of any size."""
         self.pairs += 1
         for image, real in ((output, False), (target, True)):
@@ -125,7 +123,7 @@ def _missing(metric: str, weights: str) -> Iterator[None]:
         raise MissingWeightsError(metric, weights, str(error)) from error
 
 
-def _tensor(image: Levels) -> Any:
+def _tensor(image: ImageU8) -> Any:
     import torch
 
     return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].float()

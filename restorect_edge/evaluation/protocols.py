@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from restorect_edge.errors import UsageError, unknown_name
 from restorect_edge.evaluation.metrics import gt_mean
+from restorect_edge.spec import ImageU8
 
 __all__ = ["PROTOCOLS", "Protocol", "protocol"]
 
-Levels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 LUMA = np.array([65.481, 128.553, 24.966]) / 255
@@ -56,7 +56,7 @@ class Protocol:
         """The fields besides the name."""
         return {key: value for key, value in asdict(self).items() if key != "name"}
 
-    def prepare(self, output: Levels, target: Levels | None) -> tuple[Levels, Levels | None]:
+    def prepare(self, output: ImageU8, target: ImageU8 | None) -> tuple[ImageU8, ImageU8 | None]:
         """Return the 8-bit RGB images that every metric is given.
 
         Args:
@@ -73,7 +73,7 @@ class Protocol:
             output = corrected(output, target, self.correction)
         return output, target
 
-    def view(self, image: Levels) -> Levels | Floats:
+    def view(self, image: ImageU8) -> ImageU8 | Floats:
         """Return what PSNR and SSIM see of a prepared image: (H, W, 3) or (H, W, 1), without the border."""
         image = self.cropped(image)
         if self.channel == "rgb":
@@ -83,7 +83,7 @@ class Protocol:
         luma: Floats = (image @ weights + 16)[..., None]
         return luma
 
-    def cropped(self, image: Levels) -> Levels:
+    def cropped(self, image: ImageU8) -> ImageU8:
         """Return an image without the border."""
         height, width = image.shape[:2]
         return image[self.border : height - self.border, self.border : width - self.border]
@@ -138,7 +138,7 @@ def _corrected(found: Protocol, correction: float) -> Protocol:
     return replace(found, correction=correction)
 
 
-def resized(image: Levels, side: int) -> Levels:
+def resized(image: ImageU8, side: int) -> ImageU8:
     """Scale (H, W, 3) to (side, side, 3) by interpolating between the four nearest pixels.
 
     The rounding is the script's: to float32 in [0, 1] and back by truncation. An image of that size stays.
@@ -152,11 +152,11 @@ def resized(image: Levels, side: int) -> Levels:
         low, high, weight = _neighbors(image.shape[axis], side)
         weight = weight[:, None, None] if axis == 0 else weight[:, None]
         values = np.take(values, low, axis) * (1 - weight) + np.take(values, high, axis) * weight
-    levels: Levels = (values * np.float32(255)).astype(np.uint8)
+    levels: ImageU8 = (values * np.float32(255)).astype(np.uint8)
     return levels
 
 
-def corrected(output: Levels, target: Levels, strength: float) -> Levels:
+def corrected(output: ImageU8, target: ImageU8, strength: float) -> ImageU8:
     """Move mean and deviation of each channel of (H, W, 3) towards the target's; truncated to 8 bits.
 
     Args:
@@ -171,7 +171,7 @@ def corrected(output: Levels, target: Levels, strength: float) -> Levels:
     flat = np.minimum(deviation, wanted_deviation) < 1e-8
     gain = 1 + strength * (wanted_deviation / np.where(flat, 1, deviation) - 1)
     moved = (values - mean) * gain + mean + strength * (wanted_mean - mean)
-    levels: Levels = np.clip(np.where(flat, values, moved), 0, 255).astype(np.uint8)
+    levels: ImageU8 = np.clip(np.where(flat, values, moved), 0, 255).astype(np.uint8)
     return levels
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from restorect_edge.errors import UsageError, unknown_name
 from restorect_edge.evaluation import learned
@@ -15,10 +14,10 @@ from restorect_edge.evaluation.metrics import finite_psnr, gt_mean, ssim
 from restorect_edge.evaluation.naturalness import BLOCK, brisque, niqe
 from restorect_edge.evaluation.protocols import Protocol
 from restorect_edge.evaluation.underwater import SMALLEST, uciqe, uiqm
+from restorect_edge.spec import ImageU8
 
 __all__ = ["METRICS", "Evaluator", "Metric", "Sample", "Score", "choose"]
 
-Levels = NDArray[np.uint8]
 
 DEFAULTS = ("psnr", "ssim", "psnr_gt_mean")
 UNPAIRED_DEFAULTS = ("niqe", "brisque")
@@ -29,13 +28,13 @@ class Sample:
     """An output and its target as a protocol prepares them."""
 
     protocol: Protocol
-    output: Levels
+    output: ImageU8
     """(H, W, 3) RGB."""
-    target: Levels | None
+    target: ImageU8 | None
     """The same shape; None where there is no clean image."""
 
     @property
-    def pair(self) -> tuple[Levels, Levels]:
+    def pair(self) -> tuple[ImageU8, ImageU8]:
         """Output and target, for metrics that need both; raises `UsageError` where there is no target."""
         if self.target is None:
             raise UsageError("this metric needs a clean image")
@@ -77,11 +76,11 @@ class Metric:
         return f"{value:.{self.digits}f}{f' {self.unit}' if self.unit else ''}"
 
 
-def _of_output(function: Callable[[Levels], float]) -> Callable[[], Scorer]:
+def _of_output(function: Callable[[ImageU8], float]) -> Callable[[], Scorer]:
     return lambda: lambda sample: function(sample.output)
 
 
-def _of_pair(make: Callable[[], Callable[[Levels, Levels], float]]) -> Callable[[], Scorer]:
+def _of_pair(make: Callable[[], Callable[[ImageU8, ImageU8], float]]) -> Callable[[], Scorer]:
     def scorer() -> Scorer:
         function = make()
         return lambda sample: function(*sample.pair)
@@ -98,7 +97,7 @@ def _psnr(sample: Sample) -> float:
     return finite_psnr(*sample.views)
 
 
-def _psnr_gt_mean(output: Levels, target: Levels) -> float:
+def _psnr_gt_mean(output: ImageU8, target: ImageU8) -> float:
     return finite_psnr(gt_mean(output, target), target)
 
 
@@ -204,7 +203,7 @@ class Evaluator:
     def __post_init__(self) -> None:
         self._scorers = {name: metric.make() for name, metric in self.metrics.items()}
 
-    def add(self, name: str, output: Levels, target: Levels | None, *, restoring: float = 0.0) -> Score:
+    def add(self, name: str, output: ImageU8, target: ImageU8 | None, *, restoring: float = 0.0) -> Score:
         """Score one image.
 
         Args:
@@ -231,7 +230,7 @@ class Evaluator:
         self.scores.append(score)
         return score
 
-    def _check_size(self, name: str, image: Levels) -> None:
+    def _check_size(self, name: str, image: ImageU8) -> None:
         height, width = image.shape[:2]
         for metric in self.metrics.values():
             if min(height, width) < metric.smallest:

@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from restorect_edge.evaluation.scores import Metric, Score
+from restorect_edge.spec import ImageU8
 
 __all__ = ["GAIN", "Row", "caption", "draw", "error_map", "pick"]
 
-Levels = NDArray[np.uint8]
 
 WIDTH = 480
 """Widest a picture is shown, in pixels."""
@@ -27,7 +26,7 @@ class Row:
 
     title: str
     caption: str
-    pictures: Sequence[tuple[str, Levels]]
+    pictures: Sequence[tuple[str, ImageU8]]
     """What each is called, and its (H, W, 3) RGB pixels."""
 
 
@@ -64,7 +63,7 @@ COLORS = np.array(((0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252,
 """From no error to a large one; evenly spaced colors of matplotlib's ``inferno``."""
 
 
-def error_map(output: Levels, target: Levels) -> Levels:
+def error_map(output: ImageU8, target: ImageU8) -> ImageU8:
     """Return where an output differs from its target: `GAIN` times the mean over channels, in colors.
 
     Args:
@@ -76,11 +75,11 @@ def error_map(output: Levels, target: Levels) -> Levels:
     # the largest error is the upper end of the last interval, not the start of one beyond
     low = np.minimum(place.astype(int), len(COLORS) - 2)
     weight = (place - low)[..., None]
-    colors: Levels = np.rint(COLORS[low] * (1 - weight) + COLORS[low + 1] * weight).astype(np.uint8)
+    colors: ImageU8 = np.rint(COLORS[low] * (1 - weight) + COLORS[low + 1] * weight).astype(np.uint8)
     return colors
 
 
-def draw(heading: str, rows: Sequence[Row]) -> Levels:
+def draw(heading: str, rows: Sequence[Row]) -> ImageU8:
     """Return the sheet, (H, W, 3) RGB.
 
     Args:
@@ -123,7 +122,7 @@ def _write(
     pen.text(place, text, fill=colour, font=font)
 
 
-def _scaled(pixels: Levels) -> Image.Image:
+def _scaled(pixels: ImageU8) -> Image.Image:
     picture = Image.fromarray(pixels)
     if picture.width <= WIDTH:
         return picture

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from restorect_edge.artifact import Artifact, hash_files
 from restorect_edge.bench.measure.timing import Timing, interleaved
@@ -32,6 +31,7 @@ from restorect_edge.export.verify import reference
 from restorect_edge.export.verify.check import photographs, run_reference
 from restorect_edge.inference.base import Runtime
 from restorect_edge.quantization.data.validation import Validation
+from restorect_edge.spec import ImageU8
 from restorect_edge.targets.base import Target
 from restorect_edge.targets.loading import load
 from restorect_edge.targets.registry import RUNTIMES, backend_class, runtime_for
@@ -45,7 +45,6 @@ FOLDER = "candidates"
 """Below the unfinished artifact, so that what a killed export leaves is cleared with it."""
 
 Progress = Callable[[str], None]
-Levels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,11 +200,11 @@ def _measured(
     ]
 
 
-def _timings(runtimes: Mapping[str, Runtime], image: Levels) -> dict[str, Timing]:
+def _timings(runtimes: Mapping[str, Runtime], image: ImageU8) -> dict[str, Timing]:
     return interleaved({name: partial(run, image) for name, run in runtimes.items()}, rounds=ROUNDS)
 
 
-def _image(artifact: Artifact) -> Levels:
+def _image(artifact: Artifact) -> ImageU8:
     return next(iter(photographs(artifact, None).values()))
 
 
@@ -226,7 +225,7 @@ def _drops(
     return {name: round(float(np.mean(values)), 4) for name, values in losses.items()}
 
 
-def _fitting(image: Levels, artifact: Artifact) -> Levels:
+def _fitting(image: ImageU8, artifact: Artifact) -> ImageU8:
     """Cut the middle that the artifact's largest fixed size takes; the whole where sides are free."""
     sizes = [graph.shape for graph in artifact.manifest.graphs if graph.shape]
     if not sizes or artifact.manifest.spec.tileable:

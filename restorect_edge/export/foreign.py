@@ -7,9 +7,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from restorect_edge.models.tracing.graph import Graph, Shape, stems
-from restorect_edge.quantization.own.modules import Levels, frames, prepared
-from restorect_edge.spec import ImageSpec
+from restorect_edge.models.tracing.graph import Graph, stems
+from restorect_edge.quantization.own.modules import frames, prepared
+from restorect_edge.spec import ImageSpec, ImageU8, Shape
 from restorect_edge.targets.models import opened, quantized, reference, runner_of
 
 __all__ = ["ModelNetwork", "QuantizedModel"]
@@ -72,7 +72,7 @@ class ModelNetwork(nn.Module):
             )
 
     def quantized(
-        self, images: Sequence[Levels], shape: Shape | None, *, saturation_safe: bool
+        self, images: Sequence[ImageU8], shape: Shape | None, *, saturation_safe: bool
     ) -> "QuantizedModel":
         """Return its INT8 form; the arguments are those of `quantize_module`."""
         samples = [prepared(image, self.spec, shape).numpy() for image in images]

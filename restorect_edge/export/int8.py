@@ -5,12 +5,12 @@ from collections.abc import Callable
 from restorect_edge.export.foreign import ModelNetwork
 from restorect_edge.export.source import Source
 from restorect_edge.models.student import Student
-from restorect_edge.models.tracing.graph import Shape
 from restorect_edge.quantization import calibrated
 from restorect_edge.quantization.calibrated import Calibrated
 from restorect_edge.quantization.options import Calibration
 from restorect_edge.quantization.own.fitting import calibrate_module
 from restorect_edge.quantization.own.modules import quantize_module
+from restorect_edge.spec import Shape
 
 __all__ = ["Calibrated", "calibrate"]
 

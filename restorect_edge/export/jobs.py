@@ -5,7 +5,7 @@ from pathlib import Path
 
 from restorect_edge.export.options import UINT8, ExportOptions, ExportRequest
 from restorect_edge.export.source import Source
-from restorect_edge.models.tracing.graph import Shape
+from restorect_edge.spec import Shape
 from restorect_edge.targets.base import Target
 
 __all__ = ["Job", "Layout", "form_for", "layout_for"]

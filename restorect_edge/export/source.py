@@ -19,10 +19,10 @@ from restorect_edge.export.own import OwnNetwork
 from restorect_edge.models.blocks import POOL
 from restorect_edge.models.community.checkpoint import from_checkpoint
 from restorect_edge.models.student import SplitNetwork, Student
-from restorect_edge.models.tracing.graph import Graph, Shape, check_shapes, trace_split, trace_whole
+from restorect_edge.models.tracing.graph import Graph, check_shapes, trace_split, trace_whole
 from restorect_edge.models.weights import load_weights
 from restorect_edge.quantization.qdq import store_weights
-from restorect_edge.spec import ImageSpec
+from restorect_edge.spec import ImageSpec, Shape
 from restorect_edge.utils.foreign import reason
 from restorect_edge.weights import license_of
 

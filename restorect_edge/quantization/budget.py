@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -27,6 +26,7 @@ from restorect_edge.quantization.data.generated import LEAST, GeneratedMeter
 from restorect_edge.quantization.data.validation import Validation
 from restorect_edge.quantization.flat import FlatMeter, widen
 from restorect_edge.quantization.quantize import QuantizedStudent, levels_of, one_thread, planes
+from restorect_edge.spec import ImageU8
 
 __all__ = [
     "BlockDrop",
@@ -44,15 +44,13 @@ __all__ = [
 DIGITS = 4
 """Of decibels: finer differences are noise, and must not decide an order."""
 
-Levels = NDArray[np.uint8]
-
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
     image: Tensor
     z: Tensor
     """Of the quantized student's prior."""
-    clean: Levels
+    clean: ImageU8
     psnr: float
     """Of the float32 student's output, in dB."""
 
@@ -293,13 +291,13 @@ def _best_return(network: QuantizedStudent, student: Student, meter: FlatMeter) 
     return min(names, key=lambda name: few.shift(returned(network.body, student.body, [name])[0]))
 
 
-def _sample(student: Student, prior: nn.Module, degraded: Levels, clean: Levels) -> _Sample:
+def _sample(student: Student, prior: nn.Module, degraded: ImageU8, clean: ImageU8) -> _Sample:
     image = planes(degraded)
     thumbnail = student.thumbnail(image)
     expected = student.body(image, student.prior(thumbnail))
     return _Sample(image, prior(thumbnail), clean, _psnr(expected, clean))
 
 
-def _psnr(output: Tensor, clean: Levels) -> float:
+def _psnr(output: Tensor, clean: ImageU8) -> float:
     """Compare the 8-bit levels of (1, 3, H, W) with (H, W, 3)."""
     return finite_psnr(levels_of(output), clean)

@@ -114,6 +114,7 @@ def make_symmetric(module: fx.GraphModule, fold: Callable[[fx.Node], None]) -> N
     Raises:
         BackendError: NNCF quantized something in another way.
     """
+    # a copy of the list: folding erases nodes
     for node in list(module.graph.nodes):
         if node.target is Q.quantize_per_tensor.default:
             _make_signed(node)

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, fx
 
 from restorect_edge.errors import UsageError
@@ -25,6 +24,7 @@ from restorect_edge.quantization.flat import cover
 from restorect_edge.quantization.options import require_nncf
 from restorect_edge.quantization.qdq import clean, store_weights
 from restorect_edge.quantization.scope import left_out
+from restorect_edge.spec import ImageU8
 from restorect_edge.utils.foreign import foreign_errors, hushed, without_bar
 
 __all__ = [
@@ -36,8 +36,6 @@ __all__ = [
     "quantized_graph",
     "trace_body",
 ]
-
-Levels = NDArray[np.uint8]
 
 
 class QuantizedStudent(SplitNetwork):
@@ -78,7 +76,7 @@ class QuantizedStudent(SplitNetwork):
 
 def quantize_student(
     student: Student,
-    images: Sequence[Levels],
+    images: Sequence[ImageU8],
     *,
     saturation_safe: bool = False,
 ) -> QuantizedStudent:
@@ -110,13 +108,13 @@ def quantize_student(
         return QuantizedStudent(student, body, excluded)
 
 
-def _sample(student: Student, levels: Levels) -> tuple[Tensor, Tensor]:
+def _sample(student: Student, levels: ImageU8) -> tuple[Tensor, Tensor]:
     """Return what the body is given for a photograph: image (1, 3, H, W) and z from the float prior."""
     image = planes(levels)
     return image, student.prior(student.thumbnail(image))
 
 
-def planes(levels: Levels) -> Tensor:
+def planes(levels: ImageU8) -> Tensor:
     """Return a photograph (H, W, 3) as (1, 3, H, W) in [0, 1], cut to sides that are multiples of 8.
 
     Raises:
@@ -132,9 +130,9 @@ def planes(levels: Levels) -> Tensor:
     return torch.from_numpy(pixels / np.float32(255))
 
 
-def levels_of(image: Tensor) -> Levels:
+def levels_of(image: Tensor) -> ImageU8:
     """Return (1, 3, H, W) in [0, 1] as (H, W, 3) of 8 bits."""
-    levels: Levels = np.rint(image[0].numpy().transpose(1, 2, 0) * 255).astype(np.uint8)
+    levels: ImageU8 = np.rint(image[0].numpy().transpose(1, 2, 0) * 255).astype(np.uint8)
     return levels
 
 

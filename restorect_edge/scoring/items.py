@@ -4,17 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from restorect_edge.errors import UsageError
 from restorect_edge.media.decoding import read_rgb
 from restorect_edge.media.folders import images_in
+from restorect_edge.spec import ImageU8
 from restorect_edge.training.data.folders import find_pairs, has_pairs
 
-__all__ = ["Item", "Levels", "find", "fitted"]
-
-Levels = NDArray[np.uint8]
-"""(H, W, 3) RGB."""
+__all__ = ["ImageU8", "Item", "find", "fitted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +22,7 @@ class Item:
     degraded: Path
     clean: Path | None
 
-    def read(self) -> tuple[Levels, Levels | None]:
+    def read(self) -> tuple[ImageU8, ImageU8 | None]:
         """Decode it as (H, W, 3) uint8 RGB, with its clean image if it has one, of any size."""
         return read_rgb(self.degraded), None if self.clean is None else read_rgb(self.clean)
 
@@ -41,7 +38,7 @@ def find(folder: Path) -> list[Item]:
     return [Item(name=p.name, degraded=p.degraded, clean=p.clean) for p in find_pairs(folder)]
 
 
-def fitted(name: str, clean: Levels, degraded: Levels, scale: int) -> Levels:
+def fitted(name: str, clean: ImageU8, degraded: ImageU8, scale: int) -> ImageU8:
     """Return the clean image as large as `scale` times the degraded one.
 
     A clean image may have up to scale - 1 rows and columns more at its end, which the making of the degraded

@@ -12,8 +12,8 @@ from typing import Any
 from restorect_edge.errors import UsageError, unknown_name
 from restorect_edge.inference.base import Runtime
 from restorect_edge.media.decoding import read_rgb, size_of
-from restorect_edge.scoring.items import Item, Levels
-from restorect_edge.spec import ImageSpec
+from restorect_edge.scoring.items import Item
+from restorect_edge.spec import ImageSpec, ImageU8
 from restorect_edge.targets.loading import load
 from restorect_edge.targets.models import spec_of
 from restorect_edge.targets.registry import RUNTIMES
@@ -46,7 +46,7 @@ class Method(ABC):
         """Return the output's side over the input's."""
 
     @abstractmethod
-    def restored(self, item: Item, degraded: Levels) -> Levels:
+    def restored(self, item: Item, degraded: ImageU8) -> ImageU8:
         """Return the result for `item`, (scale·H, scale·W, 3); `degraded` is its image, (H, W, 3)."""
 
 
@@ -60,9 +60,9 @@ class Network(Method):
     def scale(self, items: Sequence[Item]) -> int:
         return self._restore.info.spec.scale
 
-    def restored(self, item: Item, degraded: Levels) -> Levels:
+    def restored(self, item: Item, degraded: ImageU8) -> ImageU8:
         started = time.perf_counter()
-        result: Levels = self._restore(degraded)
+        result: ImageU8 = self._restore(degraded)
         self.seconds = time.perf_counter() - started
         return result
 
@@ -92,7 +92,7 @@ class Outputs(Method):
             "large as the images, or 2, 3, 4 … times"
         )
 
-    def restored(self, item: Item, degraded: Levels) -> Levels:
+    def restored(self, item: Item, degraded: ImageU8) -> ImageU8:
         return read_rgb(self._found[item.name])
 
 

@@ -8,8 +8,9 @@ from restorect_edge.evaluation import sheet
 from restorect_edge.evaluation.report import Report
 from restorect_edge.media.encoding import write as write_image
 from restorect_edge.media.photo import Photo
-from restorect_edge.scoring.items import Item, Levels, fitted
+from restorect_edge.scoring.items import Item, fitted
 from restorect_edge.scoring.methods import opened
+from restorect_edge.spec import ImageU8
 
 __all__ = ["write_sheet"]
 
@@ -63,12 +64,12 @@ def _restored(
     runtime: str | None,
     device: str,
     values: Mapping[str, Any],
-) -> list[Levels]:
+) -> list[ImageU8]:
     with opened(source, items, runtime=runtime, device=device, values=values) as method:
         return [method.restored(item, item.read()[0]) for item in chosen]
 
 
-def _rows(title: str, item: Item, results: Sequence[Levels], found: Sequence[Report]) -> list[sheet.Row]:
+def _rows(title: str, item: Item, results: Sequence[ImageU8], found: Sequence[Report]) -> list[sheet.Row]:
     """Return the row of an image, and for several methods one of their errors."""
     degraded, clean = item.read()
     if clean is not None:

@@ -4,15 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
+
+from restorect_edge.spec import ImageU8
 
 __all__ = ["read", "write"]
 
-Levels = NDArray[np.uint8]
 
-
-def write(artifact: Path, name: str, image: Levels, expected: Levels) -> None:
+def write(artifact: Path, name: str, image: ImageU8, expected: ImageU8) -> None:
     """Write ``golden/<name>-in.png`` and ``-out.png``, both (H, W, 3) uint8 RGB.
 
     Args:
@@ -27,7 +26,7 @@ def write(artifact: Path, name: str, image: Levels, expected: Levels) -> None:
     Image.fromarray(expected).save(folder / f"{name}-out.png")
 
 
-def read(artifact: Path) -> Iterator[tuple[str, Levels, Levels]]:
+def read(artifact: Path) -> Iterator[tuple[str, ImageU8, ImageU8]]:
     """Yield (name, input, expected output) of every golden pair."""
     for source in sorted((artifact / "golden").glob("*-in.png")):
         name = source.name.removesuffix("-in.png")

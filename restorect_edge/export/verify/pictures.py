@@ -4,23 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from restorect_edge.artifact import Artifact
 from restorect_edge.media.photos import TASKS, clean, generated, of_task, photos
+from restorect_edge.spec import ImageU8, Shape
 
 __all__ = ["QUANTIZED", "Picture", "photographs", "pictures"]
 
-Levels = NDArray[np.uint8]
-Shape = tuple[int, int]
 
 QUANTIZED = ("int8", "w8")
 """Precisions whose cost is measured against clean photographs."""
 PHOTOGRAPHS = 2
 """How many of a task's photographs a float artifact is judged on; a quantized one on all of them."""
 EXTREMES = (0, 128, 255)
-"""Levels of the flat frames where arithmetic is in float: black, mid-gray and white."""
+"""ImageU8 of the flat frames where arithmetic is in float: black, mid-gray and white."""
 SMALL = (96, 144)
 """(height, width) of generated pictures where an artifact takes any size."""
 
@@ -30,11 +26,11 @@ class Picture:
     """A picture of the verdict."""
 
     name: str
-    pixels: Levels
+    pixels: ImageU8
     """(H, W, 3)."""
     kind: str
     """`photograph`, `generated`, `flat`, or `color`: a flat frame of a pure color, which no gate holds."""
-    target: Levels | None = None
+    target: ImageU8 | None = None
     """What a perfect network makes of it, (H, W, 3) times the scale; None where nobody knows."""
 
 
@@ -57,7 +53,7 @@ def pictures(artifact: Artifact, folder: Path | None = None) -> list[Picture]:
     return [*found, *_others(artifact)]
 
 
-def photographs(artifact: Artifact, folder: Path | None = None) -> dict[str, Levels]:
+def photographs(artifact: Artifact, folder: Path | None = None) -> dict[str, ImageU8]:
     """Find the photographs to verify on, (H, W, 3) by name; of dynamic shape, one of an odd size as well.
 
     Args:
@@ -75,7 +71,7 @@ def photographs(artifact: Artifact, folder: Path | None = None) -> dict[str, Lev
     return {**found, f"{name} (odd size)": odd}
 
 
-def _targets(artifact: Artifact) -> dict[str, Levels]:
+def _targets(artifact: Artifact) -> dict[str, ImageU8]:
     """Return what a network in 8 bits should make of the photographs that are shipped for its task."""
     task = artifact.manifest.task
     if artifact.manifest.precision not in QUANTIZED or task not in TASKS:
@@ -83,7 +79,7 @@ def _targets(artifact: Artifact) -> dict[str, Levels]:
     return _at_sizes(artifact, lambda size: clean(size, task))
 
 
-def _at_sizes(artifact: Artifact, find: Callable[[Shape | None], dict[str, Levels]]) -> dict[str, Levels]:
+def _at_sizes(artifact: Artifact, find: Callable[[Shape | None], dict[str, ImageU8]]) -> dict[str, ImageU8]:
     """Cut photographs to each fixed size, or the largest to two tiles; none for a dynamic shape.
 
     No other size will do: a picture smaller than the sides that it is given continues by reflection there,

@@ -12,13 +12,12 @@ from restorect_edge.errors import BackendError, UsageError
 from restorect_edge.models.student import SplitNetwork
 from restorect_edge.models.tracing.scalars import fold_scalars, is_convertible, made_convertible
 from restorect_edge.models.tracing.untraceable import why_untraceable
-from restorect_edge.spec import ImageSpec
+from restorect_edge.spec import ImageSpec, Shape
 from restorect_edge.utils.foreign import hushed
 
 __all__ = ["Graph", "in_levels", "stems", "trace_split", "trace_whole"]
 
 Role = Literal["whole", "prior", "body"]
-Shape = tuple[int, int]
 WHITE = 255
 """The largest level of a byte."""
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from restorect_edge.artifact import file_hash
 from restorect_edge.errors import IncompatibleError, UsageError
 from restorect_edge.media.decoding import read_rgb
 from restorect_edge.media.photos import photo_paths
+from restorect_edge.spec import ImageU8
 from restorect_edge.training.data.folders import PAIR_FOLDERS, pair_folders
 
 __all__ = ["LEAST_SIDE", "MANIFEST_SCHEMA", "CalibrationSet", "calibration_images", "tasks"]
@@ -34,14 +34,12 @@ SETS = Path(__file__).resolve().parents[1] / "sets"
 """Where an installed package has its sets; a checkout has them in its root folder `calibration`."""
 CHECKOUT = Path(__file__).resolve().parents[3]
 
-Levels = NDArray[np.uint8]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationSet:
     """Photographs chosen for calibration, in the order of the draw."""
 
-    images: tuple[Levels, ...]
+    images: tuple[ImageU8, ...]
     """(H, W, 3) uint8 RGB; sides differ, from 64 to 768 pixels, or longer where proportions demand it."""
     names: tuple[str, ...]
     """File name of each image."""
@@ -199,7 +197,7 @@ def _check(files: dict[str, Path], source: _Source) -> None:
         )
 
 
-def _decoded(files: dict[str, Path], words: str) -> tuple[list[Levels], int]:
+def _decoded(files: dict[str, Path], words: str) -> tuple[list[ImageU8], int]:
     """Return the images, and how many of them were reduced."""
     images, problems, reduced = [], [], 0
     for path in files.values():
@@ -224,19 +222,19 @@ def _decoded(files: dict[str, Path], words: str) -> tuple[list[Levels], int]:
     return images, reduced
 
 
-def _read(path: Path) -> Levels:
-    pixels: Levels = read_rgb(path)
+def _read(path: Path) -> ImageU8:
+    pixels: ImageU8 = read_rgb(path)
     height, width = pixels.shape[:2]
     if min(height, width) < LEAST_SIDE:
         raise UsageError(f"'{path}' is {width}×{height}; sides are at least {LEAST_SIDE} pixels")
     return pixels
 
 
-def _is_flat(image: Levels) -> bool:
+def _is_flat(image: ImageU8) -> bool:
     return bool((np.ptp(image, axis=(0, 1)) <= FLAT).all())
 
 
-def _reduced(image: Levels) -> Levels:
+def _reduced(image: ImageU8) -> ImageU8:
     """Bring the long side down to 768, but the short one not under 64, keeping proportions."""
     height, width = image.shape[:2]
     # a panorama keeps its short side, even if the long one stays above the limit
@@ -248,7 +246,7 @@ def _reduced(image: Levels) -> Levels:
 
 
 def _notes(
-    names: Sequence[str], images: Sequence[Levels], hashes: Sequence[str], reduced: int
+    names: Sequence[str], images: Sequence[ImageU8], hashes: Sequence[str], reduced: int
 ) -> Iterator[str]:
     flat = [name for name, image in zip(names, images, strict=True) if _is_flat(image)]
     if flat:

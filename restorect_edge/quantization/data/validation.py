@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from restorect_edge.errors import UsageError
 from restorect_edge.media.photos import TASKS, clean, of_task, photos
 from restorect_edge.quantization.data.dataset import GREATEST_SIDE
+from restorect_edge.spec import ImageU8
 from restorect_edge.training.data.folders import find_pairs
 
 __all__ = ["Validation", "validation_pairs"]
@@ -18,22 +18,20 @@ __all__ = ["Validation", "validation_pairs"]
 MULTIPLE = 8
 """Sides are cut to this, so that nothing is padded."""
 
-Levels = NDArray[np.uint8]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
     """Pairs to measure on, each (H, W, 3) uint8 RGB with sides that are multiples of 8."""
 
-    degraded: tuple[Levels, ...]
-    clean: tuple[Levels, ...]
+    degraded: tuple[ImageU8, ...]
+    clean: tuple[ImageU8, ...]
     source: str
     """What they are, in words."""
     sha256: str
     """Of their pixels, in order."""
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[Levels, Levels]], source: str) -> "Validation":
+    def of(cls, pairs: Iterable[tuple[ImageU8, ImageU8]], source: str) -> "Validation":
         """Take pairs of equal size, of each its middle, at most 768 pixels a side.
 
         Args:
@@ -72,7 +70,7 @@ def validation_pairs(folder: Path | None, task: str) -> Validation | None:
     )
 
 
-def _middle(image: Levels) -> Levels:
+def _middle(image: ImageU8) -> ImageU8:
     height, width = (min(side, GREATEST_SIDE) // MULTIPLE * MULTIPLE for side in image.shape[:2])
     if not height or not width:
         raise UsageError(
@@ -83,7 +81,7 @@ def _middle(image: Levels) -> Levels:
     return image[top : top + height, left : left + width]
 
 
-def _hash(images: Sequence[Levels]) -> str:
+def _hash(images: Sequence[ImageU8]) -> str:
     digest = hashlib.sha256()
     for image in images:
         digest.update(f"{image.shape}\n".encode())

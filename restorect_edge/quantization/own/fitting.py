@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from restorect_edge.errors import QualityError
 from restorect_edge.evaluation.metrics import EQUAL, finite_psnr
-from restorect_edge.models.tracing.graph import Shape
 from restorect_edge.quantization.budget import BlockDrop, Decision, FlatDecision
 from restorect_edge.quantization.calibrated import Calibrated
 from restorect_edge.quantization.options import Calibration
@@ -21,7 +20,7 @@ from restorect_edge.quantization.own.modules import (
 )
 from restorect_edge.quantization.plan import QuantPlan
 from restorect_edge.quantization.recipe import QuantRecipe
-from restorect_edge.spec import ImageSpec
+from restorect_edge.spec import ImageSpec, Shape
 
 __all__ = ["Quantized", "calibrate_module"]
 

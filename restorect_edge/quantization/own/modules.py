@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
 from restorect_edge.errors import UsageError
 from restorect_edge.media.photos import generated
-from restorect_edge.models.tracing.graph import Shape, trace_whole
+from restorect_edge.models.tracing.graph import trace_whole
 from restorect_edge.quantization.flat import widen
 from restorect_edge.quantization.options import require_nncf
 from restorect_edge.quantization.plan import QuantizedTensor, graph_rows
@@ -30,12 +29,11 @@ from restorect_edge.quantization.qdq import (
     read_constant,
 )
 from restorect_edge.quantization.quantize import one_thread, quantized_graph
-from restorect_edge.spec import ImageSpec
+from restorect_edge.spec import ImageSpec, ImageU8, Shape
 from restorect_edge.utils.foreign import foreign_errors
 
 __all__ = ["QuantizedModule", "frames", "prepared", "quantize_module"]
 
-Levels = NDArray[np.uint8]
 LAYERS = (torch.ops.aten.conv2d.default, torch.ops.aten.linear.default)
 """What computes in 8 bits; NNCF makes plain convolutions of others that are such."""
 FLAT_LEVELS = (0, 4, 8, 32, 64, 128, 192, 255)
@@ -106,7 +104,7 @@ class _InHalf(fx.Interpreter):
 def quantize_module(
     module: nn.Module,
     spec: ImageSpec,
-    images: Sequence[Levels],
+    images: Sequence[ImageU8],
     shape: Shape | None,
     *,
     saturation_safe: bool = False,
@@ -163,7 +161,7 @@ def _parameters(graph: fx.GraphModule) -> dict[str, Floats]:
     return found
 
 
-def frames(spec: ImageSpec, shape: Shape | None, image: Levels) -> list[Tensor]:
+def frames(spec: ImageSpec, shape: Shape | None, image: ImageU8) -> list[Tensor]:
     """Return what ranges must hold besides the photographs: flat frames, and an overexposed one.
 
     Args:
@@ -176,7 +174,7 @@ def frames(spec: ImageSpec, shape: Shape | None, image: Levels) -> list[Tensor]:
     return [*flat, prepared(generated.brightened(image), spec, shape)]
 
 
-def prepared(image: Levels, spec: ImageSpec, shape: Shape | None) -> Tensor:
+def prepared(image: ImageU8, spec: ImageSpec, shape: Shape | None) -> Tensor:
     """Return a photograph as (1, 3, H, W) in [0, 1]: cut to a shape from its middle, or to what is taken.
 
     A smaller one is continued by reflection, as runtimes do.

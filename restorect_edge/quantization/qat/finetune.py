@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -20,6 +19,7 @@ from restorect_edge.errors import BackendError
 from restorect_edge.models.student import MULTIPLE, Student
 from restorect_edge.quantization.qat.trainable import trainable, written_back
 from restorect_edge.quantization.quantize import QuantizedStudent, one_thread, planes, quantize_student
+from restorect_edge.spec import ImageU8
 
 __all__ = ["finetune"]
 
@@ -32,8 +32,6 @@ SIDE = 192
 TIMED = 4
 """Steps from which the number that fits in the minutes is told."""
 
-Levels = NDArray[np.uint8]
-
 
 @dataclass(frozen=True, slots=True)
 class _Photograph:
@@ -45,7 +43,7 @@ class _Photograph:
 
 def finetune(
     student: Student,
-    images: Sequence[Levels],
+    images: Sequence[ImageU8],
     *,
     minutes: float,
     seed: int = 0,
@@ -81,7 +79,7 @@ def finetune(
     return written_back(student, body), taken
 
 
-def _photograph(student: Student, network: QuantizedStudent, levels: Levels) -> _Photograph:
+def _photograph(student: Student, network: QuantizedStudent, levels: ImageU8) -> _Photograph:
     image = planes(levels)
     thumbnail = student.thumbnail(image)
     return _Photograph(image, network.prior(thumbnail), student.prior(thumbnail))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from restorect_edge.errors import BackendError, IncompatibleError, UsageError
-from restorect_edge.spec import ImageSpec, SizeRequirements
+from restorect_edge.spec import ImageSpec, Shape, SizeRequirements
 from restorect_edge.targets.onnx.runtime import session_options
 from restorect_edge.utils.foreign import foreign_errors, reason
 
@@ -32,7 +32,6 @@ OURS = ("image", "restored")
 MARK = "restorect_edge"
 """Begins the names of what is put around a model; one that was adapted before has such names already."""
 
-Shape = tuple[int, int]
 Channels = tuple[float, ...]
 
 

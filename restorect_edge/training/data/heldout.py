@@ -9,9 +9,10 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from restorect_edge.spec import ImageU8
 from restorect_edge.training.data.degradations import degradation
 from restorect_edge.training.data.folders import Pair, find_pairs, has_pairs
-from restorect_edge.training.data.pairs import Levels, images_in
+from restorect_edge.training.data.pairs import images_in
 from restorect_edge.training.data.sources import open_upright
 from restorect_edge.utils.files import replacing
 
@@ -51,6 +52,6 @@ def held_out(folder: Path, *, task: str, made: Path) -> Sequence[Pair]:
     return find_pairs(made)
 
 
-def _save(pixels: Levels, path: Path) -> None:
+def _save(pixels: ImageU8, path: Path) -> None:
     with replacing(path) as stream:
         Image.fromarray(pixels).save(stream, "PNG")

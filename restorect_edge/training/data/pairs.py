@@ -4,18 +4,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from restorect_edge.errors import UsageError
 from restorect_edge.media.decoding import read_rgb, size_of
 from restorect_edge.media.folders import images_in as pictures_in
 from restorect_edge.media.formats import READABLE_WORDS
+from restorect_edge.spec import ImageU8
 
-__all__ = ["Levels", "Pair", "by_stem", "images_in", "matched", "read_rgb", "without_faults"]
+__all__ = ["ImageU8", "Pair", "by_stem", "images_in", "matched", "read_rgb", "without_faults"]
 
-Levels = NDArray[np.uint8]
-"""(H, W, 3) RGB."""
 
 SHOWN = 5
 """Faults that a message names before it says how many more there are."""
@@ -29,7 +25,7 @@ class Pair:
     degraded: Path
     clean: Path
 
-    def read(self) -> tuple[Levels, Levels]:
+    def read(self) -> tuple[ImageU8, ImageU8]:
         """Decode both as (H, W, 3) uint8 RGB; raise `UsageError` where they do not match."""
         degraded, clean = read_rgb(self.degraded), read_rgb(self.clean)
         self._check(degraded.shape[1::-1], clean.shape[1::-1])

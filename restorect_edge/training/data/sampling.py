@@ -7,15 +7,13 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from restorect_edge.models.blocks import POOL, area_thumbnail
+from restorect_edge.spec import ImageU8
 from restorect_edge.training.data.sources import Source
 
 __all__ = ["Batch", "Sampling", "batches", "draw"]
-
-Levels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +117,7 @@ def _sample(source: Source, rng: np.random.Generator, how: Sampling) -> tuple[Te
     return patches[0], patches[1], thumbs[0], thumbs[1]
 
 
-def _orient(image: Levels, code: int) -> Levels:
+def _orient(image: ImageU8, code: int) -> ImageU8:
     if code & 1:
         image = image[::-1]
     if code & 2:
@@ -127,7 +125,7 @@ def _orient(image: Levels, code: int) -> Levels:
     return image.transpose(1, 0, 2) if code & 4 else image
 
 
-def _tensor(image: Levels) -> Tensor:
+def _tensor(image: ImageU8) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255.0
 
 

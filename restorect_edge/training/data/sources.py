@@ -16,9 +16,10 @@ from restorect_edge.errors import RestorectError, UsageError
 from restorect_edge.media.decoding import size_of
 from restorect_edge.media.formats import READABLE_WORDS
 from restorect_edge.media.photos import open_rgb
+from restorect_edge.spec import ImageU8
 from restorect_edge.training.data.degradations import DEGRADATIONS, Degradation, degradation
 from restorect_edge.training.data.folders import PAIR_FOLDERS, has_pairs, list_pairs
-from restorect_edge.training.data.pairs import Levels, Pair, images_in, without_faults
+from restorect_edge.training.data.pairs import Pair, images_in, without_faults
 
 __all__ = ["MixedSource", "PairSource", "PhotoSource", "Source", "open_source", "open_upright"]
 
@@ -47,7 +48,7 @@ class Source(Protocol):
     def __len__(self) -> int:
         """Return how many indices there are."""
 
-    def draw(self, index: int, rng: np.random.Generator) -> tuple[Levels, Levels]:
+    def draw(self, index: int, rng: np.random.Generator) -> tuple[ImageU8, ImageU8]:
         """Return a degraded and a clean image, both (H, W, 3) uint8 of one size.
 
         Args:
@@ -79,7 +80,7 @@ class PairSource:
             sizes[index] = pairs[index].size()
             _check_side(pairs[index].degraded, sizes[index], least)
 
-        decoded: dict[int, tuple[Levels, Levels]] = {}
+        decoded: dict[int, tuple[ImageU8, ImageU8]] = {}
 
         def decode(index: int) -> None:
             check_header(index)
@@ -101,7 +102,7 @@ class PairSource:
     def __len__(self) -> int:
         return len(self.names)
 
-    def draw(self, index: int, rng: np.random.Generator) -> tuple[Levels, Levels]:
+    def draw(self, index: int, rng: np.random.Generator) -> tuple[ImageU8, ImageU8]:
         """Return a pair; nothing about it is random. Arguments are those of `Source.draw`."""
         return self._read(index)
 
@@ -130,7 +131,7 @@ class PhotoSource:
         budget: int = BUDGET,
     ) -> None:
         self.window, self._degrade = window, degradation
-        decoded: dict[int, Levels] = {}
+        decoded: dict[int, ImageU8] = {}
         fits = _bytes(photos, GREATEST_SIDE) <= budget
 
         def check(index: int) -> None:
@@ -154,13 +155,13 @@ class PhotoSource:
     def __len__(self) -> int:
         return len(self.names)
 
-    def draw(self, index: int, rng: np.random.Generator) -> tuple[Levels, Levels]:
+    def draw(self, index: int, rng: np.random.Generator) -> tuple[ImageU8, ImageU8]:
         """Cut a window from a photograph and degrade it. Arguments are those of `Source.draw`."""
         clean = self._cut(self._read(index), rng)
         degraded = self._degrade(clean * np.float32(1 / 255), rng)
         return np.rint(degraded * np.float32(255)).astype(np.uint8), clean
 
-    def _cut(self, photo: Levels, rng: np.random.Generator) -> Levels:
+    def _cut(self, photo: ImageU8, rng: np.random.Generator) -> ImageU8:
         """Take a random window, reduced by a random factor; at least the least window, whatever the photo."""
         limits = photo.shape[:2]
         height, width = (int(rng.integers(self.window[0], min(self.window[1], s) + 1)) for s in limits)
@@ -201,7 +202,7 @@ class MixedSource:
     def __len__(self) -> int:
         return len(self.names)
 
-    def draw(self, index: int, rng: np.random.Generator) -> tuple[Levels, Levels]:
+    def draw(self, index: int, rng: np.random.Generator) -> tuple[ImageU8, ImageU8]:
         """Draw from a source that is chosen at random. Arguments are those of `Source.draw`."""
         chosen = bisect(self._bounds, rng.random() * self._bounds[-1])
         # rounding may put the draw on the last bound itself
@@ -289,7 +290,7 @@ def _check_side(path: Path, size: tuple[int, ...], least: int) -> None:
         )
 
 
-def open_upright(path: Path, greatest_side: int = GREATEST_SIDE) -> Levels:
+def open_upright(path: Path, greatest_side: int = GREATEST_SIDE) -> ImageU8:
     """Decode the photograph at `path`, turned as EXIF says, its long side at most `greatest_side` pixels."""
     image = open_rgb(path)
     image.thumbnail((greatest_side, greatest_side), Image.Resampling.LANCZOS)

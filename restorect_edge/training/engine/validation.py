@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 
 from restorect_edge.evaluation.metrics import gt_mean, psnr, ssim
+from restorect_edge.spec import ImageU8
 from restorect_edge.training.data.pairs import Pair
 from restorect_edge.training.engine.checkpoint import writing
 from restorect_edge.training.engine.stage import Restore
@@ -16,7 +16,6 @@ from restorect_edge.utils.files import replacing
 
 __all__ = ["SHOWN", "Scores", "validate"]
 
-Levels = NDArray[np.uint8]
 Scores = dict[str, float]
 """Means over the pairs: `psnr` and `psnr_gt_mean` in dB, `ssim`."""
 
@@ -39,7 +38,7 @@ def validate(
         sheet: where to draw input, output and target of the first pairs, as JPEG.
     """
     rows: list[tuple[float, ...]] = []
-    shown: list[tuple[Levels, ...]] = []
+    shown: list[tuple[ImageU8, ...]] = []
     for degraded, clean in _cropped(pairs, multiple):
         output = _restored(restore, degraded, clean, device)
         # on 8-bit outputs, as users get them
@@ -52,7 +51,7 @@ def validate(
     return dict(zip(("psnr", "psnr_gt_mean", "ssim"), (float(m) for m in means), strict=True))
 
 
-def _cropped(pairs: Sequence[Pair], multiple: int) -> Iterator[tuple[Levels, Levels]]:
+def _cropped(pairs: Sequence[Pair], multiple: int) -> Iterator[tuple[ImageU8, ImageU8]]:
     for pair in pairs:
         degraded, clean = pair.read()
         height, width = (side // multiple * multiple for side in degraded.shape[:2])
@@ -60,20 +59,20 @@ def _cropped(pairs: Sequence[Pair], multiple: int) -> Iterator[tuple[Levels, Lev
         yield degraded[:height, :width], clean[:height, :width]
 
 
-def _restored(restore: Restore, degraded: Levels, clean: Levels, device: torch.device) -> Levels:
+def _restored(restore: Restore, degraded: ImageU8, clean: ImageU8, device: torch.device) -> ImageU8:
     planes = [_planes(image, device) for image in (degraded, clean)]
     with torch.no_grad():
         restored = restore(*planes)[0].float().cpu().numpy().transpose(1, 2, 0)
-    levels: Levels = np.rint(np.clip(restored, 0.0, 1.0) * 255).astype(np.uint8)
+    levels: ImageU8 = np.rint(np.clip(restored, 0.0, 1.0) * 255).astype(np.uint8)
     return levels
 
 
-def _planes(image: Levels, device: torch.device) -> torch.Tensor:
+def _planes(image: ImageU8, device: torch.device) -> torch.Tensor:
     values = image.transpose(2, 0, 1).astype(np.float32) / np.float32(255)
     return torch.from_numpy(values)[None].to(device)
 
 
-def _draw(path: Path, rows: Sequence[tuple[Levels, ...]]) -> None:
+def _draw(path: Path, rows: Sequence[tuple[ImageU8, ...]]) -> None:
     """Draw a row per pair: degraded, restored, clean."""
     width = max(round(row[0].shape[1] * HEIGHT / row[0].shape[0]) for row in rows)
     sheet = Image.new("RGB", (3 * width, HEIGHT * len(rows)))
