@@ -109,6 +109,7 @@ class Manifest:
         Raises:
             IncompatibleError: it is no manifest, a newer one, or damaged (see `restorect_edge.contract`).
         """
+        # half a surrogate passes here, and is refused below like any other damage
         raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
         data = contract.read(raw, source)
         spec = data["spec"]
@@ -208,6 +209,7 @@ def _listed(folder: Path) -> Iterator[Path]:
     """Yield what lies below a folder and is no folder itself, whether a manifest tells of it or not."""
     for root, folders, files in os.walk(folder):
         yield from (Path(root, name) for name in files)
+        # os.walk takes a link to a folder for a folder, and does not enter it
         yield from (link for link in (Path(root, name) for name in folders) if link.is_symlink())
 
 

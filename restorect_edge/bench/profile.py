@@ -47,6 +47,7 @@ class Profile:
         rest = self.total_ms - sum(found.values())
         modules = [name for name in found if name != NOT_MAPPED]
         ordered = {name: found[name] for name in sorted(modules, key=lambda name: -found[name])}
+        # nothing remains where operations overlap, whose sum is more than the whole
         others = {NOT_MAPPED: found.get(NOT_MAPPED, 0.0), BETWEEN: rest}
         return {**ordered, **{name: ms for name, ms in others.items() if ms > 0}}
 

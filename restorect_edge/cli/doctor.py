@@ -135,6 +135,7 @@ def _version(name: str) -> str | None:
     """Return the version of a backend's library if it has been imported."""
     loaded = (sys.modules.get(library) for library in RUNTIMES[name].import_names())
     versions = (getattr(module, "__version__", None) for module in loaded if module)
+    # without the build, with which OpenVINO's goes on
     return next((str(version).partition("-")[0] for version in versions if version), None)
 
 

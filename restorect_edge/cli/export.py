@@ -99,6 +99,7 @@ def _plan(args: Export) -> Plan:
         raise unknown_name("target", target, [*TARGETS, "all"])
     request = replace(args, spec=_spec(args, weights))
     able = starting_at(weights) if is_model(weights) else list(TARGETS)
+    # all is all that can: a target that is named is refused instead, with the reason
     every = [
         name
         for name in able

@@ -161,6 +161,7 @@ def _run(args: Run) -> int:
 
 def _refuse_addresses(words: Sequence[str]) -> None:
     for word in words:
+        # a file may be called so
         if "://" in word and not os.path.lexists(word):
             raise UsageError(
                 f"'{word}' is a web address: download the file first, or give a camera's stream to --camera"
@@ -306,6 +307,7 @@ def _video_output(args: Run) -> Path:
         out = beside(source, own)
     else:
         out = Path(args.output)
+        # what ends in a slash is a folder, also one that is not there yet
         if args.inputs and (out.is_dir() or args.output.endswith(os.sep)):
             out = out / args.inputs[0].name
     # the output would replace the file while it is read

@@ -172,7 +172,7 @@ def write_text(path: Path, content: Callable[[TextIO], Any]) -> None:
     try:
         with (
             replacing(path) as stream,
-            # names of files that are not UTF-8 keep their bytes
+            # names of files that are not UTF-8 keep their bytes; the module csv ends its lines itself
             io.TextIOWrapper(stream, "utf-8", errors="surrogateescape", newline="") as text,
         ):
             content(text)

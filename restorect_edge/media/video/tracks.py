@@ -157,5 +157,6 @@ def lost_metadata(before: dict[str, str], after: dict[str, str]) -> Sequence[str
 
 def _missing(before: dict[str, str], there: set[str]) -> Iterator[str]:
     for key in kept_metadata(before):
+        # FFmpeg appends a language to a key, as in title-eng
         if key.lower() not in there and not any(known.startswith(key.lower() + "-") for known in there):
             yield key

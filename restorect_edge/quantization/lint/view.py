@@ -79,6 +79,7 @@ def _value(attribute: Any) -> Any:
     value = helper.get_attribute_value(attribute)
     if attribute.name == "value":
         return numpy_helper.to_array(value)
+    # ONNX's floats have 32 bits, Python's would become 64
     return np.asarray(value, np.float32 if attribute.name.startswith("value_float") else None)
 
 

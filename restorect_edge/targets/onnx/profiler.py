@@ -72,6 +72,7 @@ def onnx_operations(path: Path) -> list[Operation]:
         MissingDependencyError: the library `onnx` is not installed.
     """
     onnx = imported("onnx", "naming the operations of an ONNX graph", "export")
+    # names are all that is wanted, so that large weights may stay where they are
     graph = onnx.load(path, load_external_data=False).graph
     constants = {tensor.name for tensor in graph.initializer}
     constants |= {node.output[0] for node in graph.node if node.op_type == "Constant"}

@@ -99,6 +99,7 @@ def _sid() -> dict[str, Split]:
             listing=f"Sony_{split}_list.txt",
             scenes=first,
         )
+        # the dataset numbers scenes so: 0… to train on, 1… to test, 2… to validate
         for split, first in (("train", "0"), ("val", "2"), ("test", "1"))
     }
 
