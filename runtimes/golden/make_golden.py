@@ -85,6 +85,7 @@ EXTREMES = [
 def main() -> int:
     options = _parser().parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
+    # those too that this run does not make again
     for old in (file for kind in KINDS for file in options.output.glob(f"*.{kind}.bin")):
         old.unlink()
     with restorect_edge.load(options.weights, device="cpu", threads=1) as restore:

@@ -151,6 +151,7 @@ def _groups(vectors: Sequence[Vector], key: Any) -> dict[Any, list[Vector]]:
 
 
 def _difference(output: Any, expected: Any) -> int:
+    # differences of bytes would wrap around
     return int(np.abs(output.astype(np.int16) - expected).max())
 
 

@@ -57,6 +57,7 @@ def _frozen(value: Any) -> Any:
 def find_profile(system: System) -> Profile:
     """Return the profile of this board, or one that knows its name alone: power is then not summed."""
     compatible = (system.text("proc/device-tree/compatible") or "").split()
+    # carrier and module are joined by a plus; with Super modes a module is still the same
     modules = {part.split("+")[-1].removeprefix("nvidia,").removesuffix("-super") for part in compatible}
     for profile in profiles():
         if modules & set(profile.compatible):
@@ -134,6 +135,7 @@ def _temperatures(system: System) -> dict[str, float]:
     found = {}
     for path in system.files("sys/class/thermal/thermal_zone*/temp"):
         kind, value = system.text(path.with_name("type")), system.number(path)
+        # zones of units that are powered down read below 0
         if kind and value is not None and value > 0:
             found[kind.removesuffix("-thermal")] = value / 1e3
     return found

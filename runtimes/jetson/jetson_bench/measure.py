@@ -115,6 +115,7 @@ class Bench:
         """Raise `QualityError` where a golden image does not come out."""
         for name, image, expected in self.kit.golden(entry):
             found = psnr(runtime(image), expected)
+            # this way round, a PSNR that is no number falls short as well
             if not found >= entry.least_psnr:
                 raise QualityError(
                     f"golden image '{name}' comes out with {found:.1f} dB, {entry.least_psnr:.0f} dB are "

@@ -120,6 +120,7 @@ class Session:
     def _kept(self, mode: PowerMode | None, shape: Shape) -> tuple[Row, ...] | None:
         try:
             return Report.open(self.output / PARTS / f"{_part(mode, shape)}.json").rows
+        # what cannot be read is measured again
         except (OSError, RecordError):
             return None
 

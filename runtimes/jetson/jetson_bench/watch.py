@@ -128,6 +128,7 @@ class Watch:
         sample = self.observations[-1].sample
         zones, rails = sample.temperatures, self._profile.total_rails(sample)
         return Reading(
+            # tj is the board's own maximum of its zones
             temperature_c=zones.get("tj", max(zones.values(), default=None)),
             clock_mhz=max(sample.gpu_mhz, default=0) or None,
             power_mw=float(sum(sample.rails_mw[rail] for rail in rails)) if rails else None,

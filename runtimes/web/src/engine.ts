@@ -75,6 +75,7 @@ export class Engine {
     let sides = padded(spec, [image.height, image.width]);
     const { graph, window } = this.fit(sides, call.tile);
     const z = await this.latent(image, sides, timings, call.track);
+    // a graph of fixed sides reads on where a smaller picture ends, by reflection
     if (graph.shape) sides = [Math.max(sides[0], window[0]), Math.max(sides[1], window[1])];
     const result = blank(image.width * spec.scale, image.height * spec.scale);
     const parts = plan(sides, window, alignedHalo(spec));

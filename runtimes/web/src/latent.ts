@@ -21,6 +21,7 @@ export function changed(before: Thumbnail, after: Thumbnail): number {
     level += before.values[at]! + after.values[at]!;
     off += Math.abs(after.values[at]! - before.values[at]!);
   }
+  // a level at least: between black thumbnails, noise alone would be a cut
   return off / means / Math.max(level / (2 * means), 1 / 255);
 }
 

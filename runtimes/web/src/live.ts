@@ -110,8 +110,10 @@ export class LiveView {
   private async goOn(): Promise<void> {
     try {
       await this.video.play();
+      // while the page was hidden, the camera may have turned to another scene
       if (this.frames > 0 && !this.stopped) await this.stream.reset();
     } catch (error) {
+      // playing is aborted where the page is hidden meanwhile, which pauses it
       if ((error as DOMException).name !== "AbortError") await this.fail(asRestorectError(error, "camera"));
     }
     this.schedule();

@@ -213,6 +213,7 @@ function isBitmap(picture: unknown): picture is ImageBitmap {
 /** What is sent for a picture, and what of it is given away. */
 function packed(picture: Picture, transfer: boolean): [Source, Transferable[]] {
   if (isFrame(picture)) {
+    // what is sent is closed here, and this frame stays the caller's
     const copy = cloned(picture);
     return [copy, [copy]];
   }

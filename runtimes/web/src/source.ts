@@ -113,6 +113,7 @@ export async function encoded(image: Pixels, type: FileType, quality: number): P
   const whole = new OffscreenCanvas(image.width, image.height);
   whole.getContext("2d")!.putImageData(imageData(image), 0, 0);
   const blob = await whole.convertToBlob({ type, quality });
+  // a type that a browser cannot write becomes PNG, without an error
   if (blob.type !== type) throw new RestorectError("unsupported", `this browser writes no ${type}`);
   return blob;
 }

@@ -91,6 +91,7 @@ function sides(length: number, halo: number, multiple: number): [number, number]
   const found: [number, number][] = [[1, length]];
   for (let count = 2; count < MOST_WINDOWS; count++) {
     const side = Math.ceil((length + 2 * halo * (count - 1)) / (count * multiple)) * multiple;
+    // more than half of such a window would be context, computed again by its neighbors
     if (side < 4 * halo) break;
     found.push([count, side]);
   }

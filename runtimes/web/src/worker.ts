@@ -126,6 +126,7 @@ function clock(): [Timings, () => Timings] {
 
 function draw(image: Pixels, canvas: OffscreenCanvas): void {
   if (canvas.width !== image.width || canvas.height !== image.height) {
+    // only where they differ: setting a side clears a canvas
     [canvas.width, canvas.height] = [image.width, image.height];
   }
   canvas.getContext("2d")!.putImageData(imageData(image), 0, 0);
@@ -159,6 +160,7 @@ async function answer(request: Exclude<Request, { kind: "cancel" }>): Promise<vo
 let queue = Promise.resolve();
 
 globalThis.addEventListener("message", ({ data }: MessageEvent<Request>) => {
+  // an engine takes one call at a time; to cancel one must not wait for it
   if (data.kind === "cancel") cancelled.add(data.of);
   else queue = queue.then(() => answer(data));
 });

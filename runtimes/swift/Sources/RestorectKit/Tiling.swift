@@ -33,6 +33,7 @@ func spans(length: Int, window: Int, halo: Int) throws -> [Span] {
     var found: [Span] = []
     var kept = 0
     while kept < length {
+        // the last is moved back, so that all have one size
         let start = min(max(kept - halo, 0), length - window)
         let stop = start + window
         let keepTo = stop == length ? length : stop - halo

@@ -162,6 +162,7 @@ internal class Samples(
         val low = data.get(at).toInt() and 255
         if (shift == 0) return low
         val word = low or ((data.get(at + 1).toInt() and 255) shl 8)
+        // the brightest levels of 10 bits round up to 256
         return minOf((word + (1 shl (shift - 1))) shr shift, 255)
     }
 }

@@ -15,6 +15,7 @@ internal fun changed(before: Thumbnail, after: Thumbnail): Float {
         level += before.values[at] + after.values[at]
         off += Math.abs(after.values[at] - before.values[at])
     }
+    // a level at least: between black thumbnails, noise alone would be a cut
     return (off / after.means / maxOf(level / (2 * after.means), 1.0 / 255)).toFloat()
 }
 

@@ -56,6 +56,7 @@ class Restorer(val manifest: Manifest, private val network: Network) {
         val needed = manifest.spec.padded(picture.size)
         val (graph, window) = fit(needed, tile)
         val z = latent(needed)
+        // a graph of fixed sides reads on where a smaller picture ends, by reflection
         val padded = if (graph.shape == null) needed else larger(needed, window)
         val parts = plan(padded, window, manifest.spec.alignedHalo)
         val scale = manifest.spec.scale

@@ -28,6 +28,7 @@ internal fun spans(length: Int, window: Int, halo: Int): List<Span> {
     val found = ArrayList<Span>()
     var kept = 0
     while (kept < length) {
+        // the last is moved back, so that all have one size
         val start = minOf(maxOf(kept - halo, 0), length - window)
         val stop = start + window
         val keepTo = if (stop == length) length else stop - halo
@@ -56,6 +57,7 @@ private fun sides(length: Int, halo: Int, multiple: Int): List<Int> {
     for (count in 2 until MOST_WINDOWS) {
         val read = length + 2 * halo * (count - 1)
         val side = (read + count * multiple - 1) / (count * multiple) * multiple
+        // more than half of such a window would be context, computed again by its neighbors
         if (side < 4 * halo) break
         found += side
     }
