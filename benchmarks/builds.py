@@ -6,7 +6,8 @@
 Each version exports small INT8 itself, for ONNX Runtime and OpenVINO, with dynamic and with fixed sides, and
 restores frames by `Runtime.stream` in a process of its own, 8-bit frames in and out, all defaults. The
 processes take turns, round by round, after as many frames as a copy of fixed sides needs. Exits with 2 where
-the speed-up is below the limit: 1.25 for dynamic, 1.10 for fixed sides.
+the speed-up is below the limit: 1.25 for dynamic, 1.10 for fixed sides. The share of the roofline is that of
+the newer version, by the peaks of `restorect_edge.bench` measured before and after.
 """
 
 import json
@@ -14,12 +15,18 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from _options import parser
 from _results import conditions, report
 from tqdm import tqdm
+
+from restorect_edge.bench.measure.peak import best, measure_peak
+from restorect_edge.bench.measure.record import Peak
+from restorect_edge.bench.report.write import least_ms
+from restorect_edge.bench.subjects import candidates
 
 HERE = Path(__file__).parents[1]
 SIZES = ("400x600", "720x1280", "1080x1920")
@@ -45,7 +52,8 @@ here, as speed does not depend on it."""
 Row = dict[str, Any]
 LINE = (
     "{target:9} {sides:8} {size:10} {before_ms:7.2f} -> "
-    "{now_ms:7.2f} ms, x{speed_up:.2f} ({speed_up_quartiles[0]:.2f} to {speed_up_quartiles[1]:.2f})"
+    "{now_ms:7.2f} ms, x{speed_up:.2f} ({speed_up_quartiles[0]:.2f} to {speed_up_quartiles[1]:.2f}), "
+    "{share_of_roofline} of the roofline"
 )
 
 
@@ -69,6 +77,7 @@ def main() -> int:
             _run(root, ["-c", MADE, *arguments])
     if options.prepare:
         return 0
+    before_all = measure_peak()
     facts = conditions(
         weights=options.weights,
         threads=options.threads or "the backend's own",
@@ -81,6 +90,10 @@ def main() -> int:
         limits=", ".join(f"{kind} {limit:g}" for kind, limit in LIMITS.items()),
     )
     rows = [_compare(builds, case, options) for case in tqdm(cases, desc="builds")]
+    peak = best(before_all, measure_peak())
+    facts["peak"] = {key: value for key, value in asdict(peak).items() if key != "how"}
+    for row in rows:
+        row["share_of_roofline"] = _share(row, options.work / "now", peak)
     return report(options.output, "builds", facts, rows, LINE, lambda row: row["speed_up"] < row["limit"])
 
 
@@ -176,6 +189,16 @@ def _compare(builds: dict[str, Path], case: tuple[str, str, str], options: Any) 
         "speed_up_quartiles": [round(float(low), 3), round(float(high), 3)],
         "limit": LIMITS[kind],
     }
+
+
+def _share(row: Row, work: Path, peak: Peak) -> float | None:
+    """Return the least time that a frame can take with all threads, over the time that one takes."""
+    (manifest,) = _folder(work, row["target"], row["sides"], row["size"]).glob("*/manifest.json")
+    (candidate,) = candidates([str(manifest.parent)])
+    height, width = map(int, row["size"].split("x"))
+    counted = candidate.work((height, width))
+    least = least_ms(counted, peak) if counted else None
+    return None if least is None else round(least / row["now_ms"], 3)
 
 
 if __name__ == "__main__":

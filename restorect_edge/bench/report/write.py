@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from restorect_edge.bench.measure.record import Report, Subject
+from restorect_edge.bench.measure.record import Peak, Report, Subject, Work
 from restorect_edge.bench.report import page as _page
 from restorect_edge.bench.report import plots as _plots
 from restorect_edge.bench.report import svg as _svg
@@ -18,7 +18,7 @@ from restorect_edge.bench.report.words import Shown, ms, shown
 from restorect_edge.errors import UsageError, counted
 from restorect_edge.utils.files import replacing
 
-__all__ = ["FILES", "html", "markdown", "roofline_share", "write"]
+__all__ = ["FILES", "html", "least_ms", "markdown", "roofline_share", "write"]
 
 FILES = ("report.json", "report.md", "report.html")
 KINDS = {"host": "a PC or server", "jetson": "Jetson", "apple": "Apple"}
@@ -136,20 +136,28 @@ def html(reports: Sequence[Report], against: Subject | None = None, looks: Seque
 def roofline_share(row: Shown) -> float | None:
     """Return the least time that a row's work can take with its machine's peaks, over what it took.
 
-    8-bit multiply-adds count at their peak, the others at that of float32; the larger of computing and moving
-    bytes is the least time (Williams et al., Communications of the ACM 52(4), 2009). None where a peak or the
-    work is not known, and for devices other than the CPU, whose peaks those are.
+    None where a peak or the work is not known, and for devices other than the CPU, whose peaks those are.
     """
     work, peak, took = row.row.work, row.report.peak, row.computing_ms
-    if work is None or peak is None or not took or not peak.fp32_gmacs_per_s:
+    if work is None or peak is None or not took or row.row.device not in (None, "cpu"):
         return None
-    if row.row.device not in (None, "cpu") or (work.int8_macs and not peak.int8_gmacs_per_s):
+    least = least_ms(work, peak)
+    return None if least is None else least / took
+
+
+def least_ms(work: Work, peak: Peak) -> float | None:
+    """Return the least time that work can take with a machine's peaks; None where one is not known.
+
+    8-bit multiply-adds count at their peak, the others at that of float32; the larger of computing and moving
+    bytes is the least time (Williams et al., Communications of the ACM 52(4), 2009).
+    """
+    if not peak.fp32_gmacs_per_s or (work.int8_macs and not peak.int8_gmacs_per_s):
         return None
     computing = (work.macs - work.int8_macs) / peak.fp32_gmacs_per_s
     computing += work.int8_macs / peak.int8_gmacs_per_s if peak.int8_gmacs_per_s else 0.0
     moving = work.bytes_moved / peak.bandwidth_gb_per_s if peak.bandwidth_gb_per_s else 0.0
-    # amounts over 10⁹ a second are in 10⁻⁹ s, and the time taken is in ms
-    return max(computing, moving) / 1e6 / took
+    # amounts over 10⁹ a second are in 10⁻⁹ s
+    return max(computing, moving) / 1e6
 
 
 def _rows(reports: Sequence[Report]) -> list[Shown]:
