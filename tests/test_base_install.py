@@ -36,6 +36,8 @@ LIBRARIES = {
     "restorect_edge.targets.onnx.half": {"onnx_ir"},
     "restorect_edge.targets.onnx.unsigned": {"onnx"},
     "restorect_edge.targets.openvino.ir": {"openvino"},
+    "restorect_edge.targets.openvino.planes": {"openvino"},
+    "restorect_edge.targets.openvino.rows": {"openvino"},
     "restorect_edge.targets.openvino.shuffles": {"openvino"},
     "restorect_edge.targets.openvino.converter": {"openvino", "torch"},
     "restorect_edge.models": {"torch"},
