@@ -19,7 +19,7 @@ from _options import parser
 from _results import write
 from tqdm import tqdm
 
-from restorect_edge.cli.compare import THRESHOLD, compare
+from restorect_edge.bench.compare import THRESHOLD, compare
 
 KINDS = {"identical": 0.0, "slower": 0.10}
 

@@ -18,9 +18,9 @@ from _options import parser
 from _results import write
 from tqdm import tqdm
 
+from restorect_edge.bench.compare import relative
 from restorect_edge.bench.measure.protocol import PROTOCOL
 from restorect_edge.bench.measure.statistics import Interval, median_interval
-from restorect_edge.cli.compare import relative
 
 LEAST = 0.9
 

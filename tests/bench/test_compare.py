@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from restorect_edge.bench.compare import compare
 from restorect_edge.bench.measure.protocol import PROTOCOL
 from restorect_edge.bench.measure.record import Device, Report, Row, Subject
-from restorect_edge.cli.compare import compare, main
+from restorect_edge.cli.compare import main
 from restorect_edge.errors import IncompatibleError, UsageError
 
 HOST = Device(kind="host", name="bench host", cpu="a CPU", cores=2, libraries={"onnxruntime": "1.0"})
