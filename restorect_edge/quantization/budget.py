@@ -24,7 +24,7 @@ from restorect_edge.models.student import Student
 from restorect_edge.quantization.blocks import block_names, returned
 from restorect_edge.quantization.data.generated import LEAST, GeneratedMeter
 from restorect_edge.quantization.data.validation import Validation
-from restorect_edge.quantization.flat import FlatMeter, widen
+from restorect_edge.quantization.flat import FlatMeter, observed, widen
 from restorect_edge.quantization.quantize import QuantizedStudent, levels_of, one_thread, planes
 from restorect_edge.spec import ImageU8
 
@@ -41,6 +41,8 @@ __all__ = [
     "rank",
 ]
 
+WORST = 4
+"""Flat frames that a block to return is chosen by."""
 DIGITS = 4
 """Of decibels: finer differences are noise, and must not decide an order."""
 
@@ -231,10 +233,10 @@ def hold_generated(
         if before >= least:
             return best
         progress(f"INT8 is {before:.1f} dB from float on generated pictures: widening ranges")
-        inputs = meter.inputs()
+        magnitudes = observed(network.body, meter.inputs())
         for share in SHARES:
             body = copy.deepcopy(network.body)
-            widen(body, inputs, share)
+            widen(body, magnitudes, share)
             psnr = min(meter.each(body).values())
             if psnr > best.psnr and fits(body):
                 wider = QuantizedStudent(student, body, network.excluded)
@@ -286,7 +288,7 @@ def keep_flat(
 
 def _best_return(network: QuantizedStudent, student: Student, meter: FlatMeter) -> str:
     """Return the block whose return to float leaves the frames that shift most nearest to where they were."""
-    few = meter.worst(network.body)
+    few = meter.worst(network.body, WORST)
     names = block_names(network.body)
     return min(names, key=lambda name: few.shift(returned(network.body, student.body, [name])[0]))
 

@@ -73,7 +73,7 @@ def calibrate_student(
 
     ranges = hold_generated(network, tuned, made, fits=fits, progress=progress)
     network = ranges.network
-    flat = keep_flat(network, tuned, FlatMeter(student, network.prior), MAX_SHIFT, progress)
+    flat = keep_flat(network, tuned, FlatMeter.of_student(student, network.prior), MAX_SHIFT, progress)
     network = flat.network
     # the drop was measured before these two changed the network
     if meter and decision and (flat.returned or ranges.share):

@@ -61,15 +61,15 @@ def test_ranges_are_widened_to_hold_them_and_never_narrowed(nano, factor):
     with torch.no_grad():
         cover(body, student)
     assert scales(body) == covered
-    assert FlatMeter(student, network.prior).shift(body) < FlatMeter(student, network.prior).shift(
-        narrowed(network, factor).body
-    )
+    assert FlatMeter.of_student(student, network.prior).shift(body) < FlatMeter.of_student(
+        student, network.prior
+    ).shift(narrowed(network, factor).body)
 
 
 def test_every_gray_is_within_two_levels_or_within_what_a_level_of_the_input_changes(nano):
     """Between brightening and leaving alone the exposure is steep: a level more changes the output by ten."""
     student, network = nano
-    kept = keep_flat(network, student, FlatMeter(student, network.prior), MAX_SHIFT).network
+    kept = keep_flat(network, student, FlatMeter.of_student(student, network.prior), MAX_SHIFT).network
     frames = [planes(np.full((48, 48, 3), level, np.uint8)) for level in range(256)]
     with torch.inference_mode():
         float_means, means = (
@@ -84,14 +84,14 @@ def test_every_gray_is_within_two_levels_or_within_what_a_level_of_the_input_cha
 
 def test_the_shift_is_of_a_channels_mean(nano):
     student, network = nano
-    meter = FlatMeter(student, student.prior)
+    meter = FlatMeter.of_student(student, student.prior)
     assert meter.shift(student.body) == 0
-    assert 0 < FlatMeter(student, network.prior).shift(network.body) < 5
+    assert 0 < FlatMeter.of_student(student, network.prior).shift(network.body) < 5
 
 
 def test_blocks_return_until_frames_are_kept(nano):
     student, network = nano
-    meter = FlatMeter(student, network.prior)
+    meter = FlatMeter.of_student(student, network.prior)
     before = meter.shift(network.body)
     said = []
     found = keep_flat(network, student, meter, before * 0.9, said.append)
@@ -106,7 +106,7 @@ def test_blocks_return_until_frames_are_kept(nano):
 
 def test_within_the_limit_nothing_returns(nano):
     student, network = nano
-    found = keep_flat(network, student, FlatMeter(student, network.prior), 99.0)
+    found = keep_flat(network, student, FlatMeter.of_student(student, network.prior), 99.0)
     assert found.network is network and found.returned == () and found.before == found.shift
 
 
@@ -116,4 +116,4 @@ def test_what_cannot_be_kept_has_numbers_and_a_way_out(nano):
         r"shifts flat frames by \d+\.\d levels of 255, and 0\.0 are allowed.* Export fp16 or fp32 instead"
     )
     with pytest.raises(QualityError, match=message):
-        keep_flat(network, student, FlatMeter(student, network.prior), 0.0)
+        keep_flat(network, student, FlatMeter.of_student(student, network.prior), 0.0)

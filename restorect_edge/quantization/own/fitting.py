@@ -1,6 +1,5 @@
 """INT8 of a module of one's own within its budget: layers are returned to float until it is kept."""
 
-import copy
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
@@ -12,6 +11,7 @@ from restorect_edge.errors import QualityError
 from restorect_edge.evaluation.metrics import EQUAL, finite_psnr
 from restorect_edge.quantization.budget import BlockDrop, Decision, FlatDecision
 from restorect_edge.quantization.calibrated import Calibrated
+from restorect_edge.quantization.flat import FlatMeter, means
 from restorect_edge.quantization.options import Calibration
 from restorect_edge.quantization.own.modules import (
     FLAT_LEVELS,
@@ -27,8 +27,8 @@ __all__ = ["Quantized", "calibrate_module"]
 AGREEMENT = 36.0
 """Least PSNR in dB against the float network where no clean images say what INT8 costs; a verdict asks 30."""
 MAX_SHIFT = 1.2
-"""Most levels of 255 by which flat frames may shift: a verdict allows 2, and LiteRT, which quantizes what
-comes out of layers too, was up to 0.8 further off than the network in INT8 itself."""
+"""Most levels of 255 by which flat frames may shift. Less than of students: fewer grays are tried,
+and what a network does between them is not known."""
 STEADY = 47.0
 """Least PSNR in dB between a network in INT8 and the same with float16 arithmetic, of the worst photograph.
 Where less is left, each rounding flips levels, which flip others: no two backends would agree, whatever
@@ -67,8 +67,8 @@ class _Meter:
         images = pairs.degraded if pairs else calibration.photographs.images
         self._images = [prepared(image, spec, shape) for image in images[:MEASURED]]
         height, width = shape or spec.size.padded(FLAT_SIDE, FLAT_SIDE)
-        self._flat = [torch.full((1, 3, height, width), level / 255) for level in FLAT_LEVELS]
-        self._means = [_run(module, frame).mean((2, 3)) for frame in self._flat]
+        flat = [torch.full((1, 3, height, width), level / 255) for level in FLAT_LEVELS]
+        self.flat = FlatMeter(((frame,), means(_run(module, frame))) for frame in flat)
         self._floats = [_run(module, image) for image in self._images]
         # without clean images the cost is minus a PSNR, so that less is better either way
         self.allowed = calibration.max_psnr_drop if pairs else -AGREEMENT
@@ -93,21 +93,7 @@ class _Meter:
 
     def shift(self, network: Quantized) -> float:
         """Return the greatest shift of a channel's mean in flat frames, in levels of 255."""
-        return max(self._shifts(network))
-
-    def worst(self, network: Quantized) -> "_Meter":
-        """Return a meter of the few flat frames that a network shifts most."""
-        shifts = self._shifts(network)
-        order = sorted(range(len(shifts)), key=lambda index: -shifts[index])[:WORST]
-        few = copy.copy(self)
-        few._flat, few._means = [self._flat[i] for i in order], [self._means[i] for i in order]
-        return few
-
-    def _shifts(self, network: Quantized) -> list[float]:
-        return [
-            255 * float((_run(network, frame).mean((2, 3)) - mean).abs().max())
-            for frame, mean in zip(self._flat, self._means, strict=True)
-        ]
+        return self.flat.shift(network)
 
     def cost(self, network: Quantized) -> float:
         """Return the mean loss of PSNR in dB; without clean images, minus the PSNR to the float network."""
@@ -205,9 +191,9 @@ def _ranking(network: Quantized, meter: _Meter, before: float) -> tuple[BlockDro
         found = {name: meter.cost(network.with_float([name])) for name in names}
         order = sorted(names, key=lambda name: found[name])
     else:
-        meter = meter.worst(network)
+        worst = meter.flat.worst(network, WORST)
         others = {name: [other for other in names if other != name] for name in names}
-        found = {name: meter.shift(network.with_float(others[name])) for name in names}
+        found = {name: worst.shift(network.with_float(others[name])) for name in names}
         order = sorted(names, key=lambda name: -found[name])
     return tuple(BlockDrop(block=name, psnr_drop=round(found[name], 4)) for name in order)
 

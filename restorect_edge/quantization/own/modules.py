@@ -17,7 +17,7 @@ from torch import Tensor, fx, nn
 from restorect_edge.errors import UsageError
 from restorect_edge.media.photos import generated
 from restorect_edge.models.tracing.graph import trace_whole
-from restorect_edge.quantization.flat import widen
+from restorect_edge.quantization.flat import observed, widen
 from restorect_edge.quantization.options import require_nncf
 from restorect_edge.quantization.plan import QuantizedTensor, graph_rows
 from restorect_edge.quantization.qdq import (
@@ -142,7 +142,7 @@ def quantize_module(
         with foreign_errors("NNCF's graph of this network has a form that is not known"):
             weights = _clean(made)
             body = plain(made, "QuantizedModule")
-        widen(body, ((frame,) for frame in frames(spec, shape, images[0])))
+        widen(body, observed(body, ((frame,) for frame in frames(spec, shape, images[0]))))
     floats = {name: own.get(name, (weight, None)) for name, weight in weights.items()}
     return QuantizedModule(body, floats, excluded)
 

@@ -3,9 +3,8 @@
 Inputs and outputs keep their names and layout: NCHW, RGB in [0, 1], float32. `fp16` stores the weights in
 half; a phone's CPU unpacks them, its GPU computes with them.
 
-`int8` is the graph that all targets share, with one difference: LiteRT's integer kernels need a scale for
-the output of each layer too, where the graph has scales for what goes into convolutions. The converter takes
-it from the quantizer that comes next, so the last bits differ; verification says by how much.
+`int8` is the graph that all targets share, and integer kernels give PyTorch's levels. What is read in float
+as well, as the image is, must be kept from the converter's quantizers.
 """
 
 import os
@@ -30,6 +29,21 @@ __all__ = ["convert", "finish"]
 
 _library = partial(imported, "litert_torch", "LiteRT export", "litert")
 
+_aten = torch.ops.aten
+MOVES = (
+    _aten.pixel_unshuffle.default,
+    _aten.pixel_shuffle.default,
+    _aten.permute.default,
+    _aten.transpose.int,
+    _aten.view.default,
+    _aten.reshape.default,
+    _aten.squeeze.dims,
+    _aten.unsqueeze.default,
+    _aten.slice.Tensor,
+    _aten.constant_pad_nd.default,
+    _aten.pad.default,
+)
+"""What changes places of values alone: LiteRT's converter moves quantizers past it."""
 SWITCHES = {"LITERT_TORCH_SHOW_PROGRESS": "n", "TF_CPP_MIN_LOG_LEVEL": "2"}
 """Environment that keeps progress bars and what C++ code says of oneDNN off standard error."""
 
@@ -51,6 +65,7 @@ def convert(graph: Graph, directory: Path, options: ExportOptions) -> Path:
             network, config = graph.program.module(), None
             if options.precision == "int8":
                 _quantize_when_called(network)
+                _keep_apart(network)
                 config = _static()
             named = _Named(network, graph)
             content = library.convert(named, sample_kwargs=feeds, quant_config=config).model_content()
@@ -114,6 +129,34 @@ def _quantize_when_called(network: Any) -> None:
             node.args = (pair, scales, zeros, *rest)
     graph.eliminate_dead_code()
     network.recompile()
+
+
+def _keep_apart(network: Any) -> None:
+    """Put an operation between a value that is also read in float and the quantizer that comes after it.
+
+    LiteRT's converter moves a quantizer up past what only moves values, such as a transposition, and lets all
+    readers of that have its levels: a shortcut of the image would be in steps of two levels of 255. Clamping
+    to the quantizer's own range changes no level.
+    """
+    graph = network.graph
+    for node in list(graph.nodes):
+        if node.target is not Q.quantize_per_tensor.default:
+            continue
+        reader, value = _shared(node)
+        if value is not None:
+            scale, _, low, high = node.args[1:5]
+            with graph.inserting_before(reader):
+                held = graph.call_function(_aten.clamp.default, (value, low * scale, high * scale))
+            reader.replace_input_with(value, held)
+    network.recompile()
+
+
+def _shared(quantizer: Any) -> tuple[Any, Any]:
+    """Return the nearest value above a quantizer that has other readers, past `MOVES`, after its reader."""
+    reader, value = quantizer, quantizer.args[0]
+    while len(value.users) == 1 and value.target in MOVES:
+        reader, value = value, value.args[0]
+    return reader, value if len(value.users) > 1 else None
 
 
 def _static() -> Any:

@@ -154,7 +154,7 @@ def test_layers_whose_shifts_cancel_are_returned_by_what_each_does_alone():
         shift=shift,
         allows=lambda network, cost: shift(network) <= MAX_SHIFT,
     )
-    meter.worst = lambda network: meter
+    meter.flat = SimpleNamespace(worst=lambda network, count: meter)
     network = Shifting({"a": 5.0, "b": -2.0, "c": 4.0, "d": 0.1})
     kept, ranking, returned = _within(network, meter, 0.0, lambda line: None)
     assert [row.block for row in returned] == ["a", "c", "b"]
