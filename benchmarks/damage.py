@@ -27,6 +27,8 @@ from restorect_edge.training.data.sources import open_upright
 from restorect_edge.training.prior import softened
 
 Pixels = NDArray[np.uint8]
+EQUAL = 100.0
+"""What stands for the PSNR of a photograph that comes back as it was, which is infinite."""
 BRIGHTNESS, PSNR = 0.05, 30.0
 """Greatest change of mean brightness, and least PSNR to the input in dB, of a well-exposed photograph."""
 
@@ -58,7 +60,7 @@ def measured(runtime: Runtime, found: Mapping[str, Pixels]) -> Iterator[dict[str
         yield {
             "photograph": name,
             "brightness": round(_mean(restored) / _mean(image), 3),
-            "psnr": round(float(psnr(restored, image)), 2),
+            "psnr": round(min(float(psnr(restored, image)), EQUAL), 2),
             "darkened": round(float(np.log(_mean(runtime(dark)) / _mean(image))), 3),
             "softened": round(float(np.log(_mean(runtime(softened(dark, rng))) / _mean(image))), 3),
         }

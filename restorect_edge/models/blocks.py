@@ -10,7 +10,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["CENTERING", "POOL", "RepConv", "area_thumbnail", "block_deviation", "exposure_curve", "fuse"]
+__all__ = [
+    "CENTERING",
+    "POOL",
+    "Gate",
+    "RepConv",
+    "area_thumbnail",
+    "block_deviation",
+    "exposure_curve",
+    "fuse",
+    "scaled",
+]
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -86,6 +96,47 @@ def fuse(module: M) -> M:
             if isinstance(child, RepConv):
                 setattr(parent, name, child.fused())
     return module
+
+
+class Gate(nn.Conv2d):
+    """The share of a change that is applied, in [0, 1]: a linear map that is clamped.
+
+    Args:
+        channels: of what it goes by.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, 1, 1)
+        # open, whatever it goes by: weights that had no gate keep their function
+        nn.init.zeros_(self.weight)
+        assert self.bias is not None
+        nn.init.ones_(self.bias)
+
+    def odds(self, x: Tensor) -> Tensor:
+        """Return the map before it is clamped, (N, 1, 1, 1).
+
+        Args:
+            x: (N, channels, 1, 1).
+        """
+        return super().forward(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the share, (N, 1, 1, 1).
+
+        Args:
+            x: (N, channels, 1, 1).
+        """
+        return self.odds(x).clamp(0.0, 1.0)
+
+
+def scaled(change: Tensor, share: Tensor | None) -> Tensor:
+    """Return the share of a change that a gate lets through; all of it without a gate.
+
+    Args:
+        change: (N, C, H, W).
+        share: (N, 1, 1, 1); None without a gate.
+    """
+    return change if share is None else change * share
 
 
 def exposure_curve(x: Tensor, gain: Tensor) -> Tensor:

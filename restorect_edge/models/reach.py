@@ -32,8 +32,9 @@ def halo(body: Body) -> int:
         side *= 2
 
 
-def _positive(body: Body) -> nn.Module:
+def _positive(body: Body) -> Body:
     probe = copy.deepcopy(body).double().train()
+    probe.gate = None  # one that z = 0 closes would hide the trunk
     with torch.no_grad():
         for module in probe.modules():
             if isinstance(module, nn.Conv2d):

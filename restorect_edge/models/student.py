@@ -17,7 +17,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restorect_edge.errors import unknown_name
-from restorect_edge.models.blocks import CENTERING, RepConv, area_thumbnail, exposure_curve, fuse
+from restorect_edge.models.blocks import (
+    CENTERING,
+    Gate,
+    RepConv,
+    area_thumbnail,
+    exposure_curve,
+    fuse,
+    scaled,
+)
 from restorect_edge.models.flow import LatentFlow
 from restorect_edge.models.paper import PaperConfig, PaperStudent
 from restorect_edge.models.retinex import Decomposition
@@ -58,6 +66,8 @@ class StudentConfig:
     deviation: bool = True
     """Whether the prior also sees the deviation inside each 4×4 block: noise shows how dark the scene was.
     Without it the encoders see means alone, without their layout, as the weights of version 0.1 do."""
+    gate: bool = False
+    """Whether the body has a gate: z sets the share of its changes that is applied, none if it is closed."""
 
 
 class ConditionEncoder(nn.Module):
@@ -170,7 +180,7 @@ class Body(nn.Module):
 
     z sets a per-channel exposure and a color matrix at the input, and the scale and bias of the
     coarsest level; the U-shaped trunk in between is plain 3×3 convolutions and ReLU, and predicts a
-    residual.
+    residual. With `StudentConfig.gate` z also sets the share of exposure, colors and residual that counts.
     """
 
     def __init__(self, config: StudentConfig) -> None:
@@ -191,6 +201,7 @@ class Body(nn.Module):
         self.up1 = nn.Conv2d(two, 4 * one, 1)
         self.decode1 = _blocks(one, config.blocks[4])
         self.leave = RepConv(one, 12)
+        self.gate = Gate(z) if config.gate else None
         # near zero: a fresh body begins at gain 1, with colors as they are and nothing modulated
         for layer in (self.exposure, self.colour, self.modulation):
             nn.init.normal_(layer.weight, std=0.02)
@@ -206,9 +217,12 @@ class Body(nn.Module):
             image: (N, 3, H, W) in [0, 1].
             z: (N, 2·latent, 1, 1).
         """
-        gain = torch.exp(self.exposure(z).clamp(-2.08, 4.16))
+        return self._exposed(image, z, self.gate(z) if self.gate else None)
+
+    def _exposed(self, image: Tensor, z: Tensor, share: Tensor | None) -> Tensor:
+        gain = torch.exp(scaled(self.exposure(z).clamp(-2.08, 4.16), share))
         bright = exposure_curve(image, gain)
-        change = self.colour(z)  # the matrix row by row, then the offset
+        change = scaled(self.colour(z), share)  # the matrix row by row, then the offset
         exposed: Tensor = bright + change[:, 9:]
         for index, channel in enumerate(bright.chunk(3, 1)):
             exposed = exposed + channel * change[:, index:9:3]
@@ -239,9 +253,12 @@ class Body(nn.Module):
             image: (N, 3, H, W) in [0, 1].
             z: (N, 2·latent, 1, 1).
         """
-        exposed = self.exposed(image, z)
+        share = self.gate(z) if self.gate else None
+        exposed = self._exposed(image, z, share)
         features = self.features(exposed, z)
-        return exposed + F.pixel_shuffle(self.leave(features[2]), 2), features
+        # before the shuffle: a runtime can scale within the convolution's own pass
+        residual = scaled(self.leave(features[2]), share)
+        return exposed + F.pixel_shuffle(residual, 2), features
 
     def forward(self, image: Tensor, z: Tensor) -> Tensor:
         """Image (N, 3, H, W) in [0, 1] and z → (N, 3, H, W), which is clamped in evaluation mode only.
@@ -344,6 +361,9 @@ PRESETS: dict[str, Callable[[], Student | PaperStudent]] = {
     "nano": lambda: Student(NANO),
     "small": lambda: Student(SMALL),
     "base": lambda: Student(BASE),
+    "nano-gated": lambda: Student(replace(NANO, gate=True)),
+    "small-gated": lambda: Student(replace(SMALL, gate=True)),
+    "base-gated": lambda: Student(replace(BASE, gate=True)),
     "nano-means": lambda: Student(replace(NANO, encoder=32, deviation=False)),
     "small-means": lambda: Student(replace(SMALL, deviation=False)),
     "base-means": lambda: Student(replace(BASE, deviation=False)),

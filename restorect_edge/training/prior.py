@@ -36,8 +36,10 @@ __all__ = [
     "PriorStage",
     "ThumbnailBatch",
     "ThumbnailCache",
+    "framed",
     "log_brightness",
     "softened",
+    "thumbnail_of",
     "with_decomposition",
 ]
 
@@ -114,11 +116,11 @@ class ThumbnailCache:
         ):
             pair = source.draw(index % len(source), rng)
             if index >= len(source):  # the first round is of whole frames, as they are
-                pair = _framed(pair, rng)
+                pair = framed(pair, rng)
             if rng.random() < config.softened:
                 pair = softened(pair[0], rng), pair[1]
-            degraded.append(_thumbnail(pair[0], size))
-            clean.append(_thumbnail(pair[1], size))
+            degraded.append(thumbnail_of(pair[0], size))
+            clean.append(thumbnail_of(pair[1], size))
         self.decomposition = student.prior.decomposition
         self.degraded = with_decomposition(torch.stack(degraded), self.decomposition)
         self.clean = with_decomposition(torch.stack(clean), self.decomposition)
@@ -156,7 +158,13 @@ class ThumbnailCache:
         )
 
 
-def _framed(pair: tuple[Pixels, Pixels], rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+def framed(pair: tuple[Pixels, Pixels], rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+    """Return the same random part of both images of a pair.
+
+    Args:
+        pair: degraded and clean image, (H, W, 3) each.
+        rng: chooses the part; its sides are multiples of 8.
+    """
     height, width = pair[0].shape[:2]
     sides = [int(side * rng.uniform(LEAST_WINDOW, 1.0)) // 8 * 8 for side in (height, width)]
     top, left = (
@@ -166,7 +174,13 @@ def _framed(pair: tuple[Pixels, Pixels], rng: np.random.Generator) -> tuple[Pixe
     return pair[0][part], pair[1][part]
 
 
-def _thumbnail(image: Pixels, size: int) -> Tensor:
+def thumbnail_of(image: Pixels, size: int) -> Tensor:
+    """Return the means and deviations of an image's thumbnail, (6, size, size).
+
+    Args:
+        image: (H, W, 3).
+        size: of the thumbnail, in pixels.
+    """
     height, width = (side // 8 * 8 for side in image.shape[:2])
     planes = torch.from_numpy(np.ascontiguousarray(image[:height, :width].transpose(2, 0, 1)))
     return area_thumbnail(planes[None].float() / 255.0, size, deviation=True)[0]

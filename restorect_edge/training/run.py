@@ -67,6 +67,10 @@ class TeacherRun(Run, TeacherTraining):
 class PriorRun(Taught, PriorTraining):
     """What `train_prior` takes."""
 
+    clear: str | Path | Sequence[str | Path] = option((), metavar="DIR", repeated=True)
+    """Photographs to leave alone: with them the gate alone is trained, of a preset that has one; can be given
+    more than once."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudentRun(Taught, StudentTraining):
@@ -122,7 +126,7 @@ def fitted(asked: Training) -> Path:
     stage, made = _stage(asked), folder / "validation"
     return fit(
         stage,
-        _source(asked, [Path(each) for each in data]),
+        _source(asked, data),
         folder,
         validation=held_out(Path(asked.validation), task=asked.task, made=made) if asked.validation else (),
         initial=_initial(asked, stage.network.state_dict()),
@@ -141,6 +145,8 @@ def _stage(asked: Training) -> "Stage":
     if isinstance(asked, StudentRun):
         taught = load_teacher(Path(asked.teacher)) if asked.teacher else ()
         return StudentStage(taken(StudentTraining, asked), *taught)
+    if clear := several(asked.clear):
+        return _gate_stage(asked, clear)
     if asked.teacher is None:
         return PriorStage(taken(PriorTraining, asked))
     from restorect_edge.training.prior_distill import DistilledPriorStage, load_student
@@ -148,16 +154,32 @@ def _stage(asked: Training) -> "Stage":
     return DistilledPriorStage(taken(PriorTraining, asked), *load_student(str(asked.teacher)))
 
 
-def _source(asked: Training, folders: "list[Path]") -> "Source":
-    from restorect_edge.training.data.sources import MixedSource, open_source
+def _gate_stage(asked: PriorRun, clear: tuple[str, ...]) -> "Stage":
+    from restorect_edge.training.gate import GateStage
+
+    if asked.teacher is not None:
+        raise UsageError("--clear trains the gate alone, and --teacher the prior: give one of them")
+    return GateStage(taken(PriorTraining, asked), tuple(_sources(asked, clear)))
+
+
+def _source(asked: Training, folders: tuple[str, ...]) -> "Source":
+    from restorect_edge.training.data.sources import MixedSource
+
+    sources = _sources(asked, folders)
+    return sources[0] if len(sources) == 1 else MixedSource(sources)
+
+
+def _sources(asked: Training, folders: tuple[str, ...]) -> "list[Source]":
+    from restorect_edge.training.data.sources import open_source
 
     sources = [
-        open_source(folder, task=asked.task, least=asked.patch, skip_bad=asked.skip_bad) for folder in folders
+        open_source(Path(folder), task=asked.task, least=asked.patch, skip_bad=asked.skip_bad)
+        for folder in folders
     ]
     for source in sources:
         for note in source.notes:
             asked.progress(f"warning: {note}")
-    return sources[0] if len(sources) == 1 else MixedSource(sources)
+    return sources
 
 
 def _initial(asked: Training, fresh: "Mapping[str, Tensor]") -> "Mapping[str, Tensor] | None":
@@ -173,6 +195,10 @@ def _initial(asked: Training, fresh: "Mapping[str, Tensor]") -> "Mapping[str, Te
     found, tensors = card(path).get("preset"), checkpoint.read(path)
     if found == preset:
         return tensors
+    gate = {k: v for k, v in fresh.items() if k.startswith("body.gate.") and k not in tensors}
+    if gate and preset == f"{found}-gated":
+        asked.progress(f"beginning as '{source}': the same function, behind a gate that is open")
+        return {**tensors, **gate}
     if str(found).endswith("-means") and not preset.endswith("-means"):
         # its encoders look at other inputs
         kept = {k: v for k, v in tensors.items() if not re.match(r"prior\..*_(encoder|flow)\.", k)}

@@ -116,3 +116,9 @@ def test_a_prior_that_looks_at_other_inputs_begins_anew(preset, pairs, tmp_path,
     trained = checkpoint.read(tmp_path / "run" / "best.safetensors")
     name = "prior.decomposition.layers.0.weight"
     assert torch.equal(trained[name], before[name])
+
+
+def test_weights_without_a_gate_begin_behind_an_open_one(pairs, tmp_path, capsys):
+    arguments = ["student", "--preset", "nano-gated", "--data", str(pairs), "-o", str(tmp_path / "run")]
+    assert train.main([*arguments, *SIZES, "--init", "lowlight-nano"]) == 0
+    assert "the same function, behind a gate that is open" in capsys.readouterr().err

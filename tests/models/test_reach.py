@@ -87,6 +87,13 @@ def test_a_window_with_the_halo_gives_the_whole_and_a_cell_less_does_not(
     assert not torch.allclose(windowed(aligned - MULTIPLE), whole, rtol=0, atol=1e-9)
 
 
+def test_a_gate_that_is_closed_does_not_hide_how_far_the_body_looks(body: Body) -> None:
+    gated = build("nano-gated").deploy().body
+    assert gated.gate is not None
+    nn.init.zeros_(gated.gate.bias)
+    assert halo(gated) == halo(body)
+
+
 @pytest.mark.parametrize("preset", ["nano", "small", "base"])
 def test_the_halo_does_not_depend_on_the_weights(preset: str) -> None:
     fresh, other = (build(preset, seed=seed).deploy() for seed in (0, 1))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -187,8 +189,46 @@ def test_the_gradient_reaches_the_whole_student(image: torch.Tensor) -> None:
     assert without == []
 
 
+def gated(student: Student, share: float) -> Student:
+    """The same student behind a gate that is open by a share, whatever z is."""
+    behind = Student(replace(student.config, gate=True)).deploy()
+    behind.load_state_dict({**behind.state_dict(), **student.state_dict()})
+    assert behind.body.gate is not None
+    nn.init.constant_(behind.body.gate.bias, share)
+    return behind
+
+
+@pytest.mark.parametrize("share", [1.0, 7.0])
+def test_an_open_gate_changes_nothing(nano: Student, image: torch.Tensor, share: float) -> None:
+    with torch.no_grad():
+        assert torch.equal(gated(nano, share)(image), nano(image))
+
+
+@pytest.mark.parametrize("share", [0.0, -7.0])
+def test_a_closed_gate_returns_the_input(nano: Student, image: torch.Tensor, share: float) -> None:
+    with torch.no_grad():
+        torch.testing.assert_close(gated(nano, share)(image), image, rtol=0, atol=1e-6)
+
+
+def test_a_gate_half_open_changes_less(nano: Student, image: torch.Tensor) -> None:
+    with torch.no_grad():
+        half, whole = (gated(nano, share)(image) - image for share in (0.5, 1.0))
+    assert 0 < half.abs().mean() < whole.abs().mean()
+
+
+def test_a_fresh_gate_is_open() -> None:
+    plain, behind = build("nano", seed=3).state_dict(), build("nano-gated", seed=3).state_dict()
+    assert set(behind) - set(plain) == {"body.gate.weight", "body.gate.bias"}
+    assert not behind["body.gate.weight"].any()
+    assert behind["body.gate.bias"].tolist() == [1.0]
+
+
 def test_every_preset_is_of_its_kind() -> None:
-    assert set(PRESETS) == {*EDGE, *(f"{name}-means" for name in EDGE), "paper"}
+    assert set(PRESETS) == {
+        *EDGE,
+        *(f"{name}-{kind}" for name in EDGE for kind in ("gated", "means")),
+        "paper",
+    }
     assert all(isinstance(build(preset), Student) for preset in EDGE)
     assert build("small").config == StudentConfig()
 
