@@ -353,6 +353,23 @@ def test_damage_that_the_container_marks_is_said(tmp_path):
     assert any(re.search(r"the file is damaged at \d of its packets", line) for line in said), said
 
 
+def test_damaged_sound_that_is_encoded_anew_is_left_out_and_said(tmp_path):
+    source, said = write(tmp_path / "in.mkv", sounds=[("aac",)]), []
+    noise = np.random.default_rng(0).bytes(200)
+    with av.open(str(source)) as whole, av.open(str(tmp_path / "noisy.mkv"), "w") as container:
+        streams = [container.add_stream_from_template(stream) for stream in whole.streams]
+        for packet in (packet for packet in whole.demux() if packet.size):
+            stream = streams[packet.stream.index]
+            bad = av.Packet(noise) if stream.type == "audio" and packet.pts > 0 else packet
+            bad.pts, bad.dts, bad.time_base, bad.stream = packet.pts, packet.dts, packet.time_base, stream
+            container.mux(bad)
+    options = VideoOptions(audio="encode")
+    restore_video(
+        tmp_path / "noisy.mkv", tmp_path / "o.webm", lambda rgb: rgb, options=options, say=said.append
+    )
+    assert "11 damaged packets of sound or subtitles were left out" in said
+
+
 def test_a_recording_that_ends_before_its_length_is_said(tmp_path):
     said = []
     done = restore_video(cut_off(tmp_path / "in.mkv"), tmp_path / "o.mkv", lambda rgb: rgb, say=said.append)

@@ -180,6 +180,8 @@ def _notes(reader: Reader, sink: Sink) -> list[str]:
         notes.append(f"the file ends at {there:.1f} of the {stated:.1f} s that it states: is it cut off?")
     if sink.resized:
         notes.append(f"{sink.resized} frames of another size were fitted into the first one's")
+    if sink.lost:
+        notes.append(f"{sink.lost} damaged packets of sound or subtitles were left out")
     return notes
 
 

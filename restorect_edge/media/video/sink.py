@@ -88,7 +88,7 @@ class Sink:
     """
 
     def __init__(self, output: Any, video: Any, tracks: Tracks, options: VideoOptions) -> None:
-        self.count = self.resized = 0
+        self.count = self.resized = self.lost = 0
         self.notes: list[str] = []
         self._output, self._source, self._tracks, self._options = output, video, tracks, options
         self._stream: Any = None
@@ -128,6 +128,8 @@ class Sink:
             self._encode_sound(packet)
         elif packet.dts is not None or packet.pts is not None:
             self._copy(packet)
+        elif packet.size:  # an empty one only says that a stream ends
+            self.lost += 1
 
     def close(self) -> None:
         """Write what encoders hold back."""
@@ -153,6 +155,7 @@ class Sink:
         try:
             frames = packet.decode()
         except pyav().FFmpegError:
+            self.lost += 1
             return
         for frame in frames:
             self._output.mux(out.encode(frame))

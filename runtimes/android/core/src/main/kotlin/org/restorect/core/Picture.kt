@@ -28,6 +28,9 @@ class Picture(val size: Size, val rgb: ByteArray = ByteArray(3 * size.height * s
     }
 }
 
+/** A level in [0, 1]: multiplied, as elsewhere, since a division may round the last bit otherwise. */
+private const val UNIT = 1f / 255
+
 /** Planes of RGB / 255 of a window of the picture, which is continued by reflection at the bottom and right. */
 internal fun planes(picture: Picture, window: Window): FloatArray {
     val (height, width) = window.size
@@ -39,9 +42,9 @@ internal fun planes(picture: Picture, window: Window): FloatArray {
         for (column in 0 until width) {
             val at = from + columns[column]
             val to = row * width + column
-            made[to] = picture.level(at) / 255f
-            made[plane + to] = picture.level(at + 1) / 255f
-            made[2 * plane + to] = picture.level(at + 2) / 255f
+            made[to] = picture.level(at) * UNIT
+            made[plane + to] = picture.level(at + 1) * UNIT
+            made[2 * plane + to] = picture.level(at + 2) * UNIT
         }
     }
     return made
@@ -64,7 +67,7 @@ internal fun levels(picture: Picture, window: Window): ByteArray {
 /** R, G, B bytes as planes of RGB / 255. */
 internal fun planesOf(levels: ByteArray): FloatArray {
     val plane = levels.size / 3
-    return FloatArray(levels.size) { (levels[3 * (it % plane) + it / plane].toInt() and 255) / 255f }
+    return FloatArray(levels.size) { (levels[3 * (it % plane) + it / plane].toInt() and 255) * UNIT }
 }
 
 /**
