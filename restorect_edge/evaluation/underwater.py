@@ -75,9 +75,9 @@ def _colorfulness(planes: Floats) -> float:
     return -0.0268 * math.hypot(*means) + 0.1586 * math.sqrt(sum(variances))
 
 
-def _trimmed_mean(values: Floats, share: float = 0.1) -> float:
+def _trimmed_mean(values: Floats) -> float:
     """Return the mean without the lowest and the highest tenth."""
-    low, high = math.ceil(share * values.size), values.size - math.floor(share * values.size)
+    low, high = math.ceil(0.1 * values.size), values.size - math.floor(0.1 * values.size)
     # a partition puts the tails in place without sorting a megapixel
     return float(np.partition(values, (low, high - 1))[low:high].mean())
 

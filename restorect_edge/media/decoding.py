@@ -102,32 +102,31 @@ def to_8_bits(values: Levels) -> NDArray[np.uint8]:
     return rounded
 
 
-def size_of(path: Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+def size_of(path: Path) -> tuple[int, int]:
     """Return (width, height) of a picture as `read_rgb` gives it, from its header where that says it.
 
     Args:
         path: of a picture.
-        max_pixels: width × height at most.
 
     Raises:
         UsageError: as `read_rgb`, of files that have to be decoded.
     """
     known = format_of(path)
     if known is not None and known.name in OWN_READERS:
-        height, width = read_rgb(path, max_pixels=max_pixels).shape[:2]
+        height, width = read_rgb(path).shape[:2]
         return width, height
     with naming(path):
         try:
-            return _size_in_header(path, max_pixels)
+            return _size_in_header(path)
         except (UnidentifiedImageError, SyntaxError):
             if not is_tiff(path):
                 raise
-    height, width = read_rgb(path, max_pixels=max_pixels).shape[:2]
+    height, width = read_rgb(path).shape[:2]
     return width, height
 
 
-def _size_in_header(path: Path, max_pixels: int) -> tuple[int, int]:
-    with path.open("rb") as stream, opened(stream, path, max_pixels) as file:
+def _size_in_header(path: Path) -> tuple[int, int]:
+    with path.open("rb") as stream, opened(stream, path, MAX_PIXELS) as file:
         turned = TURNS[_orientation_to_apply(file)][0] % 2
         return (file.height, file.width) if turned else file.size
 

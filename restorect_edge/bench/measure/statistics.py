@@ -133,9 +133,7 @@ def bootstrap(value: float, found: Values) -> Interval:
     return Interval(value, value - wider * max(0.0, value - low), value + wider * max(0.0, high - value))
 
 
-def replicates(
-    values: Values, statistic: Statistic, *, resamples: int = RESAMPLES, seed: int = SEED
-) -> Values:
+def replicates(values: Values, statistic: Statistic, *, resamples: int = RESAMPLES) -> Values:
     """Return a statistic of moving-block resamples (Künsch, The Annals of Statistics 17(3), 1989).
 
     Consecutive times resemble each other: other work, heat and clocks change slowly. Drawing them one by one
@@ -145,11 +143,11 @@ def replicates(
         values: (n,) or (n, k), in the order in which they were taken.
         statistic: takes resamples (m, n) or (m, n, k) and gives (m,).
         resamples: how many.
-        seed: of the draws: the same values always give the same interval.
     """
     count = len(values)
     block = math.ceil(count / BLOCKS)
-    generator = np.random.default_rng(seed)
+    # the same values always give the same interval
+    generator = np.random.default_rng(SEED)
     offsets = np.arange(block)
     found = []
     # as many resamples at once as two million values hold, to bound the memory

@@ -78,10 +78,10 @@ def short(row: Row) -> str:
     return f"{row.subject.name} {row.subject.precision.upper()}{form}"
 
 
-def ms(value: float | None, absent: str = "–") -> str:
-    """Return `value` in milliseconds with three digits that count, or `absent` for None."""
+def ms(value: float | None) -> str:
+    """Return `value` in milliseconds with three digits that count, or a dash for None."""
     if value is None:
-        return absent
+        return "–"
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}" if value >= 0.1 else f"{value:.3f}"
 
 

@@ -26,6 +26,8 @@ from restorect_edge.utils.files import replacing
 __all__ = ["Fetched", "RunOptions", "remote"]
 
 REPORT = "report.json"
+PYTHON = "python3"
+"""The board's interpreter: JetPack's own has TensorRT."""
 PAUSES_S = (1.0, 5.0, 15.0)
 """Before each further try after a lost connection."""
 
@@ -75,7 +77,6 @@ def remote(
     *,
     shapes: Sequence[Shape] = FREE_SHAPES,
     options: RunOptions = RunOptions(),
-    python: str = "python3",
     ssh: Sequence[str] = ("ssh",),
     progress: Progress = lambda message: None,
 ) -> Fetched:
@@ -90,7 +91,6 @@ def remote(
         output_dir: where the report and the telemetry go; made if it is not there.
         shapes: (height, width) to measure artifacts of dynamic shape at.
         options: what the kit is asked to do.
-        python: the board's interpreter; JetPack's own has TensorRT.
         ssh: the command to connect with, and arguments of its own.
         progress: told what happens, a line at a time.
 
@@ -109,7 +109,7 @@ def remote(
     board = _Board(Shell(host, ssh), progress)
     board.shell.text("true", patience_s=60)
     board.patiently("copying the kit", lambda: board.install(kit, archive))
-    return board.measure(kit, options, python, output_dir)
+    return board.measure(kit, options, output_dir)
 
 
 class _Board:
@@ -151,11 +151,11 @@ class _Board:
             f"&& echo {kit.id} > .installed"
         )
 
-    def measure(self, kit: Kit, options: RunOptions, python: str, output_dir: Path) -> Fetched:
+    def measure(self, kit: Kit, options: RunOptions, output_dir: Path) -> Fetched:
         asked = hashlib.sha256(repr(options.arguments()).encode()).hexdigest()
         # by kit and options, so that the same command finds the rows that it has measured
         results = f"results/{kit.id[:12]}-{asked[:6]}"
-        words = [python, "restorect_bench.py", "--attended", "-o", results, *options.arguments()]
+        words = [PYTHON, "restorect_bench.py", "--attended", "-o", results, *options.arguments()]
         command = f"cd {FOLDER} && exec {' '.join(map(quote, words))}"
         try:
             code, table, last = self.patiently("measuring", lambda: self._run(command))
