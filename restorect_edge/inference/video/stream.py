@@ -181,6 +181,16 @@ class VideoRestorer:
         self._seen, self._kept = Gate(), Gate()
         self._begun = 0
 
+    @property
+    def cuts(self) -> int:
+        """How many cuts between scenes were seen so far."""
+        return self.track.cuts
+
+    @property
+    def priors(self) -> int:
+        """How often the prior ran so far."""
+        return self.track.priors
+
     def __call__(self, image: ImageLike) -> Any:
         """Restore the next frame; takes, gives and raises what `Runtime.__call__` does.
 
@@ -282,7 +292,7 @@ class Stream(Iterator[Any]):
     @property
     def cuts(self) -> int:
         """How many cuts between scenes were seen so far, those of frames read ahead included."""
-        return self._restore.track.cuts
+        return self._restore.cuts
 
     def __next__(self) -> Any:
         with _alone(self._lock):
