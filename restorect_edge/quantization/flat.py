@@ -128,7 +128,12 @@ class FlatMeter:
         return round(max(self._shifts(network)), 4)
 
     def worst(self, network: Callable[..., Tensor], count: int) -> "FlatMeter":
-        """Return what measures the few frames that this form shifts most."""
+        """Return what measures the few frames that this form shifts most.
+
+        Args:
+            network: of a body's inputs, gives an image.
+            count: of the frames.
+        """
         shifts = self._shifts(network)
         order = sorted(range(len(shifts)), key=lambda index: -shifts[index])
         return FlatMeter(self._samples[index] for index in order[:count])

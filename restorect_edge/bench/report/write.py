@@ -150,6 +150,10 @@ def least_ms(work: Work, peak: Peak) -> float | None:
 
     8-bit multiply-adds count at their peak, the others at that of float32; the larger of computing and moving
     bytes is the least time (Williams et al., Communications of the ACM 52(4), 2009).
+
+    Args:
+        work: of a row, for one image.
+        peak: of the machine.
     """
     if not peak.fp32_gmacs_per_s or (work.int8_macs and not peak.int8_gmacs_per_s):
         return None
