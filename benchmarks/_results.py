@@ -13,11 +13,15 @@ from typing import Any
 import restorect_edge
 from restorect_edge.utils.cpu import cpu_name
 
-__all__ = ["RESULTS", "check", "conditions", "read", "report", "result_path", "write"]
+__all__ = ["RESULTS", "check", "conditions", "merged", "read", "report", "result_path", "write"]
 
 RESULTS = Path(__file__).parent / "results"
 KEYS = {"name", "conditions", "rows"}
+AGAIN = ("date", "load_before", "rounds", "now", "peak")
+"""Conditions that are kept of a part that has been run again."""
 LIBRARIES = ("restorect-edge", "numpy", "pillow", "torch", "onnxruntime", "openvino")
+
+Row = dict[str, Any]
 
 
 def conditions(**more: Any) -> dict[str, Any]:
@@ -78,6 +82,33 @@ def report(
         print(line.format_map(row))
     print(path)
     return 2 if any(map(exceeds, rows)) else 0
+
+
+def merged(
+    before: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    rows: Sequence[Row],
+    key: Callable[[Row], Any],
+    names: Sequence[str],
+    stale: Callable[[Row], bool] = lambda row: False,
+) -> tuple[dict[str, Any], list[Row]]:
+    """Return conditions and rows of a result of which a part has been run again.
+
+    Args:
+        before: the result as it was; its conditions stay, and say under `run_again` what is new since when.
+        facts: conditions of the part.
+        rows: of the part; they take the places of those with their keys.
+        key: what tells rows apart.
+        names: of what has been run again.
+        stale: whether a row of `before` belongs to the part, so that it goes where there is no new one.
+    """
+    new = {key(row): row for row in rows}
+    kept = {key(row): row for row in before["rows"] if key(row) not in new and not stale(row)}
+    order = dict.fromkeys(key(row) for row in (*before["rows"], *rows))
+    again = {name: {part: facts[part] for part in AGAIN if part in facts} for name in names}
+    conditions = before["conditions"]
+    found = {**conditions, "run_again": {**conditions.get("run_again", {}), **again}}
+    return found, [(kept | new)[each] for each in order if each in kept or each in new]
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -7,7 +7,8 @@ Each version exports small INT8 itself, for ONNX Runtime and OpenVINO, with dyna
 restores frames by `Runtime.stream` in a process of its own, 8-bit frames in and out, all defaults. The
 processes take turns, round by round, after as many frames as a copy of fixed sides needs. Exits with 2 where
 the speed-up is below the limit: 1.25 for dynamic, 1.10 for fixed sides. The share of the roofline is that of
-the newer version, by the peaks of `restorect_edge.bench` measured before and after.
+the newer version, by the peaks of `restorect_edge.bench` measured before and after. With `--cases`, the rows
+of others stay as the result file has them, and its conditions say what was run again.
 """
 
 import json
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from _options import parser
-from _results import conditions, report
+from _results import conditions, merged, read, report
 from tqdm import tqdm
 
 from restorect_edge.bench.measure.peak import best, measure_peak
@@ -94,7 +95,13 @@ def main() -> int:
     facts["peak"] = {key: value for key, value in asdict(peak).items() if key != "how"}
     for row in rows:
         row["share_of_roofline"] = _share(row, options.work / "now", peak)
+    if len(cases) < len(CASES) and options.output.is_file():
+        facts, rows = merged(read(options.output), facts, rows, _key, options.cases.split(","))
     return report(options.output, "builds", facts, rows, LINE, lambda row: row["speed_up"] < row["limit"])
+
+
+def _key(row: Row) -> tuple[str, str, str]:
+    return row["target"], row["sides"], row["size"]
 
 
 def _folder(work: Path, target: str, kind: str, size: str) -> Path:
@@ -193,7 +200,7 @@ def _compare(builds: dict[str, Path], case: tuple[str, str, str], options: Any) 
 
 def _share(row: Row, work: Path, peak: Peak) -> float | None:
     """Return the least time that a frame can take with all threads, over the time that one takes."""
-    (manifest,) = _folder(work, row["target"], row["sides"], row["size"]).glob("*/manifest.json")
+    (manifest,) = _folder(work, *_key(row)).glob("*/manifest.json")
     (candidate,) = candidates([str(manifest.parent)])
     height, width = map(int, row["size"].split("x"))
     counted = candidate.work((height, width))

@@ -20,7 +20,7 @@ from typing import Any
 
 from _golden import ELSEWHERE, RUNTIMES, cpp, gstreamer, kotlin, python, web
 from _options import parser
-from _results import conditions, read, write
+from _results import conditions, merged, read, write
 from _runtimes_table import replace_table, table
 from tqdm import tqdm
 
@@ -77,15 +77,10 @@ def _distinct(lines: Iterator[Row]) -> Iterator[Row]:
         yield {"runtime": name, **nothing, "ms_640x480": None, "status": status}
 
 
-def _merged(before: Row, chosen: Sequence[str], facts: Row, rows: Sequence[Row]) -> tuple[Row, list[Row]]:
+def _merged(before: Row, chosen: Sequence[str], facts: Row, rows: Sequence[Row]) -> tuple[Row, list[Any]]:
     """Return conditions and lines of a result in which those of the chosen runners are new."""
-    kept = {_key(row): row for row in before["rows"] if _runner(row) not in chosen}
-    new = {_key(row): row for row in rows if _key(row) not in kept}
-    order = dict.fromkeys(_key(row) for row in (*before["rows"], *rows))
-    again = {runner: {key: facts[key] for key in ("date", "load_before", "rounds")} for runner in chosen}
-    conditions = before["conditions"]
-    found = {**conditions, "run_again": {**conditions.get("run_again", {}), **again}}
-    return found, [(kept | new)[key] for key in order if key in kept or key in new]
+    ran = [row for row in rows if row["status"] == "run here"]
+    return merged(before, facts, ran, _key, chosen, lambda row: _runner(row) in chosen)
 
 
 def _key(row: Row) -> tuple[Any, ...]:
