@@ -9,7 +9,7 @@ __all__ = ["EXCLUDED", "is_convolution", "left_out"]
 
 EXCLUDED = {
     "latent": "computes with z alone, a few numbers per image",
-    "modulation": "scales and shifts the coarsest features by z: 8 bits here cost more than they save",
+    "modulation": "scales or shifts features by z: 8 bits here cost more than they save",
     "image": "carries the image itself: 8 bits would band it, and clip what is brighter than the calibration",
     "rule": FLOAT_BY_RULE,
     "budget": "returned to float: in 8 bits it cost more PSNR than was allowed, see the recipe",

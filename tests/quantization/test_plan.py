@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from restorect_edge.models import build
 from restorect_edge.quantization.plan import PLAN_FILE, QuantPlan
 from restorect_edge.quantization.quantize import quantize_student
 
@@ -54,6 +55,20 @@ def test_exclusions_have_a_reason(plan):
     assert "z alone" in reasons["body.exposure"]
     assert "carries the image itself" in reasons["body (clamp of add)"]
     assert all(reasons.values())
+
+
+def test_a_closed_gate_returns_the_input_in_int8_too(images, origin):
+    gated = build("nano-gated").deploy()
+    gated.set_steps(1)
+    assert gated.body.gate is not None
+    nn.init.zeros_(gated.body.gate.bias)
+    network = quantize_student(gated, images)
+    reasons = {e["name"]: e["why"] for e in QuantPlan.of(network, **origin).excluded}
+    assert "z alone" in reasons["body.gate"]
+    assert "by z" in reasons["body (mul of leave, gate)"]
+    image = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(network(image), image, rtol=0, atol=1e-6)
 
 
 def test_scales_read_back_as_the_float32_of_the_graph(plan, quantized):
