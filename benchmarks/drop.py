@@ -2,7 +2,7 @@
 
     python benchmarks/drop.py --data DIR [--weights NAME] [-o FILE]
 
-One calibration, four artifacts of the size of the first pair, scored by protocol `standard`. *Literal* runs
+One calibration, five artifacts of the size of the first pair, scored by protocol `standard`. *Literal* runs
 the graph as it is written (Core ML by the MIL interpreter, float16 as declared); *fused* is what ONNX Runtime
 and OpenVINO really do on this CPU. Exits with 2 where the mean drop is over the limit.
 """
@@ -26,7 +26,13 @@ from restorect_edge.export import ExportRequest, prepare
 from restorect_edge.targets.registry import backend_class
 from restorect_edge.training.data.folders import Pair, find_pairs
 
-RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino", "tensorrt": "onnxruntime", "coreml": "mil"}
+RUNTIMES = {
+    "onnx": "onnxruntime",
+    "openvino": "openvino",
+    "tensorrt": "onnxruntime",
+    "coreml": "mil",
+    "litert": "litert",
+}
 """What runs each target's artifact."""
 FUSED = ("onnx", "openvino")
 """Targets that run on this CPU as they would be used."""
