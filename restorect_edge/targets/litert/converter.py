@@ -144,9 +144,10 @@ def _keep_apart(network: Any) -> None:
             continue
         reader, value = _shared(node)
         if value is not None:
-            scale, _, low, high = node.args[1:5]
+            scale, zero, low, high = node.args[1:5]
             with graph.inserting_before(reader):
-                held = graph.call_function(_aten.clamp.default, (value, low * scale, high * scale))
+                ends = ((low - zero) * scale, (high - zero) * scale)
+                held = graph.call_function(_aten.clamp.default, (value, *ends))
             reader.replace_input_with(value, held)
     network.recompile()
 
