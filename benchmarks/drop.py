@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from _options import parser
 from _results import conditions, report
+from agreement import RUNTIMES
 from tqdm import tqdm
 
 from restorect_edge import Runtime, load
@@ -26,14 +27,6 @@ from restorect_edge.export import ExportRequest, prepare
 from restorect_edge.targets.registry import backend_class
 from restorect_edge.training.data.folders import Pair, find_pairs
 
-RUNTIMES = {
-    "onnx": "onnxruntime",
-    "openvino": "openvino",
-    "tensorrt": "onnxruntime",
-    "coreml": "mil",
-    "litert": "litert",
-}
-"""What runs each target's artifact."""
 FUSED = ("onnx", "openvino")
 """Targets that run on this CPU as they would be used."""
 LIMIT = 0.10

@@ -7,13 +7,12 @@ logistic regression of whether the photograph needs restoring, which is to say w
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -21,16 +20,16 @@ from restorect_edge.errors import IncompatibleError, UsageError
 from restorect_edge.evaluation.metrics import psnr
 from restorect_edge.models import Student
 from restorect_edge.models.blocks import Gate
+from restorect_edge.spec import ImageU8
 from restorect_edge.training.config import PriorTraining
-from restorect_edge.training.data.sampling import Sampling
+from restorect_edge.training.data.sampling import Sampling, Tensors
 from restorect_edge.training.data.sources import Source
 from restorect_edge.training.engine.stage import Restore
 from restorect_edge.training.losses.objective import Parts
-from restorect_edge.training.prior import PriorStage, framed, softened, thumbnail_of
+from restorect_edge.training.prior import PriorStage, softened, thumbnail_of, view_of
 
 __all__ = ["CLEAR", "GateBatch", "GateStage"]
 
-Pixels = NDArray[np.uint8]
 CLEAR = 30.0
 """PSNR to its clean form, in dB, from which on a photograph is to be left alone."""
 FULL = 0.5
@@ -41,17 +40,13 @@ where the odds against restoring are above e to 1. In doubt a photograph is rest
 
 
 @dataclass(frozen=True, slots=True)
-class GateBatch:
+class GateBatch(Tensors):
     """Tensors of one step of the gate."""
 
     z: Tensor
     """(N, Z, 1, 1)."""
     wanted: Tensor
     """(N, 1, 1, 1): 1 to restore, 0 to leave alone."""
-
-    def to(self, device: torch.device) -> "GateBatch":
-        """Return the batch on a device."""
-        return GateBatch(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
 
 
 class GateStage(PriorStage):
@@ -106,15 +101,14 @@ class GateStage(PriorStage):
             own.append(is_own)
         return torch.cat(z), torch.tensor(wanted), _kinds(torch.tensor(wanted), torch.tensor(own))
 
-    def _drawn(self, source: Source, rng: np.random.Generator) -> Iterator[tuple[Pixels, bool, bool]]:
+    def _drawn(self, source: Source, rng: np.random.Generator) -> Iterator[tuple[ImageU8, bool, bool]]:
         """Yield images, whether they need restoring, and whether they are of the training data."""
         sources = [(source, True), *((clear, False) for clear in self.clear)]
         draws = [(each, i, own) for each, own in sources for i in range(len(each) * self.config.views)]
         for each, index, own in tqdm(
             draws, unit="view", desc="latents", file=sys.stderr, disable=None, leave=False
         ):
-            pair = each.draw(index % len(each), rng)
-            degraded, clean = pair if index < len(each) else framed(pair, rng)
+            degraded, clean = view_of(each, index, rng)
             if own:
                 image = _partly(degraded, clean, rng)
                 yield image, psnr(image, clean) < CLEAR, own
@@ -146,9 +140,9 @@ def _drawn_of(kind: Tensor, count: int, rng: np.random.Generator) -> Tensor:
     return kind[torch.from_numpy(rng.integers(len(kind), size=max(count, 1)))]
 
 
-def _partly(degraded: Pixels, clean: Pixels, rng: np.random.Generator) -> Pixels:
+def _partly(degraded: ImageU8, clean: ImageU8, rng: np.random.Generator) -> ImageU8:
     """Return a degraded image, or a blend with the clean one: a degradation of any strength."""
     strength = np.float32(1.0 if rng.random() < FULL else rng.random())
     blend = clean + strength * (degraded.astype(np.float32) - clean)
-    levels: Pixels = np.rint(blend).astype(np.uint8)
+    levels: ImageU8 = np.rint(blend).astype(np.uint8)
     return levels

@@ -9,13 +9,12 @@ color; the body is trained afterwards with `StudentTraining.prior_rate` 0.
 import io
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -26,8 +25,9 @@ from restorect_edge.models import Student, build
 from restorect_edge.models.blocks import area_thumbnail
 from restorect_edge.models.flow import STEPS_KEY
 from restorect_edge.models.retinex import Decomposition
+from restorect_edge.spec import ImageU8
 from restorect_edge.training.config import PriorTraining
-from restorect_edge.training.data.sampling import Sampling
+from restorect_edge.training.data.sampling import Sampling, Tensors
 from restorect_edge.training.data.sources import Source
 from restorect_edge.training.engine.stage import Restore, Stage
 from restorect_edge.training.losses.objective import Parts
@@ -36,14 +36,13 @@ __all__ = [
     "PriorStage",
     "ThumbnailBatch",
     "ThumbnailCache",
-    "framed",
     "log_brightness",
     "softened",
     "thumbnail_of",
+    "view_of",
     "with_decomposition",
 ]
 
-Pixels = NDArray[np.uint8]
 DARKEST = 1 / 255
 """Mean gray below which brightness counts as this: black has no logarithm."""
 LEAST_ERROR = 1e-3
@@ -53,17 +52,13 @@ LEAST_WINDOW = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class ThumbnailBatch:
+class ThumbnailBatch(Tensors):
     """Tensors of one step of the prior."""
 
     view: Tensor
     """(N, 10, S, S): means and deviations of the degraded image, its reflectance and illumination."""
     clean: Tensor
     """(N, 3, S, S): means of the clean image."""
-
-    def to(self, device: torch.device) -> "ThumbnailBatch":
-        """Return the batch on a device."""
-        return ThumbnailBatch(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
 
 
 def log_brightness(image: Tensor) -> Tensor:
@@ -72,7 +67,7 @@ def log_brightness(image: Tensor) -> Tensor:
     return torch.log((image.clamp(0.0, 1.0) * weights).sum(1).mean((1, 2)).clamp(min=DARKEST))
 
 
-def softened(image: Pixels, rng: np.random.Generator) -> Pixels:
+def softened(image: ImageU8, rng: np.random.Generator) -> ImageU8:
     """Remove the noise as phones and messengers do: filtered, reduced by two, or blurred and compressed.
 
     Args:
@@ -114,9 +109,7 @@ class ThumbnailCache:
         for index in tqdm(
             range(count), unit="view", desc="thumbnails", file=sys.stderr, disable=None, leave=False
         ):
-            pair = source.draw(index % len(source), rng)
-            if index >= len(source):  # the first round is of whole frames, as they are
-                pair = framed(pair, rng)
+            pair = view_of(source, index, rng)
             if rng.random() < config.softened:
                 pair = softened(pair[0], rng), pair[1]
             degraded.append(thumbnail_of(pair[0], size))
@@ -158,13 +151,20 @@ class ThumbnailCache:
         )
 
 
-def framed(pair: tuple[Pixels, Pixels], rng: np.random.Generator) -> tuple[Pixels, Pixels]:
-    """Return the same random part of both images of a pair.
+def view_of(source: Source, index: int, rng: np.random.Generator) -> tuple[ImageU8, ImageU8]:
+    """Return one of the views of a source's photographs, degraded and clean: (H, W, 3) each.
 
     Args:
-        pair: degraded and clean image, (H, W, 3) each.
-        rng: chooses the part; its sides are multiples of 8.
+        source: where pairs come from.
+        index: below the number of pairs a whole photograph, beyond it a framing, round after round.
+        rng: draws the pair and its framing.
     """
+    pair = source.draw(index % len(source), rng)
+    return pair if index < len(source) else _framed(pair, rng)
+
+
+def _framed(pair: tuple[ImageU8, ImageU8], rng: np.random.Generator) -> tuple[ImageU8, ImageU8]:
+    """Return the same random part of both images of a pair; its sides are multiples of 8."""
     height, width = pair[0].shape[:2]
     sides = [int(side * rng.uniform(LEAST_WINDOW, 1.0)) // 8 * 8 for side in (height, width)]
     top, left = (
@@ -174,7 +174,7 @@ def framed(pair: tuple[Pixels, Pixels], rng: np.random.Generator) -> tuple[Pixel
     return pair[0][part], pair[1][part]
 
 
-def thumbnail_of(image: Pixels, size: int) -> Tensor:
+def thumbnail_of(image: ImageU8, size: int) -> Tensor:
     """Return the means and deviations of an image's thumbnail, (6, size, size).
 
     Args:

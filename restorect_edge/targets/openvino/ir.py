@@ -10,7 +10,7 @@ from openvino import opset13
 
 from restorect_edge.targets.onnx.half import SMALLEST_STORED
 
-__all__ = ["merge_constants", "pool_by_plane", "store_half", "strip"]
+__all__ = ["merge_constants", "pool_by_plane", "replace", "store_half", "strip"]
 
 FEW = 16
 """Channels to which the CPU plugin pads what it pools: of an image's three, that takes most of its time."""
@@ -72,7 +72,7 @@ def merge_constants(model: Any) -> None:
         key = str(node.get_element_type()), tuple(node.get_output_shape(0)), data
         first = seen.setdefault(key, node)
         if first is not node:
-            _replace(node, first)
+            replace(node, first)
 
 
 def store_half(model: Any) -> None:
@@ -89,7 +89,7 @@ def store_half(model: Any) -> None:
         for factor in (np.float32(1), np.float32(2**-8), np.abs(value).max()):
             levels = (value / factor).astype(np.float16)
             if np.array_equal(levels.astype(np.float32) * factor, value):
-                _replace(node, _widened(levels, factor, node.get_friendly_name()))
+                replace(node, _widened(levels, factor, node.get_friendly_name()))
                 break
 
 
@@ -124,6 +124,7 @@ def _constants(model: Any) -> list[Any]:
     return [node for node in model.get_ordered_ops() if node.get_type_name() == "Constant"]
 
 
-def _replace(node: Any, by: Any) -> None:
+def replace(node: Any, by: Any) -> None:
+    """Let all that reads the output of `node` read that of the node `by`."""
     for reader in node.output(0).get_target_inputs():
         reader.replace_source_output(by.output(0))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import openvino
 from openvino import opset13
 
+from restorect_edge.targets.openvino.ir import replace
 from restorect_edge.targets.openvino.rows import readers
 
 __all__ = ["mix_by_plane"]
@@ -36,8 +37,7 @@ def mix_by_plane(model: Any) -> None:
             continue
         whole = opset13.concat(list(_planes(split, mix)), AXIS)
         whole.set_friendly_name(mix.total.get_friendly_name())
-        for reader in mix.total.output(0).get_target_inputs():
-            reader.replace_source_output(whole.output(0))
+        replace(mix.total, whole)
     model.validate_nodes_and_infer_types()
 
 

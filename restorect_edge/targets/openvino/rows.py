@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from openvino import opset13
 
+from restorect_edge.targets.openvino.ir import replace
+
 __all__ = ["shuffle_by_rows", "unshuffle_last"]
 
 VECTOR = 16
@@ -34,8 +36,7 @@ def shuffle_by_rows(model: Any) -> None:
         shuffled = _interleaved(rows, block)
         shuffled.set_friendly_name(shuffle.get_friendly_name())
         shuffled.output(0).set_names(shuffle.output(0).get_names())
-        for reader in shuffle.output(0).get_target_inputs():
-            reader.replace_source_output(shuffled.output(0))
+        replace(shuffle, shuffled)
     model.validate_nodes_and_infer_types()
 
 
@@ -67,8 +68,7 @@ def _unshuffle_last(transposed: Any, whole: Any) -> None:
     last = opset13.reshape(moved, numbers(1, 0, 0, _width(whole)), special_zero=True)
     first = opset13.transpose(last, numbers(*TO_FIRST))
     first.set_friendly_name(whole.get_friendly_name())
-    for reader in whole.output(0).get_target_inputs():
-        reader.replace_source_output(first.output(0))
+    replace(whole, first)
 
 
 def _made_by(shuffle: Any) -> list[Any] | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from openvino import opset13
 
+from restorect_edge.targets.openvino.ir import replace
 from restorect_edge.targets.openvino.rows import TO_LAST, UNSHUFFLE, numbers, readers
 
 __all__ = ["add_before_shuffle"]
@@ -81,15 +82,13 @@ def _rewrite(total: Any, shuffle: Any, unshuffled: Any) -> None:
         limits = reader.get_attributes()
         last, value = reader, opset13.clamp(value, limits["min"], limits["max"])
         value.set_friendly_name(f"{reader.get_friendly_name()}/by_block")
-    inputs = list(last.output(0).get_target_inputs())
     block = shuffle.get_attributes()["block_size"]
-    if all(each.get_node().get_type_name() == "Result" for each in inputs):
+    if all(each.get_type_name() == "Result" for each in readers(last)):
         shuffled = _to_planes(value, block)
     else:
         shuffled = opset13.depth_to_space(value, "depth_first", block)
     shuffled.set_friendly_name(last.get_friendly_name())
-    for reader_input in inputs:
-        reader_input.replace_source_output(shuffled.output(0))
+    replace(last, shuffled)
     # whoever runs the model asks for its output by name
     shuffled.output(0).set_names(last.output(0).get_names())
 

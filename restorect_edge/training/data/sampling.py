@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,11 +14,22 @@ from restorect_edge.models.blocks import POOL, area_thumbnail
 from restorect_edge.spec import ImageU8
 from restorect_edge.training.data.sources import Source
 
-__all__ = ["Batch", "Sampling", "batches", "draw"]
+__all__ = ["Batch", "Sampling", "Tensors", "batches", "draw"]
+
+T = TypeVar("T", bound="Tensors")
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class Tensors:
+    """Fields that are all tensors, of one step."""
+
+    def to(self: T, device: torch.device) -> T:
+        """Return the same on a device."""
+        return type(self)(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(Tensors):
     """Tensors of one step, RGB in [0, 1]."""
 
     degraded: Tensor
@@ -28,11 +40,6 @@ class Batch:
     """(N, C, S, S), of the whole degraded image or a large part of it; C is 6 with deviations, else 3."""
     clean_thumbnail: Tensor
     """(N, 3, S, S), of the same part of the clean image."""
-
-    def to(self, device: torch.device) -> "Batch":
-        """Return the batch on a device."""
-        moved = (getattr(self, field.name).to(device, non_blocking=True) for field in fields(self))
-        return Batch(*moved)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
