@@ -134,15 +134,26 @@ def frames() -> Callable[[Path], list[Any]]:
 
 
 @pytest.fixture(scope="session")
-def saved_pairs(tmp_path_factory) -> Callable[..., Path]:
+def saved() -> Callable[..., Path]:
+    """`saved(folder, pictures)` makes a folder of pictures by name, PNG, and returns it."""
+
+    def save(folder: Path, pictures: dict[str, np.ndarray]) -> Path:
+        folder.mkdir()
+        for name, picture in pictures.items():
+            Image.fromarray(picture).save(folder / f"{name}.png")
+        return folder
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def saved_pairs(saved, tmp_path_factory) -> Callable[..., Path]:
     """`saved_pairs(degraded, clean)` saves pictures by name as pairs, and returns their folder."""
 
     def save(degraded: dict[str, np.ndarray], clean: dict[str, np.ndarray]) -> Path:
         folder = tmp_path_factory.mktemp("pairs")
         for kind, pictures in (("low", degraded), ("high", clean)):
-            (folder / kind).mkdir()
-            for name, picture in pictures.items():
-                Image.fromarray(picture).save(folder / kind / f"{name}.png")
+            saved(folder / kind, pictures)
         return folder
 
     return save

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file
 
 from restorect_edge.cli import train
@@ -55,11 +54,10 @@ def test_base_begins_as_small(pairs, tmp_path, capsys):
     assert all(torch.equal(trained[k], v) for k, v in shipped.items() if k.startswith("prior."))
 
 
-def test_clean_photographs_are_degraded(tmp_path, capsys):
-    folder = tmp_path / "clean"
-    folder.mkdir()
-    for name, dark in photos((96, 128)).items():
-        Image.fromarray(np.minimum(dark.astype(int) * 4, 255).astype(np.uint8)).save(folder / f"{name}.png")
+def test_clean_photographs_are_degraded(saved, tmp_path, capsys):
+    dark = photos((96, 128))
+    bright = {name: np.minimum(p.astype(int) * 4, 255).astype(np.uint8) for name, p in dark.items()}
+    folder = saved(tmp_path / "clean", bright)
     arguments = ["student", "--preset", "nano", "--data", str(folder), "--task", "backlit"]
     assert train.main([*arguments, "-o", str(tmp_path / "run"), *SIZES]) == 0
     assert Path(capsys.readouterr().out.strip()).is_file()

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from restorect_edge import load
 from restorect_edge.cli import train as command
@@ -21,13 +20,11 @@ SIZES |= {"validate_every": 150, "learning_rate": 0.3, "softened": 0.0, "ema": 0
 
 
 @pytest.fixture(scope="module")
-def gated(pairs, tmp_path_factory):
+def gated(pairs, saved, tmp_path_factory):
     """lowlight-nano behind a gate that has learnt to leave bright photographs alone."""
     folder = tmp_path_factory.mktemp("gate")
-    (folder / "clear").mkdir()
-    for name, image in clean((96, 128)).items():
-        Image.fromarray(image).save(folder / "clear" / f"{name}.png")
-    run = {"preset": "nano-gated", "init": "lowlight-nano", "data": pairs, "clear": folder / "clear"}
+    clear = saved(folder / "clear", clean((96, 128)))
+    run = {"preset": "nano-gated", "init": "lowlight-nano", "data": pairs, "clear": clear}
     return train_prior(**run, output_dir=folder / "run", **SIZES)
 
 
@@ -52,12 +49,9 @@ def test_a_preset_without_a_gate_is_refused():
         GateStage(PriorTraining(preset="nano"), ())
 
 
-def test_data_in_which_nothing_needs_restoring_are_refused(tmp_path):
-    for kind in ("low", "high"):
-        (tmp_path / "same" / kind).mkdir(parents=True)
-        for name, image in clean((96, 128)).items():
-            Image.fromarray(image).save(tmp_path / "same" / kind / f"{name}.png")
-    source = open_source(tmp_path / "same", task="lowlight", least=64)
+def test_data_in_which_nothing_needs_restoring_are_refused(saved_pairs):
+    same = clean((96, 128))
+    source = open_source(saved_pairs(same, same), task="lowlight", least=64)
     stage = GateStage(PriorTraining(preset="nano-gated", views=1, softened=0.0), (source,))
     with pytest.raises(UsageError, match="nothing to restore in --data: no input is less than 30 dB"):
         next(stage.batches(source, 0, 1, None, 0))

@@ -5,7 +5,6 @@ import sys
 
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file
 
 from restorect_edge.media.photos import clean
@@ -13,13 +12,11 @@ from restorect_edge.weights import locate
 
 
 @pytest.fixture(scope="module")
-def refitted(repository, tmp_path_factory):
+def refitted(repository, saved, tmp_path_factory):
     """Tensors of lowlight-nano before and after a short fit."""
     folder = tmp_path_factory.mktemp("refit")
-    (folder / "photographs").mkdir()
-    for name, image in clean((128, 192)).items():
-        Image.fromarray(image).save(folder / "photographs" / f"{name}.png")
-    photographs, output = folder / "photographs", folder / "out.safetensors"
+    photographs = saved(folder / "photographs", clean((128, 192)))
+    output = folder / "out.safetensors"
     options = ["--data", photographs, "--clear", photographs, "--patch", "64", "--views", "2"]
     command = [sys.executable, repository / "training" / "refit.py", "lowlight-nano", *options]
     done = subprocess.run(
